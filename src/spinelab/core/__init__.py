@@ -1,0 +1,34 @@
+"""Study, Result, Task, Model, Settings and errors: the words every other part is written in. numpy only."""
+
+from spinelab.core.errors import InputError, NotSureError, SpinelabError, TaskError
+from spinelab.core.model import Model
+from spinelab.core.result import Finding, Landmark, Mask, Measurement, Result
+from spinelab.core.settings import Settings, setting
+from spinelab.core.study import Fact, Image, Signal, Study, unknown
+from spinelab.core.task import DIFFICULTIES, Example, Examples, Explanation, Run, Task
+
+__all__ = [
+    "DIFFICULTIES",
+    "Example",
+    "Examples",
+    "Explanation",
+    "Fact",
+    "Finding",
+    "Image",
+    "InputError",
+    "Landmark",
+    "Mask",
+    "Measurement",
+    "Model",
+    "NotSureError",
+    "Result",
+    "Run",
+    "Settings",
+    "Signal",
+    "SpinelabError",
+    "Study",
+    "Task",
+    "TaskError",
+    "setting",
+    "unknown",
+]

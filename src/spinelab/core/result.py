@@ -1,0 +1,160 @@
+"""What a reader, a phantom or a model says about a study: one type for all three.
+
+Serialises to ``result.json`` with schema id ``spinelab.result/1``; golden files in ``tests/golden`` guard it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+from spinelab.core.errors import InputError
+
+SCHEMA: Final = "spinelab.result/1"
+SIDES: Final = ("left", "right")
+"""Always the patient's own sides."""
+
+Interval = tuple[float, float]
+
+
+def _refuse(given: str, expected: str) -> InputError:
+    return InputError(given, expected=expected, action="correct the value where the result is made")
+
+
+def _check_side(side: str | None) -> None:
+    if side is not None and side not in SIDES:
+        raise _refuse(f"Side {side!r}", "left, right or none (the patient's own side)")
+
+
+def _check_interval(interval: Interval | None, what: str) -> None:
+    if interval is None:
+        return
+    if len(interval) != 2 or not all(map(math.isfinite, interval)) or interval[0] > interval[1]:
+        raise _refuse(f"{what}: interval {interval}", "two finite numbers, the lower one first")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A classification: the label, and the probability of every class.
+
+    ``interval`` bounds the probability of ``label``.
+    """
+
+    name: str
+    label: str | None
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    site: str | None = None
+    side: str | None = None
+    interval: Interval | None = None
+
+    def __post_init__(self) -> None:
+        _check_side(self.side)
+        _check_interval(self.interval, self.name)
+        values = list(self.probabilities.values())
+        if values and not (all(math.isfinite(p) and -1e-6 <= p <= 1 + 1e-6 for p in values) and abs(sum(values) - 1) < 1e-3):
+            raise _refuse(f"{self.name}: probabilities {dict(self.probabilities)}", "finite values in [0, 1] that add up to 1")
+        if values and self.label is not None and self.label not in self.probabilities:
+            raise _refuse(f"{self.name}: label {self.label!r}", f"one of {', '.join(self.probabilities)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A number with its unit, or the reason why it is withheld."""
+
+    name: str
+    value: float | None
+    unit: str
+    site: str | None = None
+    side: str | None = None
+    interval: Interval | None = None
+    withheld: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_side(self.side)
+        _check_interval(self.interval, self.name)
+        if (self.value is None) == (self.withheld is None):
+            raise _refuse(f"{self.name}: value {self.value}, withheld {self.withheld!r}", "either a value or the reason why it is withheld")
+        if self.value is not None and not math.isfinite(self.value):
+            raise _refuse(f"{self.name}: value {self.value}", "a finite number, or none with the reason why it is withheld")
+
+
+@dataclass(frozen=True, slots=True)
+class Landmark:
+    """A named point in pixels of the original image: ``x`` to the right, ``y`` down, pixel centres at integers."""
+
+    name: str
+    x: float
+    y: float
+    confidence: float | None = None
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.x) and math.isfinite(self.y)):
+            raise _refuse(f"{self.name}: ({self.x}, {self.y})", "finite coordinates; leave an absent landmark out")
+        if self.confidence is not None and not 0 <= self.confidence <= 1:
+            raise _refuse(f"{self.name}: confidence {self.confidence}", "a value in [0, 1]")
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """A segmented structure, stored beside the result as a file."""
+
+    name: str
+    file: str
+    site: str | None = None
+    side: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_side(self.side)
+
+
+@dataclass(frozen=True)
+class Result:
+    """Everything that one author says about one study."""
+
+    task: str
+    model: str
+    study: str
+    findings: tuple[Finding, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+    landmarks: tuple[Landmark, ...] = ()
+    masks: tuple[Mask, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def finding(self, name: str, *, site: str | None = None, side: str | None = None) -> Finding | None:
+        """Return the finding with this name, site and side, or ``None``."""
+        return next((f for f in self.findings if (f.name, f.site, f.side) == (name, site, side)), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        body = asdict(self)
+        return {"schema": SCHEMA, **{key: list(value) if isinstance(value, tuple) else value for key, value in body.items()}}
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    @staticmethod
+    def from_dict(body: Mapping[str, Any]) -> Result:
+        """Rebuild a result; raises `InputError` if ``body`` is not ``spinelab.result/1``."""
+        if not isinstance(body, Mapping) or body.get("schema") != SCHEMA:
+            found = body.get("schema") if isinstance(body, Mapping) else type(body).__name__
+            raise InputError(f"A result with schema {found!r}", expected=SCHEMA, action="use a result.json written by this version of spinelab")
+        try:
+            return Result(
+                task=body["task"],
+                model=body["model"],
+                study=body["study"],
+                findings=tuple(Finding(**_tupled(f)) for f in body.get("findings", ())),
+                measurements=tuple(Measurement(**_tupled(m)) for m in body.get("measurements", ())),
+                landmarks=tuple(Landmark(**p) for p in body.get("landmarks", ())),
+                masks=tuple(Mask(**m) for m in body.get("masks", ())),
+                notes=tuple(body.get("notes", ())),
+            )
+        except (KeyError, TypeError) as error:
+            raise InputError(f"A result that lacks or misnames a field: {error}", expected=f"the fields of {SCHEMA}", action="compare it with docs/reference/result.md") from error
+
+
+def _tupled(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn the interval, a list in JSON, back into a tuple."""
+    return {key: tuple(value) if key == "interval" and value is not None else value for key, value in body.items()}

@@ -1,0 +1,181 @@
+"""What a clinical question is to the rest of the program: four verbs, and the examples they work on."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinelab.core.errors import InputError
+from spinelab.core.model import Model
+from spinelab.core.result import Result
+from spinelab.core.settings import Settings
+from spinelab.core.study import Fact, Study
+
+DIFFICULTIES: Final = ("easy", "typical", "hard")
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """A study that can be opened, with its truth.
+
+    ``patient`` is ``None`` where the data do not tell patients apart. ``facts`` holds what is known without opening a file
+    (``sex``, ``age_years``, ``site``). ``files`` maps each view (or ``""``) to the file it is read from.
+    """
+
+    id: str
+    truth: Result
+    open: Callable[[], Study]
+    patient: str | None = None
+    files: Mapping[str, Path] = field(default_factory=dict)
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+
+    @property
+    def group(self) -> str:
+        """The patient, or the example itself where patients are not known."""
+        return self.patient if self.patient is not None else f"image:{self.id}"
+
+
+@dataclass(frozen=True, eq=False)
+class Examples(Sequence[Example]):
+    """A data set: its examples and what is known about it as a whole.
+
+    ``phantom`` is true when a spinelab phantom wrote it; ``notes`` are sentences for the report (files left out and why).
+    """
+
+    items: tuple[Example, ...]
+    root: Path
+    phantom: bool = False
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        repeated = [name for name, count in Counter(e.id for e in self.items).items() if count > 1]
+        if repeated:
+            raise InputError(
+                f"{self.root}: {len(repeated)} name(s) stand for two different images, such as {repeated[0]!r}",
+                expected="one name an image",
+                action="rename one of each pair, or give the path from the folder's top in the manifest",
+            )
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.items[index]
+
+    def __iter__(self) -> Iterator[Example]:
+        return iter(self.items)
+
+    @property
+    def patients_known(self) -> bool:
+        return bool(self.items) and all(e.patient is not None for e in self.items)
+
+    def subset(self, indices: Sequence[int] | NDArray[Any]) -> Examples:
+        """Return the examples at these positions, in this order."""
+        return replace(self, items=tuple(self.items[int(i)] for i in indices))
+
+    def labels(self, target: str) -> list[str]:
+        """Return the true label of the finding ``target`` for every example."""
+        labels = []
+        for example in self.items:
+            finding = example.truth.finding(target)
+            if finding is None or finding.label is None:
+                raise InputError(f"{example.id} has no true label {target!r}", expected="a label for every example", action="leave unlabelled examples out")
+            labels.append(finding.label)
+        return labels
+
+    def groups(self) -> list[str]:
+        """Return the patient of every example."""
+        return [e.group for e in self.items]
+
+
+@dataclass(frozen=True)
+class Run:
+    """The circumstances of one fit, kept apart from the settings: none of them may change the answer's meaning.
+
+    ``progress(done, total, text)`` is called now and then; ``workdir`` is where checkpoints go (nothing is kept without one);
+    ``cache`` is where decoded images go; ``weights`` is a local file of pretrained weights; ``devices``, ``nodes`` and
+    ``strategy`` are handed to Lightning.
+    """
+
+    workdir: Path | None = None
+    cache: Path | None = None
+    weights: Path | None = None
+    progress: Callable[[float, float, str], None] = lambda done, total, text: None
+    resume: bool = False
+    devices: int | str = 1
+    nodes: int = 1
+    strategy: str = "auto"
+    accelerator: str = "auto"
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """A heatmap over an image: ``heat`` (rows, columns) in [0, 1] over ``picture`` (rows, columns) uint8."""
+
+    method: str
+    label: str
+    picture: NDArray[np.uint8]
+    heat: NDArray[np.float32]
+    view: str = ""
+
+
+class Task(ABC):
+    """One clinical question.
+
+    Class attributes are what ``spinelab tasks`` prints. Subclasses with networks derive from `spinelab.train.NetworkTask`.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    question: ClassVar[str]
+    takes: ClassVar[str]
+    gives: ClassVar[str]
+    source: ClassVar[str]
+    settings_type: ClassVar[type[Settings]]
+
+    @abstractmethod
+    def phantom(self, rng: np.random.Generator, difficulty: str = "typical") -> Example:
+        """Draw one example whose truth is exactly known."""
+
+    @abstractmethod
+    def write_phantoms(self, out: Path, *, n: int, seed: int, difficulty: str = "typical", progress: Callable[[float, float, str], None] = lambda done, total, text: None) -> None:
+        """Write ``n`` phantoms in the public data set's own layout, with ``truth.json`` (a list of results) beside them."""
+
+    @abstractmethod
+    def examples(self, root: Path) -> Examples:
+        """Read a data set in the public layout."""
+
+    @abstractmethod
+    def target(self, settings: Settings) -> str:
+        """Return the name of the finding that these settings learn."""
+
+    @abstractmethod
+    def fit(self, examples: Examples, settings: Settings, run: Run) -> Model:
+        """Train one model; any validation part is split off inside, by patient."""
+
+    @abstractmethod
+    def predict(self, model: Model, study: Study) -> Result:
+        """Answer for one study."""
+
+    def predict_many(self, model: Model, examples: Examples, run: Run) -> list[Result]:
+        """Answer for many; subclasses make it fast."""
+        return [replace(self.predict(model, example.open()), study=example.id) for example in examples]
+
+    def explain(self, model: Model, study: Study) -> list[Explanation]:
+        """Show where a model looked, one map a view; models without a picture return an empty list."""
+        return []
+
+    def classes(self, examples: Examples, settings: Settings) -> tuple[str, ...]:
+        """Return the class names, in the order of the probabilities."""
+        return tuple(sorted(set(examples.labels(self.target(settings)))))
+
+    def analysis(self, examples: Examples, settings: Settings) -> list[dict[str, Any]]:
+        """Return task-specific sections of the comparison report: ``{"title", "text", "svg" or "table"}``."""
+        return []
