@@ -152,7 +152,9 @@ class Result:
                 notes=tuple(body.get("notes", ())),
             )
         except (KeyError, TypeError) as error:
-            raise InputError(f"A result that lacks or misnames a field: {error}", expected=f"the fields of {SCHEMA}", action="compare it with docs/reference/result.md") from error
+            raise InputError(
+                f"A result that lacks or misnames a field: {error}", expected=f"the fields of {SCHEMA}", action="compare it with docs/reference/result.md"
+            ) from error
 
 
 def _tupled(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """One frozen dataclass of settings a task: documented, checked, readable from ``key=value`` and TOML.
 
-    @dataclass(frozen=True)
-    class MySettings(Settings):
-        epochs: int = setting(30, "passes over the training films", low=1)
+@dataclass(frozen=True)
+class MySettings(Settings):
+    epochs: int = setting(30, "passes over the training films", low=1)
 """
 
 from __future__ import annotations
@@ -60,7 +60,13 @@ class Settings:
         """Return name, value, type, choices and help of every setting, for ``--json`` and the docs."""
         hints = typing.get_type_hints(type(self))
         return [
-            {"name": name, "default": getattr(self, name), "type": _type_name(hints[name]), "choices": list(spec.metadata.get("choices", ())), "help": spec.metadata.get("help", "")}
+            {
+                "name": name,
+                "default": getattr(self, name),
+                "type": _type_name(hints[name]),
+                "choices": list(spec.metadata.get("choices", ())),
+                "help": spec.metadata.get("help", ""),
+            }
             for name, spec in self.known().items()
         ]
 
@@ -68,7 +74,9 @@ class Settings:
 def _unknown_key(key: str, settings: Settings) -> TaskError:
     close = difflib.get_close_matches(key, settings.known(), n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
-    return TaskError(f"Unknown setting {key!r}", expected=f"one of {', '.join(sorted(settings.known()))}", action=f"{hint}`spinelab tasks NAME` explains each setting")
+    return TaskError(
+        f"Unknown setting {key!r}", expected=f"one of {', '.join(sorted(settings.known()))}", action=f"{hint}`spinelab tasks NAME` explains each setting"
+    )
 
 
 def _check(owner: str, spec: dataclasses.Field[Any], value: Any) -> None:

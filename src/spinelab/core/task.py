@@ -145,7 +145,9 @@ class Task(ABC):
         """Draw one example whose truth is exactly known."""
 
     @abstractmethod
-    def write_phantoms(self, out: Path, *, n: int, seed: int, difficulty: str = "typical", progress: Callable[[float, float, str], None] = lambda done, total, text: None) -> None:
+    def write_phantoms(
+        self, out: Path, *, n: int, seed: int, difficulty: str = "typical", progress: Callable[[float, float, str], None] = lambda done, total, text: None
+    ) -> None:
         """Write ``n`` phantoms in the public data set's own layout, with ``truth.json`` (a list of results) beside them."""
 
     @abstractmethod

@@ -1,0 +1,185 @@
+"""What a report says, before it has a shape: the content of ``comparison.json``, ``evaluation.json`` and ``report.html``.
+
+Schema ``spinelab.comparison/1`` and ``spinelab.evaluation/1``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from spinelab.core import Explanation
+from spinelab.evaluation.types import Estimate, Predictions
+
+COMPARISON_SCHEMA: Final = "spinelab.comparison/1"
+EVALUATION_SCHEMA: Final = "spinelab.evaluation/1"
+
+FLAGS: Final[Mapping[str, str]] = {
+    "collapsed": "The model gives one answer to (nearly) everyone; it cannot be ranked first.",
+    "class-never-answered": "At least one class is never the model's answer.",
+    "not-better-than-majority": "Not shown to be better than always answering the most frequent class.",
+    "not-distinguishable": "Its difference from the best-ranked model includes zero.",
+    "too-few-patients": "The rarest class has too few patients for a ranking.",
+    "patients-unknown": "Patients could not be kept apart, so every figure may be too good.",
+    "duplicates": "The same picture occurs more than once.",
+    "duplicates-across-patients": "The same picture, or nearly, occurs under two patients.",
+    "conflicting-labels": "One picture or one patient carries two labels.",
+    "shortcut": "The label can be guessed from facts that are not anatomy (size, borders, brightness).",
+    "phantom-data": "Made from digital phantoms: evidence about the program, not about patients.",
+    "weights-scratch": "Pretrained weights were asked for and were not available; trained from scratch.",
+    "mixed-precision": "Trained in reduced precision.",
+    "not-trained-to-the-end": "Training stopped at the last epoch allowed while still improving.",
+    "ignores-the-picture": "It answers without looking at the picture; it is a reference, not a reader.",
+    "failed": "Training failed; the reason is in the statements.",
+}
+"""The documented vocabulary of flags (``docs/reference/flags.md``)."""
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A word of the vocabulary, and the sentence with the figures behind it."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One examination shown in the report: what the model saw, said, and looked at."""
+
+    kind: str
+    """``best``, ``typical`` or ``worst``."""
+    image: str
+    truth: str
+    answer: str
+    probability_of_truth: float
+    explanations: tuple[Explanation, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Variant:
+    """One model of a comparison."""
+
+    name: str
+    settings: Mapping[str, Any]
+    """The settings that vary."""
+    all_settings: Mapping[str, Any]
+    metrics: Mapping[str, Estimate]
+    flags: tuple[Flag, ...]
+    predictions: Predictions | None
+    rank: int | None
+    """1 is best; ``None`` where it cannot be ranked."""
+    histories: tuple[tuple[Mapping[str, float], ...], ...] = ()
+    """One a fold: rows with ``epoch``, ``train_loss``, ``validation_loss``, ``lr``."""
+    parameters: int = 0
+    fit_seconds: float = 0.0
+    """All folds together."""
+    predict_ms: float | None = None
+    """Milliseconds an examination."""
+    peak_memory_mb: float | None = None
+    device: str = ""
+    precision: str = ""
+    weights: str = ""
+    cases: tuple[Case, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two models on the same examinations; ``difference`` is a minus b in the ranking metric."""
+
+    a: str
+    b: str
+    metric: str
+    difference: Estimate
+    p_bootstrap: float | None
+    p_bootstrap_holm: float | None
+    p_resampled_t: float | None
+    p_resampled_t_holm: float | None
+    p_mcnemar: float | None
+    p_mcnemar_holm: float | None
+    p_delong: float | None
+    p_delong_holm: float | None
+    distinguishable: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class LearningCurve:
+    """Accuracy and ranking metric against the number of training patients, for one model."""
+
+    variant: str
+    patients: tuple[int, ...]
+    accuracy: tuple[Estimate, ...]
+    metric: str
+    scores: tuple[Estimate, ...]
+
+
+@dataclass(frozen=True)
+class DataSummary:
+    """Where the figures come from."""
+
+    root: str
+    digest: str
+    patients: int | None
+    images: int
+    examinations: int
+    classes: Mapping[str, Mapping[str, int | None]]
+    """Class -> ``{"images", "patients"}``."""
+    duplicates: tuple[Mapping[str, Any], ...] = ()
+    """``{"a", "b", "kind": "exact" | "near", "same_patient", "same_label", "similarity"}``."""
+    leaks: tuple[Mapping[str, Any], ...] = ()
+    """The duplicates across patients, and whatever else would let a test film be known in advance."""
+    conflicts: tuple[Mapping[str, Any], ...] = ()
+    shortcuts: tuple[Mapping[str, Any], ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """Sex, age, site, image sizes: counts and ranges, with how many are unknown."""
+    flags: tuple[Flag, ...] = ()
+    notes: tuple[str, ...] = ()
+    phantom: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Several models on the same folds of the same data."""
+
+    task: str
+    title: str
+    question: str
+    target: str
+    headline: str
+    statements: tuple[str, ...]
+    rank_by: str
+    variants: tuple[Variant, ...]
+    baseline: Mapping[str, Any]
+    """``{"majority_class", "metrics": {name: Estimate}, ...}``: what a constant reaches."""
+    pairs: tuple[Pair, ...]
+    data: DataSummary
+    design: Mapping[str, Any]
+    """folds, repeats or holdout, seed, level of the intervals, bootstraps, seconds, command."""
+    versions: Mapping[str, str]
+    learning_curve: LearningCurve | None = None
+    analysis: tuple[Mapping[str, Any], ...] = ()
+    """Task-specific sections: ``{"title", "text", "svg" | "table"}``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """One model on another folder."""
+
+    task: str
+    title: str
+    question: str
+    target: str
+    model: str
+    headline: str
+    statements: tuple[str, ...]
+    variant: Variant
+    baseline: Mapping[str, Any]
+    data: DataSummary
+    subgroups: tuple[Mapping[str, Any], ...]
+    """``{"fact", "value", "patients", "examinations", "metrics": {name: Estimate}, "note"}``."""
+    trained_on: Mapping[str, Any]
+    versions: Mapping[str, str]
+    design: Mapping[str, Any] = field(default_factory=dict)
