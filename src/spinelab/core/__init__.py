@@ -5,7 +5,7 @@ from spinelab.core.model import Model
 from spinelab.core.result import Finding, Landmark, Mask, Measurement, Result
 from spinelab.core.settings import Settings, setting
 from spinelab.core.study import Fact, Image, Signal, Study, unknown
-from spinelab.core.task import DIFFICULTIES, Example, Examples, Explanation, Run, Task
+from spinelab.core.task import DIFFICULTIES, Example, Examples, Explanation, Progress, Run, Task, silent
 
 __all__ = [
     "DIFFICULTIES",
@@ -21,6 +21,7 @@ __all__ = [
     "Measurement",
     "Model",
     "NotSureError",
+    "Progress",
     "Result",
     "Run",
     "Settings",
@@ -30,5 +31,6 @@ __all__ = [
     "Task",
     "TaskError",
     "setting",
+    "silent",
     "unknown",
 ]

@@ -103,9 +103,8 @@ def _members(hint: Any) -> tuple[Any, ...]:
 def _convert(key: str, value: Any, hint: Any) -> Any:
     """Convert text or a TOML value to the field's type; refuse what does not fit."""
     members = _members(hint)
-    if value is None or (isinstance(value, str) and value.lower() == "none"):
-        if types.NoneType in members or (str in members and isinstance(value, str)):
-            return None if types.NoneType in members else value
+    if types.NoneType in members and (value is None or str(value).lower() == "none"):
+        return None
     for member in members:
         try:
             return _convert_one(value, member)

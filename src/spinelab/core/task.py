@@ -20,6 +20,13 @@ from spinelab.core.study import Fact, Study
 
 DIFFICULTIES: Final = ("easy", "typical", "hard")
 
+Progress = Callable[[float, float, str], None]
+"""``progress(done, total, text)``, called now and then."""
+
+
+def silent(_done: float, _total: float, _text: str) -> None:
+    """Progress that nobody watches."""
+
 
 @dataclass(frozen=True, eq=False)
 class Example:
@@ -107,7 +114,7 @@ class Run:
     workdir: Path | None = None
     cache: Path | None = None
     weights: Path | None = None
-    progress: Callable[[float, float, str], None] = lambda done, total, text: None
+    progress: Progress = silent
     resume: bool = False
     devices: int | str = 1
     nodes: int = 1
@@ -145,9 +152,7 @@ class Task(ABC):
         """Draw one example whose truth is exactly known."""
 
     @abstractmethod
-    def write_phantoms(
-        self, out: Path, *, n: int, seed: int, difficulty: str = "typical", progress: Callable[[float, float, str], None] = lambda done, total, text: None
-    ) -> None:
+    def write_phantoms(self, out: Path, *, n: int, seed: int, difficulty: str = "typical", progress: Progress = silent) -> None:
         """Write ``n`` phantoms in the public data set's own layout, with ``truth.json`` (a list of results) beside them."""
 
     @abstractmethod
