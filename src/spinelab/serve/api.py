@@ -1,0 +1,226 @@
+"""The verbs, for Python: the command line and the notebook call these and nothing else."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from spinelab.core import DIFFICULTIES, Examples, Model, Progress, Result, Run, Settings, Task, TaskError, silent
+from spinelab.serve import choices, models, places
+from spinelab.serve.places import PathLike
+
+if TYPE_CHECKING:
+    from spinelab.report import Comparison, Evaluation
+
+MODEL_FILES: Final = ("model.json", "weights.safetensors")
+COMPARISON_FILES: Final = ("comparison.json", "experiment.json")
+EVALUATION_FILES: Final = ("evaluation.json",)
+RESULT_FILES: Final = ("result.json", "results.json")
+
+
+def describe_tasks(name: str | None = None) -> list[dict[str, Any]]:
+    """Return name, title, question, input, output, source and every setting of one task, or of all."""
+    from spinelab import tasks
+
+    found = [tasks.load(name)] if name is not None else [tasks.load(known) for known in tasks.names()]
+    return [
+        {
+            "name": task.name,
+            "title": task.title,
+            "question": task.question,
+            "takes": task.takes,
+            "gives": task.gives,
+            "source": task.source,
+            "settings": task.settings_type().describe(),
+        }
+        for task in found
+    ]
+
+
+def phantom(task: str, out: PathLike, *, n: int = 100, seed: int = 0, difficulty: str = "typical", progress: Progress = silent) -> Path:
+    """Write ``n`` phantoms of known truth in the public data set's own layout, and return the folder.
+
+    Raises
+    ------
+    TaskError
+        For an unknown task, difficulty, or a number below 1.
+    InputError
+        If ``out`` holds other things.
+    """
+    from spinelab import tasks
+
+    chosen = tasks.load(task)
+    if difficulty not in DIFFICULTIES:
+        raise TaskError(f"Difficulty {difficulty!r}", expected=", ".join(DIFFICULTIES), action="choose one of these")
+    if n < 1 or seed < 0:
+        raise TaskError(f"{n} phantoms from seed {seed}", expected="at least 1 phantom, and a seed of 0 or more", action="choose other numbers")
+    folder = places.new_folder(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    chosen.write_phantoms(folder, n=n, seed=seed, difficulty=difficulty, progress=progress)
+    return folder
+
+
+def fit(task: str, data: PathLike, out: PathLike, *, settings: Settings | Mapping[str, Any] | None = None, run: Run | None = None) -> Model:
+    """Train one model on all the data (a validation part is split off inside, by patient) and write its folder.
+
+    Parameters
+    ----------
+    out
+        The model folder. Checkpoints lie in ``<out>.work`` until the model is written; with ``run.resume`` training goes on from them.
+    settings
+        Settings of the task, or a mapping that overrides its defaults.
+    """
+    from spinelab import io
+
+    chosen, examples = _examples(task, data)
+    run = run or Run()
+    settled = choices.settle(chosen.settings_type(), settings)
+    folder = places.new_folder(out, ours=MODEL_FILES, data=examples.root, hint="choose another --out; a finished model is never overwritten")
+    work = folder.resolve().with_name(folder.resolve().name + ".work")
+    places.new_folder(work, ours=tuple(p.name for p in work.iterdir()) if run.resume and work.is_dir() else (), reuse=run.resume)
+    model = chosen.fit(examples, settled, replace(run, workdir=run.workdir or work))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    io.save_model(model, folder, _card(chosen))
+    shutil.rmtree(work, ignore_errors=True)
+    return model
+
+
+def read(path: PathLike, model: PathLike | Model, out: PathLike | None = None, *, run: Run | None = None) -> list[Result]:
+    """Read one examination or a folder of many, and answer for each.
+
+    Parameters
+    ----------
+    path
+        A file, a zip, a DICOM series, or a folder of examinations.
+    model
+        A model folder, ``builtin:NAME``, or a model in memory.
+    out
+        Where to write ``result.json`` and ``report.html``; a subfolder each where there are many. Nothing is written without it.
+    """
+    from spinelab import report
+    from spinelab.serve import examinations
+
+    source = places.existing(path, "an image, a DICOM file or series, a zip, or a folder of examinations")
+    folder = None if out is None else places.new_folder(out, ours=RESULT_FILES, reuse=True, data=source)
+    loaded, task = models.load(model)
+    run = run or Run()
+    found = examinations.find(source, task)
+    results = []
+    for done, examination in enumerate(found):
+        run.progress(done, len(found), f"reading {examination.name}")
+        study = examination.open()
+        result = task.predict(loaded, study)
+        results.append(result)
+        if folder is not None:
+            place = folder if len(found) == 1 else folder / examination.name
+            report.write_results(result, study, place, task=task, model=loaded)
+    run.progress(len(found), len(found), "read")
+    return results
+
+
+def evaluate(model: PathLike | Model, data: PathLike, out: PathLike, *, run: Run | None = None) -> Evaluation:
+    """Try a model on another folder of labelled examinations; writes ``evaluation.json``, ``predictions.csv`` and ``report.html``."""
+    from spinelab import experiments
+
+    loaded, task = models.load(model)
+    source = places.existing(data, f"a folder that holds {task.takes}")
+    folder = places.new_folder(out, ours=EVALUATION_FILES, data=source, hint="choose another --out; a finished evaluation is never overwritten")
+    return experiments.evaluate(task, loaded, task.examples(source), out=folder, run=run or Run())
+
+
+def compare(  # noqa: PLR0913 - the design of an experiment
+    task: str,
+    data: PathLike,
+    out: PathLike | None = None,
+    *,
+    vary: Mapping[str, Sequence[Any]],
+    settings: Settings | Mapping[str, Any] | None = None,
+    folds: int = 5,
+    repeats: int = 1,
+    holdout: float | None = None,
+    resume: bool = False,
+    seed: int = 0,
+    rank_by: str = "balanced_accuracy",
+    learning_curve: bool = True,
+    run: Run | None = None,
+) -> Comparison:
+    """Train several models on the same folds, kept apart by patient, and say which is better and how sure that is.
+
+    Parameters
+    ----------
+    data
+        A folder in the task's layout; for ``images`` also a manifest CSV.
+    out
+        Where ``report.html``, ``comparison.json`` and ``predictions.csv`` go; ``./spinelab-<task>-<data>`` unless given.
+    vary
+        Settings to vary, each with its values; every combination is one model.
+    folds, repeats
+        Each patient is held out once a repeat.
+    holdout
+        Share of the patients held out once, instead of folds.
+    resume
+        Go on where an interrupted comparison stopped; no finished fold is repeated.
+    rank_by
+        The metric that ranks.
+    learning_curve
+        Also train the best model on fewer patients, to show whether more would help.
+    """
+    from spinelab import experiments
+
+    choices.check_design(folds=folds, repeats=repeats, holdout=holdout)
+    chosen = _task(task)
+    settled = choices.settle(chosen.settings_type(), settings)
+    fixed = settings if isinstance(settings, Mapping) else {}
+    varied = choices.settle_vary(settled, vary, fixed)
+    source = places.existing(data, f"a folder that holds {chosen.takes}")
+    folder = places.new_folder(
+        places.default_out(task, source) if out is None else out,
+        ours=COMPARISON_FILES,
+        reuse=resume,
+        data=source,
+        hint="add --resume to continue it, or choose another --out",
+    )
+    return experiments.compare(
+        chosen,
+        chosen.examples(source),
+        out=folder,
+        settings=settled,
+        vary=varied,
+        folds=folds,
+        repeats=repeats,
+        holdout=holdout,
+        resume=resume,
+        run=replace(run or Run(), resume=resume),
+        seed=seed,
+        rank_by=rank_by,
+        learning_curve=learning_curve,
+    )
+
+
+def baselines(task: str, data: PathLike, *, settings: Settings | Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return what constants and chance reach on these labels; nothing is trained."""
+    from spinelab import experiments
+
+    chosen, examples = _examples(task, data)
+    return experiments.baselines(chosen, examples, choices.settle(chosen.settings_type(), settings))
+
+
+def _task(name: str) -> Task:
+    from spinelab import tasks
+
+    return tasks.load(name)
+
+
+def _examples(name: str, data: PathLike) -> tuple[Task, Examples]:
+    task = _task(name)
+    return task, task.examples(places.existing(data, f"a folder that holds {task.takes}"))
+
+
+def _card(task: Task) -> str:
+    """Return the task's own card, which goes into every model folder."""
+    from importlib.resources import files
+
+    return (files(type(task).__module__.rpartition(".")[0]) / "card.md").read_text(encoding="utf-8")

@@ -1,0 +1,157 @@
+"""What comes back, for a reader at a terminal and for a program."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from spinelab.core import Model, Result
+    from spinelab.report import Comparison, Evaluation
+
+COLUMNS: Final = ("balanced_accuracy", "auroc", "mcc", "accuracy")
+"""Metrics of the table on the screen, after the one that ranks; the report has them all."""
+
+
+def say(text: str = "") -> None:
+    """Print a line on stdout."""
+    typer.echo(text)
+
+
+def print_json(body: Any) -> None:
+    """Print one JSON document; numbers that JSON has no word for become null."""
+    typer.echo(json.dumps(_plain(body), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table: drawn on a terminal, columns of plain text elsewhere."""
+    listed = [tuple(map(str, row)) for row in rows]
+    if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.table import Table
+
+        drawn = Table(*header, header_style="bold")
+        for row in listed:
+            drawn.add_row(*row)
+        Console().print(drawn)
+        return
+    widths = [max(len(row[i]) for row in (tuple(header), *listed)) for i in range(len(header))]
+    for row in (tuple(header), *listed):
+        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def estimate(value: Any) -> str:
+    """Say a value with its interval: ``.71 (.63 to .78)``."""
+    if value is None or value.value is None:
+        return "-"
+    text = f"{value.value:.2f}"
+    return text if value.lo is None or value.hi is None else f"{text} ({value.lo:.2f} to {value.hi:.2f})"
+
+
+def comparison(found: Comparison, out: Path) -> None:
+    """Print headline, statements, the table of models, flags, and where the report is."""
+    say(found.headline)
+    say()
+    names = list(dict.fromkeys((found.rank_by, *COLUMNS)))
+    names = [name for name in names if any(name in v.metrics for v in found.variants)]
+    rows = [
+        (str(v.rank or "-"), v.name, *(estimate(v.metrics.get(name)) for name in names), ", ".join(dict.fromkeys(flag.code for flag in v.flags)))
+        for v in sorted(found.variants, key=lambda v: (v.rank is None, v.rank or 0))
+    ]
+    constant = found.baseline.get("metrics", {})
+    rows.append(("", f"always {found.baseline.get('majority_class', 'the same answer')!r}", *(estimate(constant.get(name)) for name in names), ""))
+    table(("rank", "model", *(name.replace("_", " ") for name in names), "flags"), rows)
+    say()
+    _listed("About the data:", [flag.text for flag in found.data.flags])
+    _listed("What can be said:", found.statements)
+    say(f"Report: {out / 'report.html'}   (also comparison.json, predictions.csv)")
+
+
+def evaluation(found: Evaluation, out: Path) -> None:
+    """Print headline, metrics, flags, and where the report is."""
+    say(found.headline)
+    say()
+    constant = found.baseline.get("metrics", {})
+    rows = [(name.replace("_", " "), estimate(value), estimate(constant.get(name))) for name, value in found.variant.metrics.items()]
+    table(("metric", "model (95 % interval)", "constant answer"), rows)
+    say()
+    _listed("About the data:", [flag.text for flag in found.data.flags])
+    _listed("Flags:", [f"{flag.code}: {flag.text}" for flag in found.variant.flags])
+    _listed("What can be said:", found.statements)
+    say(f"Report: {out / 'report.html'}   (also evaluation.json, predictions.csv)")
+
+
+def model(made: Model, folder: Path) -> None:
+    """Print what was trained, on what, from which weights, how precisely."""
+    say(f"{made.name}: a model for {made.task} that tells apart {', '.join(made.classes)} ({made.parameters:,} stored numbers).")
+    rows = [(key.replace("_", " "), _short(value)) for key, value in made.record.items() if key not in ("history", "versions", "notes")]
+    table(("what", "value"), rows)
+    _listed("Notes:", made.record.get("notes") or ())
+    say(f"Model: {folder}   (weights.safetensors, model.json, card.md)")
+
+
+def baselines(found: Mapping[str, Any], indent: str = "") -> None:
+    """Print a nested mapping of figures, one a line."""
+    for key, value in found.items():
+        if isinstance(value, Mapping) and not {"value", "lo", "hi"} >= set(value):
+            say(f"{indent}{key.replace('_', ' ')}:")
+            baselines(value, indent + "  ")
+        else:
+            say(f"{indent}{key.replace('_', ' ')}: {_short(value)}")
+
+
+def results(found: Sequence[Result], out: Path) -> None:
+    """Print each finding and measurement, one line each."""
+    for result in found:
+        say(f"{result.study}  ({result.task}, {result.model})")
+        for finding in result.findings:
+            shares = ", ".join(f"{label} {share:.2f}" for label, share in finding.probabilities.items())
+            say(f"  {_named(finding)}: {finding.label or 'no answer'}" + (f"   ({shares})" if shares else ""))
+        for measure in result.measurements:
+            value = f"withheld: {measure.withheld}" if measure.value is None else f"{measure.value:.1f} {measure.unit}"
+            say(f"  {_named(measure)}: {value}")
+        for note in result.notes:
+            say(f"  note: {note}")
+    say(f"{len(found)} examination(s). Report{'s' if len(found) > 1 else ''}: {out}")
+
+
+def _named(item: Any) -> str:
+    return " ".join(part for part in (item.name, item.site, item.side) if part)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_short(item)}" for key, item in value.items())
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return ", ".join(map(_short, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _listed(title: str, sentences: Iterable[str]) -> None:
+    unique = list(dict.fromkeys(sentences))
+    if not unique:
+        return
+    say(title)
+    for sentence in unique:
+        say(f"  - {sentence}")
+    say()

@@ -1,0 +1,56 @@
+"""``spinelab fit`` and ``spinelab read``: making a model, and using it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spinelab.serve.cli import options, show
+
+
+def fit(
+    task: options.TaskName,
+    data: options.Data,
+    out: Annotated[Path, typer.Option("--out", metavar="MODEL", help="Model folder to write, new or empty.")],
+    sets: options.Set = None,
+    settings: options.SettingsFile = None,
+    resume: options.Resume = False,
+    weights: options.Weights = None,
+    cache: options.Cache = None,
+    accelerator: options.Accelerator = "auto",
+    devices: options.Devices = "1",
+    nodes: options.Nodes = 1,
+    strategy: options.Strategy = "auto",
+    as_json: options.AsJson = False,
+) -> None:
+    """Train one model on all the data and write its folder."""
+    from spinelab.serve import api
+    from spinelab.serve.cli.progress import shown
+
+    with shown() as progress:
+        run = options.make_run(progress, resume=resume, weights=weights, cache=cache, accelerator=accelerator, devices=devices, nodes=nodes, strategy=strategy)
+        made = api.fit(task, data, out, settings=options.chosen_settings(sets, settings), run=run)
+    if as_json:
+        show.print_json({"model": out, "task": made.task, "settings": made.settings.to_dict(), "classes": made.classes, "record": made.record})
+    else:
+        show.model(made, out)
+
+
+def read(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="An image, DICOM file or series, a zip, or a folder of examinations.")],
+    model: Annotated[str, typer.Option("--model", metavar="MODEL", help="A model folder, or builtin:NAME.")],
+    out: options.Out,
+    as_json: options.AsJson = False,
+) -> None:
+    """Read examinations with a model: findings and measurements as report.html and result.json."""
+    from spinelab.serve import api
+    from spinelab.serve.cli.progress import shown
+
+    with shown() as progress:
+        found = api.read(path, model, out, run=options.make_run(progress))
+    if as_json:
+        show.print_json([result.to_dict() for result in found])
+    else:
+        show.results(found, out)
