@@ -26,7 +26,7 @@ def offset_along(point: Points, line: Points) -> float:
 
 def down_axis(lines: Points) -> Points:
     """Return the unit vector from the middle of the first usable line to the middle of the last, for lines ``(n, 2, 2)``."""
-    middles = lines.mean(axis=1)
+    middles = (lines[:, 0] + lines[:, 1]) / 2
     usable = middles[np.isfinite(middles).all(axis=1)]
     axis = usable[-1] - usable[0]
     unit: Points = axis / np.hypot(*axis)

@@ -164,15 +164,15 @@ def infer_facing(endplates: Points) -> Facing:
 def _level(name: str, lines: Points, index: int, sign: int, *, in_mm: bool, frontal: bool = False) -> Level:
     """Measure level ``index``; ends run backwards to forwards (or patient's right to left), or image left to right where ``sign`` is 0."""
     above, below = lines[2 * index + 1], lines[2 * index + 2]
-    if not (np.isfinite(above).all() and np.isfinite(below).all()):
+    if not math.isfinite(above.sum() + below.sum()):
         return Level(name)
-    middles = 100 * (offset_along(above.mean(axis=0), below) - 0.5)
+    middles = 100 * (offset_along(_middle(above), below) - 0.5)
     slip = middles if frontal or sign == 0 else 100 * offset_along(above[0], below)
-    length = float(np.hypot(*_along(below)))
+    length = math.hypot(*_along(below))
     # Both endplates' mean direction, turned a quarter, is the disc's own up-down direction.
-    mean_direction = _along(above) / np.hypot(*_along(above)) + _along(below) / length
-    across = np.array([-mean_direction[1], mean_direction[0]]) / np.hypot(*mean_direction)
-    height = abs(float((below.mean(axis=0) - above.mean(axis=0)) @ across))
+    mean_direction = _along(above) / math.hypot(*_along(above)) + _along(below) / length
+    across = np.array([-mean_direction[1], mean_direction[0]]) / math.hypot(*mean_direction)
+    height = abs(float((_middle(below) - _middle(above)) @ across))
     # Seen by a patient who faces left, the same forward opening turns the other way.
     angle = turn_deg(_along(above), _along(below))
     return Level(
@@ -189,6 +189,11 @@ def _level(name: str, lines: Points, index: int, sign: int, *, in_mm: bool, fron
 def _along(line: Points) -> Points:
     along: Points = line[1] - line[0]
     return along
+
+
+def _middle(line: Points) -> Points:
+    middle: Points = (line[0] + line[1]) / 2
+    return middle
 
 
 def _finite(value: float) -> float | None:
