@@ -19,6 +19,7 @@ FLAGS: Final[Mapping[str, str]] = {
     "collapsed": "The model gives one answer to (nearly) everyone; it cannot be ranked first.",
     "class-never-answered": "At least one class is never the model's answer.",
     "not-better-than-majority": "Not shown to be better than always answering the most frequent class.",
+    "not-better-than-chance": "The interval of its ranking metric does not lie above what guessing reaches.",
     "not-distinguishable": "Its difference from the best-ranked model includes zero.",
     "too-few-patients": "The rarest class has too few patients for a ranking.",
     "patients-unknown": "Patients could not be kept apart, so every figure may be too good.",
@@ -31,6 +32,7 @@ FLAGS: Final[Mapping[str, str]] = {
     "mixed-precision": "Trained in reduced precision.",
     "not-trained-to-the-end": "Training stopped at the last epoch allowed while still improving.",
     "ignores-the-picture": "It answers without looking at the picture; it is a reference, not a reader.",
+    "training-data": "The data are those that the model was trained on.",
     "failed": "Training failed; the reason is in the statements.",
 }
 """The documented vocabulary of flags (``docs/reference/flags.md``)."""

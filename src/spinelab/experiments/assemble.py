@@ -1,0 +1,131 @@
+"""From the folds on disk to the answers, figures and flags of each model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinelab.core import TaskError
+from spinelab.evaluation import compute_metrics, paired_difference
+from spinelab.evaluation.types import Estimate, Predictions
+from spinelab.experiments.bench import Bench, Trained
+from spinelab.experiments.flags import against_chance, against_majority, collapse, never_answered, of_training
+from spinelab.experiments.folds import FoldResult
+from spinelab.report.content import Case, Flag, Variant
+
+
+def table_of(bench: Bench, trained: Trained) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return (R, n, K) probabilities, NaN where an examination was not held out or not answered, and (R, n) folds."""
+    shape = (bench.design.repeats, len(bench.examples))
+    table = np.full((*shape, len(bench.classes)), np.nan)
+    folds = np.full(shape, -1, dtype=np.int64)
+    for fold in trained.folds:
+        table[fold.split.repeat, fold.split.test] = fold.probabilities
+        folds[fold.split.repeat, fold.split.test] = fold.split.fold
+    return table, folds
+
+
+def answered(bench: Bench, trained: Sequence[Trained], tables: Mapping[str, Any]) -> tuple[NDArray[np.bool_], dict[str, int]]:
+    """Return the examinations held out in every repeat and answered by every model, and how many each declined."""
+    held_out = np.ones(len(bench.examples), dtype=bool)
+    held_out &= np.all([folds >= 0 for _, folds in tables.values()], axis=(0, 1))
+    everyone = held_out.copy()
+    unanswered = {}
+    for t in trained:
+        if t.plan.key in tables:
+            own = np.isfinite(tables[t.plan.key][0]).all(axis=(0, 2))
+            unanswered[t.plan.name] = int((held_out & ~own).sum())
+            everyone &= own
+    if not everyone.any():
+        counts = ", ".join(f"{name} declined {count}" for name, count in unanswered.items())
+        raise TaskError(
+            f"No examination was answered by every model ({counts or 'no common test set'})",
+            expected="some examinations that all models answer",
+            action="use folds instead of repeated hold-outs, or compare models that accept the same views",
+        )
+    return everyone, unanswered
+
+
+def predictions_of(bench: Bench, table: NDArray[np.float64], folds: NDArray[np.int64], keep: NDArray[np.bool_]) -> Predictions:
+    index = np.flatnonzero(keep)
+    return Predictions(
+        classes=bench.classes,
+        images=tuple(bench.examples[int(i)].id for i in index),
+        patients=tuple(bench.examples[int(i)].group for i in index),
+        truth=np.array([bench.classes.index(bench.labels[i]) for i in index], dtype=np.int64),
+        probabilities=table[:, index],
+        folds=folds[:, index],
+    )
+
+
+def variant_of(bench: Bench, trained: Trained, predictions: Predictions | None, base: Mapping[str, Any]) -> Variant:
+    plan = trained.plan
+    if predictions is None:
+        failure = Flag("failed", f"Training failed: {trained.failure}")
+        return Variant(plan.name, plan.varied, plan.settings.to_dict(), {}, (failure,), None, None, notes=(failure.text,))
+    records = [fold.record for fold in trained.folds]
+    metrics = compute_metrics(predictions, bootstraps=bench.design.bootstraps, seed=bench.design.seed)
+    gain = gain_over(predictions, base["predictions"], bench.design.bootstraps)
+    score = metrics[bench.design.rank_by]
+    found = [
+        collapse(predictions, metrics["balanced_accuracy"].value),
+        never_answered(predictions),
+        against_majority(gain, metrics["accuracy"], base["majority_class"], base["majority_share"]),
+        against_chance(score, bench.design.rank_by, len(bench.classes)),
+        *of_training(records),
+    ]
+    return Variant(
+        name=plan.name,
+        settings=plan.varied,
+        all_settings=plan.settings.to_dict(),
+        metrics=metrics,
+        flags=tuple(f for f in found if f is not None),
+        predictions=predictions,
+        rank=None,
+        histories=tuple(tuple(r.get("history", ())) for r in records),
+        parameters=trained.folds[0].parameters,
+        fit_seconds=float(sum(r.get("seconds", 0) for r in records)),
+        predict_ms=float(np.median([f.predict_ms for f in trained.folds])),
+        peak_memory_mb=max((r["peak_memory_mb"] for r in records if r.get("peak_memory_mb")), default=None),
+        device=_said(records, "device"),
+        precision=_said(records, "precision", "used"),
+        weights=_said(records, "weights", "used"),
+        cases=_cases(bench, trained),
+        notes=tuple(dict.fromkeys(note for r in records for note in r.get("notes", ()))),
+    )
+
+
+def gain_over(predictions: Predictions, constant: Predictions, bootstraps: int) -> Estimate:
+    """Return how much more accurate the model is than the constant, with a paired interval."""
+    repeated = np.repeat(constant.probabilities, len(predictions.probabilities), axis=0)
+    difference, _ = paired_difference(predictions, replace(predictions, probabilities=repeated), "accuracy", bootstraps=bootstraps)
+    return difference
+
+
+def _said(records: Sequence[Mapping[str, Any]], key: str, inner: str | None = None) -> str:
+    values = [r[key].get(inner) if inner and isinstance(r.get(key), Mapping) else r.get(key) for r in records]
+    return ", ".join(sorted({str(v) for v in values if v}))
+
+
+def _cases(bench: Bench, trained: Trained) -> tuple[Case, ...]:
+    """Return the best, the typical and the worst held-out answer over all folds."""
+    stored = [(fold, case) for fold in trained.folds for case in fold.cases]
+    chosen = []
+    for kind, pick in (("best", max), ("worst", min)):
+        of_kind = [fc for fc in stored if fc[1].kind == kind]
+        if of_kind:
+            chosen.append(pick(of_kind, key=lambda fc: fc[1].probability_of_truth))
+    typical = sorted((fc for fc in stored if fc[1].kind == "typical"), key=lambda fc: fc[1].probability_of_truth)
+    if typical:
+        chosen.insert(1, typical[len(typical) // 2])
+    return tuple(_case(bench, fold, case) for fold, case in chosen)
+
+
+def _case(bench: Bench, fold: FoldResult, case: Any) -> Case:
+    position = int(fold.split.test[case.position])
+    answer = bench.classes[int(np.argmax(fold.probabilities[case.position]))]
+    return Case(case.kind, bench.examples[position].id, bench.labels[position], answer, case.probability_of_truth, case.explanations)

@@ -1,0 +1,173 @@
+"""Several models on the same folds of the same patients, and what can honestly be said of the difference."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from spinelab.core import Examples, Run, Settings, Task, TaskError
+from spinelab.experiments import words
+from spinelab.experiments.assemble import answered, predictions_of, table_of, variant_of
+from spinelab.experiments.bench import Bench, Trained
+from spinelab.experiments.constant import majority
+from spinelab.experiments.data_check import check_data
+from spinelab.experiments.design import Design, claim_folder, versions
+from spinelab.experiments.folds import FoldResult, fold_folder, run_fold
+from spinelab.experiments.learning_curve import learning_curve
+from spinelab.experiments.pairs import compare_pairs
+from spinelab.experiments.splits import Split
+from spinelab.experiments.variants import Plan, plans
+from spinelab.report import write_comparison
+from spinelab.report.content import Comparison, DataSummary, Flag, Pair, Variant
+
+
+def compare(
+    task: Task, examples: Examples, *, out: Path, settings: Settings, vary: Mapping[str, Sequence[Any]], design: Design, resume: bool, run: Run
+) -> Comparison:
+    """Train every combination of the varied settings on the same folds and write what can be said.
+
+    Writes ``comparison.json``, ``predictions.csv`` and ``report.html`` into ``out``; finished folds are kept in ``out/folds`` and
+    are never repeated. All settings must agree on the target, so that the models answer one question.
+    """
+    started = time.perf_counter()
+    variants = plans(settings, vary)
+    target = _common_target(task, variants)
+    check = check_data(examples, target, run.progress)
+    claim_folder(
+        out,
+        {
+            "task": task.name,
+            "target": target,
+            "data": check.summary.digest,
+            "folds": design.folds,
+            "repeats": design.repeats,
+            "holdout": design.holdout,
+            "seed": design.seed,
+        },
+        resume=resume,
+    )
+    labels = examples.labels(target)
+    splits = design.splits(labels, list(check.groups))
+    bench = Bench(task, examples, target, task.classes(examples, variants[0].settings), tuple(labels), tuple(splits), out, run, design)
+    trained = _train_all(bench, variants)
+    comparison = _conclude(bench, trained, check.summary, started)
+    write_comparison(comparison, out)
+    return comparison
+
+
+def _common_target(task: Task, variants: Sequence[Plan]) -> str:
+    targets = {task.target(v.settings) for v in variants}
+    if len(targets) > 1:
+        raise TaskError(
+            f"Models that answer different questions ({', '.join(sorted(targets))})", expected="one target for all", action="compare the targets one at a time"
+        )
+    return targets.pop()
+
+
+def _train_all(bench: Bench, variants: Sequence[Plan]) -> list[Trained]:
+    """Run fold after fold, all variants in each, so that an interrupted comparison has tried all models equally often."""
+    done: dict[str, list[FoldResult]] = {v.key: [] for v in variants}
+    failed: dict[str, str] = {}
+    total = len(bench.splits) * len(variants)
+    for s, split in enumerate(bench.splits):
+        for v, plan in enumerate(variants):
+            if plan.key in failed:
+                continue
+            position = s * len(variants) + v
+            run = replace(bench.run, progress=_within(bench.run, position, total, f"{plan.name}, {_split_name(bench.design, split)}"))
+            try:
+                done[plan.key].append(_one_fold(bench, plan, split, run))
+            except TaskError as error:
+                failed[plan.key] = str(error)
+    if len(failed) == len(variants):
+        raise TaskError(
+            f"Every model failed; the first: {next(iter(failed.values()))}",
+            expected="at least one that trains",
+            action="correct the settings and run again with --resume",
+        )
+    return [Trained(plan, tuple(done[plan.key]), failed.get(plan.key)) for plan in variants]
+
+
+def _one_fold(bench: Bench, plan: Plan, split: Split, run: Run) -> FoldResult:
+    folder = fold_folder(bench.out, plan.key, split)
+    return run_fold(bench.task, bench.examples, bench.classes, plan.settings, split, folder=folder, run=run, explain=True)
+
+
+def _within(run: Run, position: int, total: int, text: str) -> Callable[[float, float, str], None]:
+    return lambda done, of, _text: run.progress(position + (done / of if of else 0), total, text)
+
+
+def _split_name(design: Design, split: Split) -> str:
+    fold = "hold-out" if design.holdout is not None else f"fold {split.fold + 1} of {design.folds}"
+    return fold if design.repeats == 1 else f"{fold}, repeat {split.repeat + 1} of {design.repeats}"
+
+
+def _conclude(bench: Bench, trained: Sequence[Trained], data: DataSummary, started: float) -> Comparison:
+    tables = {t.plan.key: table_of(bench, t) for t in trained if t.failure is None}
+    kept, unanswered = answered(bench, trained, tables)
+    predictions = {key: predictions_of(bench, table, folds, kept) for key, (table, folds) in tables.items()}
+    some = next(iter(predictions.values()))
+    base = majority([bench.classes[i] for i in some.truth], some.patients, bench.classes, bootstraps=bench.design.bootstraps)
+    variants = _rank([variant_of(bench, t, predictions.get(t.plan.key), base) for t in trained], bench.design.rank_by)
+    pairs = compare_pairs(variants, bench.splits, bench.design)
+    variants = _mark_indistinguishable(variants, pairs)
+    curve = learning_curve(bench, trained, variants) if bench.design.learning_curve else None
+    design = _design_facts(bench, started) | {"compared": int(kept.sum()), "unanswered": unanswered}
+    return Comparison(
+        task=bench.task.name,
+        title=bench.task.title,
+        question=bench.task.question,
+        target=bench.target,
+        headline=words.headline(variants, pairs, data, base, bench.design.rank_by),
+        statements=words.statements(variants, pairs, data, design),
+        rank_by=bench.design.rank_by,
+        variants=tuple(variants),
+        baseline={k: v for k, v in base.items() if k != "predictions"},
+        pairs=tuple(pairs),
+        data=data,
+        design=design,
+        versions=versions(),
+        learning_curve=curve,
+        analysis=tuple(bench.task.analysis(bench.examples, trained[0].plan.settings)),
+    )
+
+
+def _rank(variants: Sequence[Variant], metric: str) -> list[Variant]:
+    """Give ranks by the metric; collapsed and failed models get none and come last."""
+    eligible = [v for v in variants if v.predictions is not None and not words.has(v, "collapsed") and v.metrics[metric].value is not None]
+    order = sorted(eligible, key=lambda v: -float(v.metrics[metric].value or 0))
+    ranked = [replace(v, rank=position + 1) for position, v in enumerate(order)]
+    return ranked + [v for v in variants if v not in eligible]
+
+
+def _mark_indistinguishable(variants: Sequence[Variant], pairs: Sequence[Pair]) -> list[Variant]:
+    best = next((v for v in variants if v.rank == 1), None)
+    if best is None:
+        return list(variants)
+    level = {name for p in pairs if best.name in (p.a, p.b) and not p.distinguishable for name in (p.a, p.b)}
+    marked = []
+    for v in variants:
+        others = sorted(level - {v.name}) if v is best else [best.name]
+        flag = Flag("not-distinguishable", f"Not distinguishable from {', '.join(others)} on these data.")
+        marked.append(replace(v, flags=(*v.flags, flag)) if v.name in level and v.rank is not None else v)
+    return marked
+
+
+def _design_facts(bench: Bench, started: float) -> dict[str, Any]:
+    design = bench.design
+    return {
+        "folds": None if design.holdout is not None else design.folds,
+        "holdout": design.holdout,
+        "repeats": design.repeats,
+        "seed": design.seed,
+        "rank_by": design.rank_by,
+        "level": 0.95,
+        "bootstraps": design.bootstraps,
+        "seconds": time.perf_counter() - started,
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+    }

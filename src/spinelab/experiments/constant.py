@@ -1,0 +1,82 @@
+"""What answers that need no picture reach: the constants and chance that every model must beat."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from spinelab.core import Examples, Settings, Task
+from spinelab.evaluation import compute_metrics
+from spinelab.evaluation.types import Predictions
+from spinelab.experiments.splits import patients_per_class
+
+BASELINES_SCHEMA = "spinelab.baselines/1"
+
+
+def majority(labels: Sequence[str], groups: Sequence[str], classes: Sequence[str], *, bootstraps: int = 2000) -> dict[str, Any]:
+    """Return what always answering the most frequent class reaches, with its probabilities set to the class frequencies."""
+    predictions = _constant(labels, groups, classes, _frequencies(labels, classes))
+    most, count = Counter(labels).most_common(1)[0]
+    return {
+        "name": f"always {most}",
+        "majority_class": most,
+        "majority_share": count / len(labels),
+        "metrics": compute_metrics(predictions, bootstraps=bootstraps),
+        "predictions": predictions,
+    }
+
+
+def _frequencies(labels: Sequence[str], classes: Sequence[str]) -> list[float]:
+    counts = Counter(labels)
+    return [counts[c] / len(labels) for c in classes]
+
+
+def _constant(labels: Sequence[str], groups: Sequence[str], classes: Sequence[str], answer: Sequence[float]) -> Predictions:
+    truth = np.array([classes.index(label) for label in labels], dtype=np.int64)
+    table = np.tile(np.asarray(answer, dtype=np.float64), (1, len(labels), 1))
+    names = tuple(str(i) for i in range(len(labels)))
+    return Predictions(tuple(classes), names, tuple(groups), truth, table, np.zeros((1, len(labels)), dtype=np.int64))
+
+
+def baselines(task: Task, examples: Examples, settings: Settings) -> dict[str, Any]:
+    """Return what constants and chance reach on these labels; nothing is trained and no picture is opened."""
+    target = task.target(settings)
+    labels, groups = examples.labels(target), examples.groups()
+    classes = task.classes(examples, settings)
+    frequencies = _frequencies(labels, classes)
+    answers = {
+        "class-frequencies": (frequencies, "the class frequencies as probabilities; the answer is the most frequent class"),
+        "uniform": ([1 / len(classes)] * len(classes), "the same probability for every class; as an answer, the first class"),
+    } | {f"always {c}": ([float(c == other) for other in classes], f"certain of {c} for everyone") for c in classes}
+    rows = {
+        name: {"meaning": meaning, "probabilities": dict(zip(classes, answer, strict=True)), "metrics": _numbers(_constant(labels, groups, classes, answer))}
+        for name, (answer, meaning) in answers.items()
+    }
+    counts, patients = Counter(labels), patients_per_class(labels, groups)
+    majority_class, count = counts.most_common(1)[0]
+    return {
+        "schema": BASELINES_SCHEMA,
+        "task": task.name,
+        "target": target,
+        "examinations": len(labels),
+        "patients": len(set(groups)) if examples.patients_known else None,
+        "classes": {c: {"images": counts[c], "patients": patients[c] if examples.patients_known else None, "share": counts[c] / len(labels)} for c in classes},
+        "majority_class": majority_class,
+        "majority_rate": count / len(labels),
+        "chance": {
+            "accuracy": float(np.sum(np.square(frequencies))),
+            "balanced_accuracy": 1 / len(classes),
+            "auroc": 0.5,
+            "note": "guessing with the class frequencies",
+        },
+        "baselines": rows,
+        "phantom": examples.phantom,
+        "notes": list(examples.notes),
+    }
+
+
+def _numbers(predictions: Predictions) -> dict[str, Any]:
+    return {name: estimate.to_dict() for name, estimate in compute_metrics(predictions, bootstraps=1000).items()}

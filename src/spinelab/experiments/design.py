@@ -1,0 +1,95 @@
+"""What a comparison is made of, checked before it starts and remembered so that it can be resumed."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from platform import python_version
+from typing import Any, Final
+
+from spinelab.core import InputError, TaskError
+from spinelab.experiments.flags import CHANCE
+from spinelab.experiments.splits import Split, grouped_folds, grouped_holdout
+
+_IDENTITY: Final = "experiment.json"
+
+
+@dataclass(frozen=True)
+class Design:
+    """How often and on what the models are tried.
+
+    ``holdout`` replaces the folds by random splits that hold out this share of the patients, ``repeats`` times.
+    """
+
+    folds: int = 5
+    repeats: int = 1
+    holdout: float | None = None
+    seed: int = 0
+    rank_by: str = "balanced_accuracy"
+    bootstraps: int = 2000
+    learning_curve: bool = True
+
+    def __post_init__(self) -> None:
+        if self.rank_by not in CHANCE:
+            raise TaskError(
+                f"Ranking by {self.rank_by!r}", expected=f"one of {', '.join(CHANCE)}, which a constant answer cannot win", action="choose another --rank-by"
+            )
+        for name, least in (("folds", 2), ("repeats", 1)):
+            if getattr(self, name) < least:
+                raise TaskError(f"{name} = {getattr(self, name)}", expected=f"at least {least}", action=f"choose another --{name}")
+
+    def splits(self, labels: list[str], groups: list[str]) -> list[Split]:
+        """Return the splits, every patient on one side of each."""
+        if self.holdout is not None:
+            return grouped_holdout(labels, groups, fraction=self.holdout, repeats=self.repeats, seed=self.seed)
+        return grouped_folds(labels, groups, folds=self.folds, repeats=self.repeats, seed=self.seed)
+
+
+def claim_folder(out: Path, identity: dict[str, Any], *, resume: bool) -> None:
+    """Take ``out`` for this comparison, or take it up again.
+
+    Raises
+    ------
+    InputError
+        If it holds something else, or a comparison of other data, folds or seed, or a comparison and ``resume`` is false.
+    """
+    known = out / _IDENTITY
+    if known.is_file():
+        _check_same(out, json.loads(known.read_text(encoding="utf-8")), identity, resume=resume)
+        return
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out} exists and is not a comparison", expected="a new or empty folder", action="choose another --out")
+    out.mkdir(parents=True, exist_ok=True)
+    temporary = out / (_IDENTITY + ".writing")
+    temporary.write_text(json.dumps(identity, indent=1), encoding="utf-8")
+    os.replace(temporary, known)
+
+
+def _check_same(out: Path, before: dict[str, Any], identity: dict[str, Any], *, resume: bool) -> None:
+    changed = [key for key in identity if before.get(key) != identity[key]]
+    if changed:
+        raise InputError(
+            f"{out} holds a comparison with another {', '.join(changed)}",
+            expected="the same data, target, folds and seed",
+            action="choose another --out, or go back to the earlier ones",
+        )
+    if not resume:
+        raise InputError(
+            f"{out} already holds this comparison",
+            expected="a new folder, or --resume",
+            action="add --resume to continue where it stopped, or choose another --out",
+        )
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that figures depend on."""
+    found = {"python": python_version()}
+    for name in ("spinelab", "torch", "timm", "lightning", "numpy", "scipy", "scikit-learn", "pydicom"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found

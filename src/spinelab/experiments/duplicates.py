@@ -1,0 +1,176 @@
+"""Pictures that occur twice: the same bytes, the same pixels, or nearly the same picture.
+
+A near-duplicate passes two tests. A cheap one proposes: the perceptual hash (the signs of the 64 lowest frequencies of a 32 x 32
+discrete cosine transform against their median; Zauner 2010, "Implementation and benchmarking of perceptual image hash functions")
+differs in few bits and the detail of two thumbnails correlates. A strict one decides: after an affine registration of the two
+thumbnails (Evangelidis and Psarakis 2008, enhanced correlation coefficient) their detail agrees almost completely. Films of the same body part, even of
+the same patient on another day, pass the first and fail the second; re-compressed, resized, brightened, cropped and slightly
+turned copies pass both. How the limits were set: ``docs/reference/honesty.md``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+HASH_BITS_APART: Final = 18
+CANDIDATE_CORRELATION: Final = 0.40
+SAME_CORRELATION: Final = 0.90
+NEIGHBOURS: Final = 12
+"""How many most similar pictures are registered to each picture at the most."""
+_SIDE: Final = 96
+_LEAST_OVERLAP: Final = 0.6
+
+
+@dataclass(frozen=True, eq=False)
+class Fingerprint:
+    """What is remembered of a picture: digests of file and pixels, a perceptual hash and a detail thumbnail."""
+
+    example: int
+    view: str
+    file: str
+    file_digest: str
+    pixel_digest: str
+    hash: NDArray[np.bool_]
+    detail: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Duplicate:
+    """Two pictures that are the same (``exact``) or nearly so (``near``, ``mirrored``, ``negative``)."""
+
+    a: int
+    b: int
+    file_a: str
+    file_b: str
+    kind: str
+    similarity: float
+
+
+def fingerprint(example: int, view: str, path: Path | None, picture: NDArray[np.uint8]) -> Fingerprint:
+    """Return the fingerprint of one greyscale picture (rows, columns)."""
+    file_digest = ""
+    if path is not None:
+        with path.open("rb") as file:
+            file_digest = hashlib.file_digest(file, "sha256").hexdigest()
+    pixel_digest = hashlib.sha256(str(picture.shape).encode() + np.ascontiguousarray(picture).tobytes()).hexdigest()
+    small = cv2.resize(picture, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
+    detail = (small - cv2.GaussianBlur(small, (0, 0), _SIDE / 16)).astype(np.float32)
+    return Fingerprint(example, view, str(path) if path else "", file_digest, pixel_digest, perceptual_hash(small), detail)
+
+
+def perceptual_hash(thumbnail: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return 64 bits that survive re-compression, resizing and changes of brightness and contrast."""
+    frequencies = cv2.dct(cv2.resize(thumbnail, (32, 32), interpolation=cv2.INTER_AREA))[:8, :8].ravel()
+    return np.asarray(frequencies > np.median(frequencies[1:]))
+
+
+def find_duplicates(prints: Sequence[Fingerprint], progress: Callable[[float, float, str], None] | None = None) -> list[Duplicate]:
+    """Return every pair of pictures that is the same or nearly so, exact ones first."""
+    found = []
+    ways: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
+        "near": lambda d: d,
+        "mirrored": lambda d: np.ascontiguousarray(d[:, ::-1]),
+        "negative": lambda d: -d,
+    }
+    exact = _exact_pairs(prints)
+    seen = set(exact)
+    found += [_duplicate(prints, i, j, "exact", 1.0) for i, j in exact]
+    for done, (kind, change) in enumerate(ways.items()):
+        candidates = [pair for pair in _candidates(prints, change, hashed=kind == "near") if pair not in seen]
+        for count, (i, j) in enumerate(candidates):
+            if progress is not None:
+                progress(done + count / len(candidates), len(ways), "looking for copies of a picture")
+            similarity = registered_correlation(prints[i].detail, change(prints[j].detail))
+            if similarity >= SAME_CORRELATION:
+                seen.add((i, j))
+                found.append(_duplicate(prints, i, j, kind, similarity))
+    return sorted(found, key=lambda d: (d.kind != "exact", -d.similarity, d.file_a, d.file_b))
+
+
+def _duplicate(prints: Sequence[Fingerprint], i: int, j: int, kind: str, similarity: float) -> Duplicate:
+    return Duplicate(prints[i].example, prints[j].example, prints[i].file, prints[j].file, kind, round(similarity, 3))
+
+
+def _exact_pairs(prints: Sequence[Fingerprint]) -> list[tuple[int, int]]:
+    """Return pairs of equal bytes or pixels; of many equal pictures, each with the first only."""
+    first: dict[str, int] = {}
+    pairs = []
+    for position, p in enumerate(prints):
+        keys = [k for k in (p.file_digest, p.pixel_digest) if k]
+        known = next((first[k] for k in keys if k in first), None)
+        if known is not None:
+            pairs.append((known, position))
+        for key in keys:
+            first.setdefault(key, position)
+    return pairs
+
+
+def _candidates(prints: Sequence[Fingerprint], change: Callable[[NDArray[np.float32]], NDArray[np.float32]], *, hashed: bool) -> list[tuple[int, int]]:
+    """Return pairs worth registering: similar in detail and, where the hash survives the change, in hash."""
+    if len(prints) < 2:
+        return []
+    details = np.stack([_unit(p.detail) for p in prints])
+    changed = np.stack([_unit(change(p.detail)) for p in prints])
+    hashes = np.stack([p.hash for p in prints])
+    pairs = set()
+    for i in range(len(prints)):
+        similar = changed @ details[i]
+        similar[i] = -1
+        if hashed:
+            similar[(hashes != hashes[i]).sum(axis=1) > HASH_BITS_APART] = -1
+        for j in np.argsort(-similar)[:NEIGHBOURS]:
+            if similar[j] >= CANDIDATE_CORRELATION:
+                pairs.add((min(i, int(j)), max(i, int(j))))
+    return sorted(pairs)
+
+
+def _unit(detail: NDArray[np.float32]) -> NDArray[np.float32]:
+    flat = detail.ravel() - detail.mean()
+    norm = float(np.linalg.norm(flat))
+    unit: NDArray[np.float32] = flat / norm if norm > 1e-3 else np.zeros_like(flat)
+    return unit
+
+
+def registered_correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    """Return the correlation of two detail thumbnails after affine registration; 0 where they do not register."""
+    if a.std() < 1e-3 or b.std() < 1e-3:
+        return 0.0
+    warp = np.eye(2, 3, dtype=np.float32)
+    stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 40, 1e-4)
+    try:
+        _, warp = cv2.findTransformECC(a, b, warp, cv2.MOTION_AFFINE, stop, None, 5)
+    except cv2.error:  # the two do not converge: not the same picture
+        return 0.0
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    moved = cv2.warpAffine(b, warp, a.shape[::-1], flags=flags)
+    inside = cv2.warpAffine(np.ones_like(b), warp, a.shape[::-1], flags=flags) > 0.99
+    if inside.mean() < _LEAST_OVERLAP:
+        return 0.0
+    x, y = a[inside] - a[inside].mean(), moved[inside] - moved[inside].mean()
+    norm = float(np.linalg.norm(x) * np.linalg.norm(y))
+    return float(x @ y) / norm if norm > 1e-6 else 0.0
+
+
+def merge_groups(groups: Sequence[str], duplicates: Sequence[Duplicate]) -> list[str]:
+    """Return groups in which patients that share a picture are one, so that no split can separate the copies."""
+    parent = {g: g for g in groups}
+
+    def root(group: str) -> str:
+        while parent[group] != group:
+            parent[group] = parent[parent[group]]
+            group = parent[group]
+        return group
+
+    for duplicate in duplicates:
+        a, b = root(groups[duplicate.a]), root(groups[duplicate.b])
+        if a != b:
+            parent[max(a, b)] = min(a, b)
+    return [root(g) for g in groups]

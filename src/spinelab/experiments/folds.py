@@ -1,0 +1,154 @@
+"""One fold of one variant: trained, tried on held-out patients, and kept on disk so that it is never done twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinelab.core import Examples, Explanation, InputError, Model, NotSureError, Result, Run, Settings, Task
+from spinelab.experiments.splits import Split
+
+FOLD_SCHEMA: Final = "spinelab.fold/1"
+
+
+@dataclass(frozen=True, eq=False)
+class CaseFile:
+    """A held-out examination with its heatmaps, kept because it is the best, typical or worst of its fold."""
+
+    kind: str
+    position: int
+    probability_of_truth: float
+    explanations: tuple[Explanation, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class FoldResult:
+    """Answers of one model for the examinations of one test fold."""
+
+    split: Split
+    probabilities: NDArray[np.float64]
+    """(n_test, K); NaN rows where the model declined to answer."""
+    record: Mapping[str, Any]
+    parameters: int
+    predict_ms: float
+    cases: tuple[CaseFile, ...] = ()
+
+
+def run_fold(task: Task, examples: Examples, classes: Sequence[str], settings: Settings, split: Split, *, folder: Path, run: Run, explain: bool) -> FoldResult:
+    """Return a fold's result, from disk if it is finished there, and otherwise by training."""
+    stored = _load(folder, split)
+    if stored is not None:
+        return stored
+    workdir = folder.parent / f"{folder.name}.training"
+    workdir.mkdir(parents=True, exist_ok=True)
+    training = examples.subset(split.train)
+    model = task.fit(training, settings, replace(run, workdir=workdir, resume=True))
+    held_out = examples.subset(split.test)
+    started = time.perf_counter()
+    results = task.predict_many(model, held_out, run)
+    predict_ms = 1000 * (time.perf_counter() - started) / max(1, len(held_out))
+    probabilities = probability_table(results, classes, task.target(settings))
+    cases = _cases(task, model, held_out, probabilities, classes, settings) if explain else ()
+    result = FoldResult(split, probabilities, model.record, model.parameters, predict_ms, cases)
+    _save(result, folder)
+    shutil.rmtree(workdir, ignore_errors=True)
+    return result
+
+
+def probability_table(results: Sequence[Result], classes: Sequence[str], target: str) -> NDArray[np.float64]:
+    """Return (n, K) probabilities of ``target``; rows are NaN where no answer was given."""
+    table = np.full((len(results), len(classes)), np.nan)
+    for row, result in zip(table, results, strict=True):
+        finding = result.finding(target)
+        if finding is not None and finding.probabilities:
+            row[:] = [finding.probabilities.get(c, 0.0) for c in classes]
+    return table
+
+
+def _cases(task: Task, model: Model, examples: Examples, table: NDArray[np.float64], classes: Sequence[str], settings: Settings) -> tuple[CaseFile, ...]:
+    """Return the best, the typical and the worst answer of this fold, with heatmaps."""
+    truth = [classes.index(label) for label in examples.labels(task.target(settings))]
+    of_truth = table[np.arange(len(truth)), truth]
+    answered = np.flatnonzero(np.isfinite(of_truth))
+    if answered.size == 0:
+        return ()
+    order = answered[np.argsort(of_truth[answered])]
+    chosen = {"worst": order[0], "typical": order[len(order) // 2], "best": order[-1]}
+    cases = []
+    for kind, position in chosen.items():
+        try:
+            maps = task.explain(model, examples[int(position)].open())
+        except NotSureError:
+            continue
+        if maps:
+            cases.append(CaseFile(kind, int(position), float(of_truth[position]), tuple(maps)))
+    return tuple(cases)
+
+
+def _save(result: FoldResult, folder: Path) -> None:
+    """Write into a temporary folder and rename it: a fold on disk is a finished one."""
+    temporary = folder.with_name(folder.name + ".writing")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    arrays: dict[str, NDArray[Any]] = {"test": result.split.test, "train": result.split.train, "probabilities": result.probabilities}
+    cases = []
+    for c, case in enumerate(result.cases):
+        cases.append({"kind": case.kind, "position": case.position, "probability_of_truth": case.probability_of_truth, "maps": []})
+        for m, shown in enumerate(case.explanations):
+            arrays[f"picture_{c}_{m}"], arrays[f"heat_{c}_{m}"] = shown.picture, shown.heat.astype(np.float16)
+            cases[-1]["maps"].append({"method": shown.method, "label": shown.label, "view": shown.view})  # type: ignore[attr-defined]
+    body = {
+        "schema": FOLD_SCHEMA,
+        "repeat": result.split.repeat,
+        "fold": result.split.fold,
+        "parameters": result.parameters,
+        "predict_ms": result.predict_ms,
+        "record": result.record,
+        "cases": cases,
+    }
+    np.savez_compressed(temporary / "arrays.npz", **arrays)  # type: ignore[arg-type]
+    (temporary / "fold.json").write_text(json.dumps(body, indent=1), encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.replace(temporary, folder)
+
+
+def _load(folder: Path, split: Split) -> FoldResult | None:
+    if not (folder / "fold.json").is_file():
+        return None
+    try:
+        body = json.loads((folder / "fold.json").read_text(encoding="utf-8"))
+        with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
+            stored = {name: arrays[name] for name in arrays.files}
+        cases = tuple(_case(stored, c, case) for c, case in enumerate(body["cases"]))
+        result = FoldResult(split, stored["probabilities"], body["record"], body["parameters"], body["predict_ms"], cases)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{folder} is damaged: {error}", expected="a finished fold", action="delete that folder and run again with --resume; only that fold is repeated"
+        ) from error
+    if not np.array_equal(stored["test"], split.test):
+        raise InputError(
+            f"{folder} holds another split of the data", expected="the same data, folds and seed", action="choose another --out, or delete the folder"
+        )
+    return result
+
+
+def _case(stored: Mapping[str, NDArray[Any]], c: int, case: Mapping[str, Any]) -> CaseFile:
+    maps = tuple(
+        Explanation(m["method"], m["label"], stored[f"picture_{c}_{i}"], stored[f"heat_{c}_{i}"].astype(np.float32), m["view"])
+        for i, m in enumerate(case["maps"])
+    )
+    return CaseFile(case["kind"], case["position"], case["probability_of_truth"], maps)
+
+
+def fold_folder(out: Path, key: str, split: Split) -> Path:
+    """Return where a fold's result lies."""
+    return out / "folds" / key / f"repeat{split.repeat}-fold{split.fold}"

@@ -1,0 +1,96 @@
+"""Every pair of models on the same examinations: the paired difference, and tests corrected for the number of pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from spinelab.evaluation import corrected_resampled_t, delong_test, holm, mcnemar, metric_by_fold, paired_difference
+from spinelab.evaluation.types import Estimate, Predictions
+from spinelab.experiments.design import Design
+from spinelab.experiments.splits import Split
+from spinelab.experiments.words import pair_words
+from spinelab.report.content import Pair, Variant
+
+
+@dataclass(frozen=True)
+class _Tests:
+    difference: Estimate
+    bootstrap: float | None
+    resampled_t: float | None
+    mcnemar: float | None
+    delong: float | None
+
+
+def compare_pairs(variants: Sequence[Variant], splits: Sequence[Split], design: Design) -> list[Pair]:
+    """Return every pair of models that gave answers, with Holm's correction over all pairs of each test.
+
+    Two models are *distinguishable* if the 95 % interval of their paired difference in the ranking metric (patient-clustered
+    bootstrap) excludes zero and its p-value survives Holm's correction. The corrected resampled t-test (Nadeau and Bengio 2003),
+    which also counts the luck of the split, McNemar's and DeLong's tests are reported beside it.
+    """
+    usable = [v for v in variants if v.predictions is not None]
+    chosen = list(combinations(usable, 2))
+    tests = [_test(a, b, splits, design) for a, b in chosen]
+    adjusted = {name: holm([getattr(t, name) for t in tests]) for name in ("bootstrap", "resampled_t", "mcnemar", "delong")}
+    return [_pair(a, b, test, {name: p[i] for name, p in adjusted.items()}, design.rank_by) for i, ((a, b), test) in enumerate(zip(chosen, tests, strict=True))]
+
+
+def _test(a: Variant, b: Variant, splits: Sequence[Split], design: Design) -> _Tests:
+    pa, pb = _answers(a), _answers(b)
+    difference, p = paired_difference(pa, pb, design.rank_by, bootstraps=design.bootstraps, seed=design.seed)
+    return _Tests(difference, p, _resampled_t(pa, pb, splits, design), _mcnemar(pa, pb), _delong(pa, pb))
+
+
+def _answers(variant: Variant) -> Predictions:
+    assert variant.predictions is not None  # noqa: S101 - callers pass variants with answers
+    return variant.predictions
+
+
+def _resampled_t(a: Predictions, b: Predictions, splits: Sequence[Split], design: Design) -> float | None:
+    """Return the p-value over folds, ``None`` where there are fewer than three or the metric is undefined in some."""
+    differences = metric_by_fold(a, design.rank_by) - metric_by_fold(b, design.rank_by)
+    differences = differences[np.isfinite(differences)]
+    if differences.size < 3:
+        return None
+    ratio = float(np.mean([len(s.test) / len(s.train) for s in splits]))
+    return corrected_resampled_t(differences, test_to_train=ratio)
+
+
+def _mcnemar(a: Predictions, b: Predictions) -> float | None:
+    """Return the exact p-value over examinations; with repeats, each examination's answer is that of the mean probability."""
+    right_a, right_b = (p.mean_probabilities.argmax(axis=1) == p.truth for p in (a, b))
+    return mcnemar(right_a, right_b)
+
+
+def _delong(a: Predictions, b: Predictions) -> float | None:
+    """Return the p-value for two classes and one examination a patient; the test knows no clusters."""
+    if len(a.classes) != 2 or len(set(a.patients)) < len(a.patients) or len(set(a.truth.tolist())) < 2:
+        return None
+    return delong_test(a.truth, a.mean_probabilities[:, 1], b.mean_probabilities[:, 1])
+
+
+def _pair(a: Variant, b: Variant, test: _Tests, adjusted: dict[str, float | None], metric: str) -> Pair:
+    low, high, p_holm = test.difference.lo, test.difference.hi, adjusted["bootstrap"]
+    excludes = low is not None and high is not None and (low > 0 or high < 0)
+    distinguishable = excludes and p_holm is not None and p_holm < 0.05
+    text = pair_words(a.name, b.name, metric, test.difference, p_holm, adjusted["resampled_t"], distinguishable=distinguishable)
+    return Pair(
+        a=a.name,
+        b=b.name,
+        metric=metric,
+        difference=test.difference,
+        p_bootstrap=test.bootstrap,
+        p_bootstrap_holm=p_holm,
+        p_resampled_t=test.resampled_t,
+        p_resampled_t_holm=adjusted["resampled_t"],
+        p_mcnemar=test.mcnemar,
+        p_mcnemar_holm=adjusted["mcnemar"],
+        p_delong=test.delong,
+        p_delong_holm=adjusted["delong"],
+        distinguishable=distinguishable,
+        text=text,
+    )

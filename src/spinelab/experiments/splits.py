@@ -1,0 +1,74 @@
+"""Folds that keep a patient on one side, with every class in every fold."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedGroupKFold
+
+from spinelab.core import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Positions of the training and test examinations of one fold of one repeat."""
+
+    repeat: int
+    fold: int
+    train: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+
+def grouped_folds(labels: Sequence[str], groups: Sequence[str], *, folds: int, repeats: int, seed: int) -> list[Split]:
+    """Return repeated, patient-grouped, class-stratified k-fold splits.
+
+    Raises
+    ------
+    InputError
+        If a class has fewer patients than folds: some model would be tested on a class that it never met.
+    """
+    _require_patients(labels, groups, folds, f"{folds} folds", "use fewer folds (--folds) or collect more patients of that class")
+    return [
+        Split(repeat, fold, train, test) for repeat in range(repeats) for fold, (train, test) in enumerate(_stratified(labels, groups, folds, seed + repeat))
+    ]
+
+
+def grouped_holdout(labels: Sequence[str], groups: Sequence[str], *, fraction: float, repeats: int, seed: int) -> list[Split]:
+    """Return ``repeats`` random splits that hold out about ``fraction`` of the patients."""
+    if not 0 < fraction <= 0.5:
+        raise InputError(f"Hold-out fraction {fraction}", expected="a value above 0 and at most 0.5", action="choose another --holdout")
+    parts = max(2, round(1 / fraction))
+    _require_patients(labels, groups, 2, "a hold-out", "collect more patients of that class or leave the class out")
+    return [Split(repeat, 0, *_stratified(labels, groups, parts, seed + repeat)[0]) for repeat in range(repeats)]
+
+
+def _stratified(labels: Sequence[str], groups: Sequence[str], parts: int, seed: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    splitter = StratifiedGroupKFold(n_splits=parts, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
+        return [(train.astype(np.int64), test.astype(np.int64)) for train, test in splitter.split(np.zeros(len(labels)), list(labels), list(groups))]
+
+
+def patients_per_class(labels: Sequence[str], groups: Sequence[str]) -> dict[str, int]:
+    """Return the number of different patients of every class, rarest first."""
+    counts = {label: len({g for g, other in zip(groups, labels, strict=True) if other == label}) for label in sorted(set(labels))}
+    return dict(sorted(counts.items(), key=lambda item: item[1]))
+
+
+def _require_patients(labels: Sequence[str], groups: Sequence[str], least: int, purpose: str, action: str) -> None:
+    counts = patients_per_class(labels, groups)
+    if len(counts) < 2:
+        raise InputError(
+            f"Only one class ({next(iter(counts), 'none')})",
+            expected="at least two classes",
+            action="add examples of another class; there is nothing to tell apart",
+        )
+    rarest, patients = next(iter(counts.items()))
+    if patients < least:
+        raise InputError(
+            f"Class {rarest!r} has {patients} patient{'s' * (patients != 1)}", expected=f"at least {least} patients a class for {purpose}", action=action
+        )
