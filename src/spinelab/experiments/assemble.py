@@ -51,6 +51,7 @@ def answered(bench: Bench, trained: Sequence[Trained], tables: Mapping[str, Any]
 
 
 def predictions_of(bench: Bench, table: NDArray[np.float64], folds: NDArray[np.int64], keep: NDArray[np.bool_]) -> Predictions:
+    """Return the answers for the examinations that are kept."""
     index = np.flatnonzero(keep)
     return Predictions(
         classes=bench.classes,
@@ -63,6 +64,7 @@ def predictions_of(bench: Bench, table: NDArray[np.float64], folds: NDArray[np.i
 
 
 def variant_of(bench: Bench, trained: Trained, predictions: Predictions | None, base: Mapping[str, Any]) -> Variant:
+    """Return one model's figures, flags, timing and cases; a failed one has only its reason."""
     plan = trained.plan
     if predictions is None:
         failure = Flag("failed", f"Training failed: {trained.failure}")

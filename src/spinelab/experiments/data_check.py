@@ -94,7 +94,7 @@ def _open_all(examples: Examples, progress: Progress) -> tuple[list[Fingerprint]
         except InputError as error:
             broken.append(error)
             continue
-        prints += [_print_of(index, example, image, picture) for image, picture in pictures]
+        prints += [_print_of(index, image, picture) for image, picture in pictures]
         if pictures:
             facts.append(picture_facts(pictures[0][1], _file_bytes(pictures[0][0])))
             sizes.append(pictures[0][1].shape)
@@ -111,7 +111,7 @@ def _flat(image: Image) -> Image:
     return image
 
 
-def _print_of(index: int, example: Example, image: Image, picture: NDArray[np.uint8]) -> Fingerprint:
+def _print_of(index: int, image: Image, picture: NDArray[np.uint8]) -> Fingerprint:
     path = Path(image.source) if image.source and Path(image.source).is_file() else None
     return fingerprint(index, str(image.view.value or ""), path, picture)
 
@@ -219,7 +219,7 @@ def _flags(
         (
             bool(duplicates),
             "duplicates",
-            f"{_plural(len(duplicates), 'pair')} of pictures {'is' if len(duplicates) == 1 else 'are'} the same or nearly so; copies were kept on one side of every split.",
+            f"{_plural(len(duplicates), 'pair')} of (nearly) equal pictures; copies were kept on one side of every split.",
         ),
         (any(d["same_patient"] is False for d in leaks), "duplicates-across-patients", _across(leaks)),
         (bool(conflicts), "conflicting-labels", _conflict_words(conflicts)),

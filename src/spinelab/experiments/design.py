@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -65,7 +64,7 @@ def claim_folder(out: Path, identity: dict[str, Any], *, resume: bool) -> None:
     out.mkdir(parents=True, exist_ok=True)
     temporary = out / (_IDENTITY + ".writing")
     temporary.write_text(json.dumps(identity, indent=1), encoding="utf-8")
-    os.replace(temporary, known)
+    temporary.replace(known)
 
 
 def _check_same(out: Path, before: dict[str, Any], identity: dict[str, Any], *, resume: bool) -> None:

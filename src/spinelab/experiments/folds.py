@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -118,7 +117,7 @@ def _save(result: FoldResult, folder: Path) -> None:
     np.savez_compressed(temporary / "arrays.npz", **arrays)  # type: ignore[arg-type]
     (temporary / "fold.json").write_text(json.dumps(body, indent=1), encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
-    os.replace(temporary, folder)
+    temporary.replace(folder)
 
 
 def _load(folder: Path, split: Split) -> FoldResult | None:

@@ -109,15 +109,15 @@ def statements(variants: Sequence[Variant], pairs: Sequence[Pair], data: DataSum
     scratch = [v.name for v in variants if has(v, "weights-scratch")]
     if scratch:
         told.append(
-            f"Trained from scratch because pretrained weights were not available: {_listing(scratch)}. Published figures of these architectures used pretrained weights."
+            f"Trained from scratch, because pretrained weights were not available: {_listing(scratch)}. Published figures mostly used pretrained weights."
         )
-    told += _declined(variants, design)
+    told += _declined(design)
     told += [pair.text for pair in pairs]
     told += [f"{v.name}: {note}" for v in variants for note in v.notes]
     return tuple(dict.fromkeys(told))
 
 
-def _declined(variants: Sequence[Variant], design: Mapping[str, object]) -> list[str]:
+def _declined(design: Mapping[str, object]) -> list[str]:
     unanswered = design.get("unanswered")
     if not isinstance(unanswered, Mapping) or not any(unanswered.values()):
         return []
