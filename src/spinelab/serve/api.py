@@ -73,7 +73,7 @@ def fit(task: str, data: PathLike, out: PathLike, *, settings: Settings | Mappin
     settings
         Settings of the task, or a mapping that overrides its defaults.
     """
-    from spinelab import io
+    from spinelab import experiments, io
 
     chosen, examples = _examples(task, data)
     run = run or Run()
@@ -81,7 +81,7 @@ def fit(task: str, data: PathLike, out: PathLike, *, settings: Settings | Mappin
     folder = places.new_folder(out, ours=MODEL_FILES, data=examples.root, hint="choose another --out; a finished model is never overwritten")
     work = folder.resolve().with_name(folder.resolve().name + ".work")
     places.new_folder(work, ours=tuple(p.name for p in work.iterdir()) if run.resume and work.is_dir() else (), reuse=run.resume)
-    model = chosen.fit(examples, settled, replace(run, workdir=run.workdir or work))
+    model = experiments.fit(chosen, examples, settled, replace(run, workdir=run.workdir or work))
     folder.parent.mkdir(parents=True, exist_ok=True)
     io.save_model(model, folder, _card(chosen))
     shutil.rmtree(work, ignore_errors=True)
@@ -189,14 +189,9 @@ def compare(  # noqa: PLR0913 - the design of an experiment
         out=folder,
         settings=settled,
         vary=varied,
-        folds=folds,
-        repeats=repeats,
-        holdout=holdout,
+        design=experiments.Design(folds=folds, repeats=repeats, holdout=holdout, seed=seed, rank_by=rank_by, learning_curve=learning_curve),
         resume=resume,
-        run=replace(run or Run(), resume=resume),
-        seed=seed,
-        rank_by=rank_by,
-        learning_curve=learning_curve,
+        run=run or Run(),
     )
 
 
