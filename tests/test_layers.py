@@ -28,7 +28,7 @@ FLOORS = {
 }
 DEEP_LEARNING = {"torch", "torchvision", "timm", "lightning", "torchmetrics", "captum", "monai"}
 ALLOWED = {
-    **dict.fromkeys(DEEP_LEARNING, {"nn", "train", "explain", "tasks"}),
+    **{library: {"nn", "train", "explain", "tasks"} for library in DEEP_LEARNING},
     "pydicom": {"io", "report", "serve"},
     "typer": {"serve"},
     "rich": {"serve"},

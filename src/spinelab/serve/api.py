@@ -8,12 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from spinelab.core import DIFFICULTIES, Examples, Model, Progress, Result, Run, Settings, Task, TaskError, silent
+from spinelab.core import DIFFICULTIES, Examples, Model, Progress, Result, Run, Settings, SpinelabError, Study, Task, TaskError, silent
 from spinelab.serve import choices, models, places
 from spinelab.serve.places import PathLike
 
 if TYPE_CHECKING:
     from spinelab.report import Comparison, Evaluation
+    from spinelab.serve.examinations import Examination
 
 MODEL_FILES: Final = ("model.json", "weights.safetensors")
 COMPARISON_FILES: Final = ("comparison.json", "experiment.json")
@@ -107,18 +108,25 @@ def read(path: PathLike, model: PathLike | Model, out: PathLike | None = None, *
     folder = None if out is None else places.new_folder(out, ours=RESULT_FILES, reuse=True, data=source)
     loaded, task = models.load(model)
     run = run or Run()
-    found = examinations.find(source, task)
-    results = []
+    found = examinations.find(source, loaded.settings)
+    answers: list[tuple[Result, Study | None]] = []
     for done, examination in enumerate(found):
         run.progress(done, len(found), f"reading {examination.name}")
-        study = examination.open()
-        result = task.predict(loaded, study)
-        results.append(result)
-        if folder is not None:
-            place = folder if len(found) == 1 else folder / examination.name
-            report.write_results(result, study, place, task=task, model=loaded)
-    run.progress(len(found), len(found), "read")
-    return results
+        answers.append(_answer(task, loaded, examination, alone=len(found) == 1))
+    if folder is not None:
+        report.write_results(answers, folder, task=task, model=loaded)
+    return [result for result, _ in answers]
+
+
+def _answer(task: Task, model: Model, examination: Examination, *, alone: bool) -> tuple[Result, Study | None]:
+    """Answer for one examination; among many, a refusal is an answer too, so that one bad file does not stop the rest."""
+    try:
+        study = replace(examination.open(), id=examination.name)
+        return task.predict(model, study), study
+    except SpinelabError as refusal:
+        if alone:
+            raise
+        return Result(task.name, model.name, examination.name, notes=(f"No answer: {refusal}",)), None
 
 
 def evaluate(model: PathLike | Model, data: PathLike, out: PathLike, *, run: Run | None = None) -> Evaluation:
@@ -170,7 +178,7 @@ def compare(  # noqa: PLR0913 - the design of an experiment
     """
     from spinelab import experiments
 
-    choices.check_design(folds=folds, repeats=repeats, holdout=holdout)
+    design = experiments.Design(folds=folds, repeats=repeats, holdout=holdout, seed=seed, rank_by=rank_by, learning_curve=learning_curve)
     chosen = _task(task)
     settled = choices.settle(chosen.settings_type(), settings)
     fixed = settings if isinstance(settings, Mapping) else {}

@@ -112,13 +112,3 @@ def settle_vary(settings: Settings, vary: Mapping[str, Sequence[Any]], fixed: It
     for combination in itertools.product(*settled.values()):
         settings.with_overrides(dict(zip(settled, combination, strict=True)))
     return settled
-
-
-def check_design(*, folds: int, repeats: int, holdout: float | None) -> None:
-    """Refuse a design that cannot be run."""
-    if holdout is not None and not 0 < holdout < 1:
-        raise TaskError(f"--holdout {holdout}", expected="a share of the patients between 0 and 1, such as 0.2", action="choose another share, or use --folds")
-    if holdout is None and folds < 2:
-        raise TaskError(f"--folds {folds}", expected="2 or more: every patient is held out once", action="use --folds 5, or --holdout 0.2 for a single split")
-    if repeats < 1:
-        raise TaskError(f"--repeats {repeats}", expected="1 or more", action="use --repeats 1")
