@@ -1,0 +1,210 @@
+"""A comparison or an evaluation as a folder: JSON for programs, a table for spreadsheets, a page for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from spinelab.report import graphs, layout
+from spinelab.report.content import FLAGS, Comparison, DataSummary, Evaluation, Flag, Variant
+from spinelab.report.documents import comparison_document, evaluation_document
+from spinelab.report.figures import inline
+from spinelab.report.files import write_json, write_text
+from spinelab.report.pages import render
+from spinelab.report.pictures import film, overlay, size
+from spinelab.report.tables import predictions_csv
+
+
+def write_comparison(comparison: Comparison, folder: Path) -> Path:
+    """Write ``comparison.json``, ``predictions.csv`` and ``report.html``; return the path of the page.
+
+    Raises
+    ------
+    InputError
+        When the disk is full or the folder cannot be written; the files that were finished are kept.
+    """
+    write_json(folder / "comparison.json", comparison_document(comparison))
+    write_text(folder / "predictions.csv", predictions_csv(comparison.variants, patients_known=comparison.data.patients is not None))
+    return write_text(folder / "report.html", comparison_page(comparison))
+
+
+def write_evaluation(evaluation: Evaluation, folder: Path) -> Path:
+    """Write ``evaluation.json``, ``predictions.csv`` and ``report.html``; return the path of the page.
+
+    Raises
+    ------
+    InputError
+        When the disk is full or the folder cannot be written; the files that were finished are kept.
+    """
+    write_json(folder / "evaluation.json", evaluation_document(evaluation))
+    write_text(folder / "predictions.csv", predictions_csv([evaluation.variant], patients_known=evaluation.data.patients is not None))
+    return write_text(folder / "report.html", evaluation_page(evaluation))
+
+
+def comparison_page(comparison: Comparison) -> str:
+    """Return ``report.html`` of a comparison."""
+    variants = comparison.variants
+    baseline = layout.baseline_metrics(comparison.baseline)
+    floor = baseline[comparison.rank_by].value if comparison.rank_by in baseline else None
+    first_pairs, other_pairs = layout.split_pairs(comparison)
+    shared = _shared(variants, comparison.data, comparison.design)
+    learning = graphs.learning(comparison.learning_curve, baseline)
+    analysis = [_analysis(n, part) for n, part in enumerate(comparison.analysis, 1)]
+    present = {
+        "flags": any(v.flags for v in variants) or bool(comparison.data.flags),
+        "pairs": bool(comparison.pairs),
+        "learning": learning is not None,
+    }
+    return render(
+        "comparison.html",
+        c=comparison,
+        **shared,
+        baseline=baseline,
+        floor=floor,
+        columns=layout.columns(variants, comparison.rank_by),
+        metrics=layout.every_metric(variants),
+        scale=layout.scale([v.metrics.get(comparison.rank_by) for v in variants], floor),
+        flagged=[v for v in shared["order"] if v.flags],
+        first_pairs=first_pairs,
+        other_pairs=other_pairs,
+        pair_scale=layout.scale([pair.difference for pair in comparison.pairs], 0.0),
+        tests=_tests(comparison),
+        learning=learning,
+        analysis=analysis,
+        sections=_sections(_COMPARISON_SECTIONS, shared, present, [part["title"] for part in analysis]),
+    )
+
+
+def evaluation_page(evaluation: Evaluation) -> str:
+    """Return ``report.html`` of an evaluation."""
+    variants = (evaluation.variant,)
+    shared = _shared(variants, evaluation.data, evaluation.design)
+    in_groups = {name for group in evaluation.subgroups for name in (group.get("metrics") or {})}
+    columns = layout.columns(variants, next(iter(evaluation.variant.metrics), "balanced_accuracy"))
+    present = {"flags": bool(evaluation.variant.flags or evaluation.data.flags), "subgroups": bool(evaluation.subgroups), "learning": False}
+    return render(
+        "evaluation.html",
+        c=evaluation,
+        **shared,
+        baseline=layout.baseline_metrics(evaluation.baseline),
+        columns=columns,
+        group_columns=[name for name in columns if name in in_groups] or sorted(in_groups)[:5],
+        metrics=layout.every_metric(variants),
+        learning=None,
+        analysis=[],
+        sections=_sections(_EVALUATION_SECTIONS, shared, present, []),
+    )
+
+
+_COMPARISON_SECTIONS = (
+    ("summary", "Summary"),
+    ("models", "Models, ranked"),
+    ("flags", "Flags"),
+    ("pairs", "Pairwise tests"),
+    ("curves", "Discrimination and calibration"),
+    ("confusion", "Confusion matrices"),
+    ("training", "Training"),
+    ("learning", "Learning curve"),
+    ("cases", "Cases"),
+    ("analysis", ""),
+    ("data", "Data"),
+    ("settings", "Settings and design"),
+    ("cost", "Time, memory and versions"),
+    ("glossary", "Flags and metrics in plain words"),
+)
+_EVALUATION_SECTIONS = (
+    ("summary", "Summary"),
+    ("metrics", "Metrics"),
+    ("flags", "Flags"),
+    ("subgroups", "Subgroups"),
+    ("curves", "Discrimination and calibration"),
+    ("confusion", "Confusion matrices"),
+    ("training", "Training"),
+    ("cases", "Cases"),
+    ("data", "Data"),
+    ("origin", "The model and its training"),
+    ("settings", "Settings, design and versions"),
+    ("glossary", "Flags and metrics in plain words"),
+)
+
+
+def _shared(variants: Sequence[Variant], data: DataSummary, design: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what both pages show: curves, confusion, training, cases, settings, words."""
+    order = layout.ranked(variants)
+    varied, all_settings = layout.settings_tables(order)
+    flags = [*data.flags, *(flag for variant in variants for flag in variant.flags)]
+    return {
+        "order": order,
+        "best": layout.best(variants),
+        "rarest": layout.rarest(data.classes),
+        "level": f"{100 * float(design.get('level', 0.95)):.3g} %",
+        "grids": graphs.discrimination(order),
+        "matrices": graphs.confusions(order),
+        "repeats": max((v.predictions.probabilities.shape[0] for v in variants if v.predictions is not None), default=1),
+        "training": graphs.training(order),
+        "case_groups": [group for group in map(_cases, order) if group["cases"]],
+        "varied": varied,
+        "all_settings": all_settings,
+        "codes": _codes(flags),
+    }
+
+
+def _sections(known: Sequence[tuple[str, str]], shared: Mapping[str, Any], present: Mapping[str, bool], analysis: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the table of contents: the sections that this page has."""
+    has = {"curves": bool(shared["grids"]), "confusion": bool(shared["matrices"]), "training": shared["training"] is not None, "cases": bool(shared["case_groups"])}
+    has |= present
+    sections: list[tuple[str, str]] = []
+    for identifier, title in known:
+        if identifier == "analysis":
+            sections += [(f"analysis-{n}", name) for n, name in enumerate(analysis, 1)]
+        elif has.get(identifier, True):
+            sections.append((identifier, title))
+    return sections
+
+
+def _tests(comparison: Comparison) -> list[tuple[str, str, str]]:
+    """Return title, field and corrected field of the tests that were made for at least one pair."""
+    tests = (("Bootstrap", "p_bootstrap"), ("Corrected t", "p_resampled_t"), ("McNemar", "p_mcnemar"), ("DeLong", "p_delong"))
+    return [(title, name, f"{name}_holm") for title, name in tests if any(getattr(pair, name) is not None for pair in comparison.pairs)]
+
+
+def _analysis(n: int, part: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a task's own section; its SVG is trusted by contract."""
+    drawn = part.get("svg")
+    title = str(part.get("title", "Analysis"))
+    return {
+        "title": title,
+        "text": part.get("text", ""),
+        "svg": inline(str(drawn), f"analysis-{n}", title) if drawn else None,
+        "table": layout.table(part.get("table")),
+    }
+
+
+def _cases(variant: Variant) -> dict[str, Any]:
+    """Return a model's cases with their pictures, best first and worst last."""
+    kinds = ("best", "typical", "worst")
+    ordered = sorted(variant.cases, key=lambda case: kinds.index(case.kind) if case.kind in kinds else len(kinds))
+    return {
+        "name": variant.name,
+        "cases": [
+            {
+                "kind": case.kind,
+                "image": case.image,
+                "truth": case.truth,
+                "answer": case.answer,
+                "probability": case.probability_of_truth,
+                "views": [
+                    {"name": e.view, "method": e.method, "label": e.label, "film": film(e.picture), "overlay": overlay(e), **size(e.picture)}
+                    for e in case.explanations
+                ],
+            }
+            for case in ordered
+        ],
+    }
+
+
+def _codes(flags: Iterable[Flag]) -> list[str]:
+    """Return the codes that were raised, in the order of the vocabulary."""
+    raised = {flag.code for flag in flags}
+    return [code for code in FLAGS if code in raised] + sorted(raised - set(FLAGS))

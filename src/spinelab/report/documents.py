@@ -1,0 +1,90 @@
+"""``comparison.json`` and ``evaluation.json``: the content of a report for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from pathlib import PureWindowsPath
+from typing import Any
+
+from spinelab.report.content import COMPARISON_SCHEMA, EVALUATION_SCHEMA, Case, Comparison, DataSummary, Evaluation, Flag, Pair, Variant
+from spinelab.report.files import plain
+
+
+def comparison_document(comparison: Comparison) -> dict[str, Any]:
+    """Return the body of ``comparison.json`` (schema ``spinelab.comparison/1``)."""
+    curve = comparison.learning_curve
+    body = {
+        "schema": COMPARISON_SCHEMA,
+        **_shallow(comparison, "task", "title", "question", "target", "headline", "statements", "rank_by"),
+        "variants": [variant_document(variant) for variant in comparison.variants],
+        "baseline": comparison.baseline,
+        "pairs": [_pair(pair) for pair in comparison.pairs],
+        "data": data_document(comparison.data),
+        "learning_curve": None if curve is None else _shallow(curve, *(f.name for f in dataclasses.fields(curve))),
+        "analysis": [{key: value for key, value in section.items() if key != "svg"} for section in comparison.analysis],
+        "design": comparison.design,
+        "versions": comparison.versions,
+    }
+    return dict(plain(body))
+
+
+def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
+    """Return the body of ``evaluation.json`` (schema ``spinelab.evaluation/1``)."""
+    variant = variant_document(evaluation.variant)
+    body = {
+        "schema": EVALUATION_SCHEMA,
+        **_shallow(evaluation, "task", "title", "question", "target", "model", "headline", "statements"),
+        "metrics": variant.pop("metrics"),
+        "flags": variant.pop("flags"),
+        "flag_texts": variant.pop("flag_texts"),
+        "baseline": evaluation.baseline,
+        "subgroups": evaluation.subgroups,
+        "data": data_document(evaluation.data),
+        "variant": {key: value for key, value in variant.items() if key not in {"rank", "histories"}},
+        "trained_on": evaluation.trained_on,
+        "design": evaluation.design,
+        "versions": evaluation.versions,
+    }
+    return dict(plain(body))
+
+
+def variant_document(variant: Variant) -> dict[str, Any]:
+    """Return one model; its answers are in ``predictions.csv``."""
+    names = ("name", "rank", "settings", "all_settings", "metrics")
+    cost = ("parameters", "fit_seconds", "predict_ms", "peak_memory_mb", "device", "precision", "weights", "notes", "histories")
+    return {
+        **_shallow(variant, *names),
+        **_flags(variant.flags),
+        **_shallow(variant, *cost),
+        "cases": [_case(case) for case in variant.cases],
+    }
+
+
+def data_document(data: DataSummary) -> dict[str, Any]:
+    """Return where the figures come from; of the root only the folder's name, for a path can name a person."""
+    names = ("digest", "phantom", "patients", "images", "examinations", "classes", "duplicates", "leaks", "conflicts", "shortcuts", "facts", "notes")
+    return {"root": folder_name(data.root), **_shallow(data, *names), **_flags(data.flags)}
+
+
+def folder_name(root: str) -> str:
+    """Return the last part of a path, POSIX or Windows."""
+    return PureWindowsPath(root).name or root
+
+
+def _pair(pair: Pair) -> dict[str, Any]:
+    return _shallow(pair, *(f.name for f in dataclasses.fields(pair)))
+
+
+def _case(case: Case) -> dict[str, Any]:
+    return _shallow(case, "kind", "image", "truth", "answer", "probability_of_truth")
+
+
+def _flags(flags: Iterable[Flag]) -> dict[str, Any]:
+    """Return codes for programs and, in the same order, sentences for people."""
+    flags = list(flags)
+    return {"flags": [flag.code for flag in flags], "flag_texts": [flag.text for flag in flags]}
+
+
+def _shallow(source: Any, *names: str) -> Mapping[str, Any]:
+    return {name: getattr(source, name) for name in names}

@@ -1,0 +1,32 @@
+"""Templates into pages: everything that came from a file is escaped, nothing is loaded from elsewhere."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from spinelab.report import words
+from spinelab.report.content import FLAGS
+from spinelab.report.documents import folder_name
+from spinelab.report.layout import Scale, table
+
+
+def render(template: str, **context: Any) -> str:
+    """Return the page."""
+    return _environment().get_template(template).render(**context)
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(loader=PackageLoader("spinelab.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    formats = (words.number, words.interval, words.p_value, words.count, words.duration, words.sentence, words.spoken, words.estimate, words.metric, words.likelihood)
+    made.filters |= {function.__name__: function for function in formats}
+    made.filters |= {"folder_name": folder_name, "as_table": table}
+    made.globals |= {"FLAGS": FLAGS, "SEVERITY": words.SEVERITY, "percent": _percent}
+    return made
+
+
+def _percent(scale: Scale, value: float) -> float:
+    return scale.percent(value)

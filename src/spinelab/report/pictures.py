@@ -1,0 +1,66 @@
+"""Films and heatmaps as small pictures that live inside the page."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinelab.core import Explanation
+
+SIDE_PX: Final = 224
+"""Longest side of a picture in a comparison; about what the networks see."""
+
+_HEAT: Final = np.array(
+    [[0, 0, 4], [31, 12, 72], [85, 15, 109], [136, 34, 106], [186, 54, 85], [227, 89, 51], [249, 140, 10], [249, 201, 50], [252, 255, 164]], dtype=np.float64
+)
+"""Nine stops of the colour map *inferno* (van der Walt and Smith, CC0): grows evenly in brightness, so it survives colour blindness and grey print."""
+
+_STRENGTH: Final = 0.65
+"""Opacity of the heatmap where it is hottest."""
+
+
+def film(picture: NDArray[np.uint8], *, side: int = SIDE_PX) -> str:
+    """Return a greyscale (rows, columns) or colour picture as a data URI; ``side`` bounds the longest side in pixels."""
+    return _jpeg(_shrunk(picture, side))
+
+
+def overlay(explanation: Explanation, *, side: int = SIDE_PX) -> str:
+    """Return the picture with its heatmap drawn over it, as a data URI; where the heat is zero the picture stays as it is."""
+    picture = _shrunk(explanation.picture, side).astype(np.float64)
+    heat = _resized(np.clip(np.nan_to_num(explanation.heat), 0.0, 1.0).astype(np.float32), picture.shape[:2]).astype(np.float64)
+    grey = np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture[..., :3]
+    colour = np.stack([np.interp(heat, np.linspace(0, 1, len(_HEAT)), _HEAT[:, channel]) for channel in range(3)], axis=2)
+    alpha = (_STRENGTH * heat)[..., None]
+    return _jpeg(np.round(grey * (1 - alpha) + colour * alpha).astype(np.uint8))
+
+
+def size(picture: NDArray[Any], *, side: int = SIDE_PX) -> dict[str, int]:
+    """Return the width and height in pixels at which `film` and `overlay` come out."""
+    rows, columns = picture.shape[:2]
+    scale = min(1.0, side / max(rows, columns))
+    return {"width": max(1, round(columns * scale)), "height": max(1, round(rows * scale))}
+
+
+def _shrunk(picture: NDArray[Any], side: int) -> NDArray[np.uint8]:
+    small = size(picture, side=side)
+    return _resized(np.asarray(picture, dtype=np.uint8), (small["height"], small["width"]))
+
+
+def _resized(values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    from PIL import Image as Pillow
+
+    if values.shape[:2] == tuple(shape[:2]):
+        return values
+    return np.asarray(Pillow.fromarray(values).resize((shape[1], shape[0]), Pillow.Resampling.BILINEAR))
+
+
+def _jpeg(pixels: NDArray[np.uint8]) -> str:
+    from PIL import Image as Pillow
+
+    out = io.BytesIO()
+    Pillow.fromarray(pixels).save(out, format="JPEG", quality=80, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode("ascii")

@@ -1,0 +1,98 @@
+"""``predictions.csv`` and ``results.csv``: one row an answer, safe to open in a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from spinelab.core import Result
+from spinelab.report.content import Variant
+
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def predictions_csv(variants: Iterable[Variant], *, patients_known: bool) -> str:
+    """Return every out-of-sample answer of every variant.
+
+    Columns: ``patient, image, fold, repeat, variant, truth, answer``, then ``prob_<class>`` for every class. ``fold`` and
+    ``repeat`` count from 0; ``patient`` is empty where patients are not known.
+    """
+    answered = [variant for variant in variants if variant.predictions is not None]
+    classes = list(dict.fromkeys(name for variant in answered for name in _classes(variant)))
+    header = ["patient", "image", "fold", "repeat", "variant", "truth", "answer", *(f"prob_{name}" for name in classes)]
+    rows = (row for variant in answered for row in _prediction_rows(variant, classes, patients_known=patients_known))
+    return _csv(header, rows)
+
+
+def results_csv(results: Sequence[Result], folders: dict[str, str]) -> str:
+    """Return one row a study: its folder, every finding with its probabilities, every measurement with its unit in the header."""
+    rows = [_result_row(result, folders.get(result.study, "")) for result in results]
+    header = list(dict.fromkeys(name for row in rows for name in row))
+    if "notes" in header:
+        header.append(header.pop(header.index("notes")))
+    return _csv(header, ([row.get(name, "") for name in header] for row in rows))
+
+
+def spreadsheet_safe(text: str) -> str:
+    """Return ``text``, with an apostrophe before a start that a spreadsheet would run as a formula (OWASP, CSV injection)."""
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
+def _classes(variant: Variant) -> tuple[str, ...]:
+    return variant.predictions.classes if variant.predictions is not None else ()
+
+
+def _prediction_rows(variant: Variant, classes: Sequence[str], *, patients_known: bool) -> Iterator[list[Any]]:
+    answers = variant.predictions
+    if answers is None:
+        return
+    position = {name: answers.classes.index(name) for name in classes if name in answers.classes}
+    chosen = answers.answers
+    for repeat in range(answers.probabilities.shape[0]):
+        for n, image in enumerate(answers.images):
+            probabilities = answers.probabilities[repeat, n]
+            yield [
+                spreadsheet_safe(answers.patients[n]) if patients_known else "",
+                spreadsheet_safe(image),
+                int(answers.folds[repeat, n]),
+                repeat,
+                spreadsheet_safe(variant.name),
+                spreadsheet_safe(answers.classes[int(answers.truth[n])]),
+                spreadsheet_safe(answers.classes[int(chosen[repeat, n])]),
+                *(_number(float(probabilities[position[name]])) if name in position else "" for name in classes),
+            ]
+
+
+def _result_row(result: Result, folder: str) -> dict[str, Any]:
+    row: dict[str, Any] = {"study": spreadsheet_safe(result.study), "folder": spreadsheet_safe(folder), "task": result.task}
+    row["model"] = spreadsheet_safe(result.model)
+    for finding in result.findings:
+        name = _column(finding.name, finding.site, finding.side)
+        row[name] = "" if finding.label is None else spreadsheet_safe(finding.label)
+        row |= {f"{name}: prob_{label}": _number(value) for label, value in finding.probabilities.items()}
+    for measurement in result.measurements:
+        name = f"{_column(measurement.name, measurement.site, measurement.side)} [{measurement.unit}]"
+        row[name] = "" if measurement.value is None else _number(measurement.value)
+        if measurement.withheld is not None:
+            row[f"{name}: withheld"] = spreadsheet_safe(measurement.withheld)
+    row["notes"] = spreadsheet_safe(" | ".join(result.notes))
+    return row
+
+
+def _column(name: str, site: str | None, side: str | None) -> str:
+    return " ".join(part for part in (name, site, side) if part)
+
+
+def _number(value: float) -> str:
+    return f"{value:.9g}" if math.isfinite(value) else ""
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([spreadsheet_safe(name) for name in header])
+    writer.writerows(rows)
+    return out.getvalue()

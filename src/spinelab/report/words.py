@@ -1,0 +1,168 @@
+"""Names, explanations and number formats: how a report says things."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from spinelab.evaluation.types import Estimate
+
+NONE: Final = "–"
+"""Stands where there is no figure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric's title, what it means, and whether smaller is better."""
+
+    title: str
+    meaning: str
+    smaller_is_better: bool = False
+
+
+METRICS: Final[Mapping[str, Metric]] = {
+    "balanced_accuracy": Metric(
+        "Balanced accuracy", "The share of right answers in each class, averaged over the classes. A constant answer reaches 1 / number of classes, never more."
+    ),
+    "auroc": Metric(
+        "AUROC", "The chance that an examination of the class gets a higher probability than one of another class; 0.5 is guessing. More than two classes: each against the rest, averaged."
+    ),
+    "accuracy": Metric("Accuracy", "The share of right answers. Read it beside the majority baseline: with a rare class, a constant answer scores high."),
+    "sensitivity": Metric("Sensitivity", "Of the examinations that have the condition, the share that the model finds."),
+    "specificity": Metric("Specificity", "Of the examinations without the condition, the share that the model calls free of it."),
+    "mcc": Metric("MCC", "Matthews correlation between answer and truth: 1 is perfect, 0 is what guessing or a constant reaches, −1 is always wrong."),
+    "f1": Metric("F1", "Harmonic mean of precision and sensitivity."),
+    "f1_macro": Metric("F1 (macro)", "F1 of each class, averaged over the classes, so that a rare class counts as much as a frequent one."),
+    "f1_micro": Metric("F1 (micro)", "F1 over all answers together; with one label an examination it equals accuracy."),
+    "f1_weighted": Metric("F1 (weighted)", "F1 of each class, averaged with the class's frequency as weight."),
+    "brier": Metric("Brier score", "Mean squared distance between the probabilities and what was true; 0 is perfect.", smaller_is_better=True),
+    "log_loss": Metric("Log loss", "How surprised the model's probabilities are by the truth; confident wrong answers cost most.", smaller_is_better=True),
+    "average_precision": Metric("Average precision", "Area under the precision–recall curve; a model that guesses reaches the share of the class."),
+    "precision": Metric("Precision", "Of the examinations that the model calls positive, the share that is."),
+    "precision_macro": Metric("Precision (macro)", "Precision of each class, averaged over the classes."),
+    "recall": Metric("Recall", "Another word for sensitivity."),
+    "recall_macro": Metric("Recall (macro)", "Recall of each class, averaged over the classes; the same as balanced accuracy."),
+    "cohen_kappa": Metric("Cohen's kappa", "Agreement with the truth beyond what chance would give; 0 is chance, 1 is perfect."),
+    "kappa": Metric("Cohen's kappa", "Agreement with the truth beyond what chance would give; 0 is chance, 1 is perfect."),
+    "quadratic_kappa": Metric("Quadratic kappa", "Kappa for ordered classes: an answer two classes away counts four times as wrong as one class away."),
+    "ece": Metric("Calibration error", "Mean distance between the stated probability and the observed share.", smaller_is_better=True),
+    "npv": Metric("NPV", "Of the examinations that the model calls negative, the share that is."),
+    "ppv": Metric("PPV", "Of the examinations that the model calls positive, the share that is."),
+}
+
+MAIN_METRICS: Final = ("balanced_accuracy", "auroc", "accuracy", "sensitivity", "specificity", "mcc", "f1", "f1_macro", "brier")
+"""Columns of the ranked table, in this order, where they exist; the others follow in the table of all metrics."""
+
+SEVERITY: Final[Mapping[str, str]] = {
+    "collapsed": "stop",
+    "failed": "stop",
+    "ignores-the-picture": "note",
+    "not-better-than-majority": "stop",
+    "duplicates-across-patients": "stop",
+    "conflicting-labels": "stop",
+    "shortcut": "stop",
+    "class-never-answered": "care",
+    "not-distinguishable": "care",
+    "too-few-patients": "care",
+    "patients-unknown": "care",
+    "duplicates": "care",
+    "phantom-data": "care",
+    "weights-scratch": "note",
+    "mixed-precision": "note",
+    "not-trained-to-the-end": "care",
+}
+"""How loud a flag is: ``stop`` (do not use the figure without understanding this), ``care``, ``note``."""
+
+_LIKELIHOOD: Final = ((0.95, "very likely"), (0.80, "likely"), (0.60, "more likely than not"), (0.40, "undecided"), (0.20, "less likely than not"), (0.05, "unlikely"))
+
+
+def metric(name: str) -> Metric:
+    """Return what is known about a metric; an unknown one is called by its own name.
+
+    A name such as ``sensitivity: disc`` or ``f1_disc`` that only begins like a known one is not guessed at.
+    """
+    return METRICS.get(name) or Metric(name.replace("_", " ").strip().capitalize() or name, "")
+
+
+def likelihood(probability: float) -> str:
+    """Return a probability in words: the bounds are 0.95, 0.80, 0.60, 0.40, 0.20 and 0.05."""
+    return next((words for bound, words in _LIKELIHOOD if probability >= bound), "very unlikely")
+
+
+def estimate(value: Any) -> Estimate:
+    """Return an `Estimate` from one, from ``{"value", "lo", "hi"}``, from a number or from ``None``; what is not finite is ``None``."""
+    if isinstance(value, Estimate):
+        parts: tuple[Any, ...] = (value.value, value.lo, value.hi)
+    elif isinstance(value, Mapping):
+        parts = tuple(value.get(key) for key in ("value", "lo", "hi"))
+    else:
+        parts = (value, None, None)
+    return Estimate(*(_finite(part) for part in parts))
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a fixed number of decimals with a true minus sign, or a dash."""
+    finite = _finite(value)
+    if finite is None:
+        return NONE
+    text = f"{finite:.{digits}f}"
+    return text.replace("-", "−") if float(text) else text.lstrip("-")
+
+
+def interval(value: Estimate, digits: int = 3) -> str:
+    """Return ``0.71 to 0.84``, or nothing where no interval can be given."""
+    return "" if value.lo is None or value.hi is None else f"{number(value.lo, digits)} to {number(value.hi, digits)}"
+
+
+def p_value(value: float | None) -> str:
+    """Return a p-value as journals print it."""
+    if _finite(value) is None or value is None:
+        return NONE
+    return "< 0.001" if value < 0.001 else number(value, 3 if value < 0.1 else 2)
+
+
+def count(value: float | None) -> str:
+    """Return a whole number in groups of three, with thin spaces."""
+    return NONE if value is None else f"{round(value):,}".replace(",", "\u202f")
+
+
+def duration(seconds: float | None) -> str:
+    """Return a duration in the unit that fits."""
+    finite = _finite(seconds)
+    if finite is None:
+        return NONE
+    if finite < 60:
+        return f"{finite:.1f} s" if finite < 10 else f"{finite:.0f} s"
+    minutes = round(finite / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def sentence(value: Any) -> str:
+    """Return a fact, a count or a nested collection on one line, for people."""
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Estimate):
+        limits = interval(value)
+        return f"{number(value.value)} ({limits})" if limits else number(value.value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{spoken(key)} {sentence(item)}" for key, item in value.items()) or "none"
+    if isinstance(value, list | tuple | set | frozenset):
+        return ", ".join(map(sentence, value)) or "none"
+    if isinstance(value, float):
+        return NONE if not math.isfinite(value) else f"{value:.4g}"
+    return str(value)
+
+
+def spoken(key: Any) -> str:
+    """Return a key of the program as words."""
+    return str(key).replace("_", " ")
+
+
+def _finite(value: Any) -> float | None:
+    if value is None or isinstance(value, str):
+        return None
+    return float(value) if math.isfinite(value) else None
