@@ -1,0 +1,90 @@
+"""Zip archives, unpacked within limits into a folder that is removed again."""
+
+from __future__ import annotations
+
+import stat
+import tempfile
+import zipfile
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from spinelab.core import InputError, Study
+from spinelab.io.gate import MAX_FILES, decoding
+
+MAX_BYTES: Final = 8 * 2**30
+"""Bytes of all files of one archive together once unpacked."""
+
+MAX_RATIO: Final = 200
+"""Unpacked to packed size of a file larger than ``_SMALL``; real images stay far below."""
+
+_SMALL: Final = 16 * 2**20
+_CHUNK: Final = 2**20
+_ACTION: Final = "unpack it yourself, check what it holds, and give the folder"
+
+
+def read_zip(path: Path, name: str) -> Study:
+    """Read an archive as one examination; nothing is left on disk."""
+    from spinelab.io.series import read_folder
+
+    with tempfile.TemporaryDirectory(prefix="spinelab-") as temporary:
+        folder = Path(temporary) / "archive"
+        folder.mkdir()
+        with _opened(path, name) as archive:
+            for entry in _checked(archive, name):
+                _unpack(archive, entry, folder, name)
+        return replace(read_folder(folder, name), id=path.stem)
+
+
+def _opened(path: Path, name: str) -> zipfile.ZipFile:
+    with decoding("zip", name, expected="a complete zip archive", action="copy the archive again"):
+        try:
+            return zipfile.ZipFile(path)
+        except zipfile.BadZipFile as error:
+            raise ValueError(str(error)) from error
+
+
+def _checked(archive: zipfile.ZipFile, name: str) -> list[zipfile.ZipInfo]:
+    """Return the files of an archive, refusing it as a whole if any entry is dangerous."""
+    entries = [entry for entry in archive.infolist() if not entry.is_dir() and not entry.filename.startswith("__MACOSX/")]
+    if len(entries) > MAX_FILES or sum(entry.file_size for entry in entries) > MAX_BYTES:
+        raise InputError(
+            f"{name} unpacks to {len(entries):,} files of {sum(e.file_size for e in entries):,} bytes",
+            expected=f"at most {MAX_FILES:,} files of {MAX_BYTES:,} bytes together",
+            action=_ACTION,
+        )
+    for entry in entries:
+        reason = _danger(entry)
+        if reason:
+            raise InputError(f"{name}: {entry.filename!r} {reason}", expected="plain files below the archive's own folder", action=_ACTION)
+    return entries
+
+
+def _danger(entry: zipfile.ZipInfo) -> str:
+    parts = PurePosixPath(entry.filename.replace("\\", "/"))
+    if parts.is_absolute() or ".." in parts.parts or (parts.parts and parts.parts[0].endswith(":")) or "\0" in entry.orig_filename:
+        return "points outside the archive"
+    if stat.S_ISLNK(entry.external_attr >> 16):
+        return "is a link"
+    if entry.flag_bits & 1:
+        return "is encrypted"
+    if entry.filename.lower().endswith(".zip"):
+        return "is an archive in the archive"
+    if entry.file_size > _SMALL and entry.file_size > MAX_RATIO * max(entry.compress_size, 1):
+        return f"is packed {entry.file_size // max(entry.compress_size, 1):,} to 1, like a bomb"
+    return ""
+
+
+def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path, name: str) -> None:
+    """Write one file, never more bytes than the directory of the archive states."""
+    target = folder / PurePosixPath(entry.filename.replace("\\", "/"))
+    expected = "a complete zip archive of uniquely named files"
+    with decoding("zip", f"{name}: {entry.filename!r}", expected=expected, action="copy the archive again"):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with archive.open(entry) as source, target.open("xb") as sink:
+                left = entry.file_size
+                while left > 0 and (block := source.read(min(_CHUNK, left))):
+                    left -= sink.write(block)
+        except zipfile.BadZipFile as error:
+            raise ValueError(str(error)) from error

@@ -1,0 +1,262 @@
+"""Stored DICOM pixels to values: decoding, unused bits, modality transform, inversion of MONOCHROME1, colour to RGB."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinelab.core import InputError
+from spinelab.io.codestream import stated_size
+from spinelab.io.dicom_header import Header, tag
+from spinelab.io.dicom_layout import MONOCHROME, Layout
+from spinelab.io.gate import decoding
+
+_EXPECTED: Final = "complete pixel data in the stated transfer syntax"
+_ACTION: Final = "export the object again; if it opens elsewhere, convert it to Explicit VR Little Endian"
+_JPEG_2000: Final = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91")
+
+
+@dataclass(frozen=True, eq=False)
+class Values:
+    """Pixels with axes frame, row, column (, colour) and what was done to them.
+
+    ``mirror`` is the sum of a value before and after the inversion of MONOCHROME1 (``None``: not inverted).
+    """
+
+    pixels: NDArray[Any]
+    unit: str | None
+    mirror: float | None
+
+
+def read_values(header: Header, found: Layout) -> Values:
+    """Decode an object to physical values where larger is brighter."""
+    stored = _decode(header, found)
+    if found.photometric not in MONOCHROME:
+        return Values(_palette(header, stored) if found.photometric == "PALETTE COLOR" else stored, None, None)
+    values, unit, extremes = _modality(header, found, stored)
+    if found.photometric == "MONOCHROME2":
+        return Values(values, unit, None)
+    mirror = extremes[0] + extremes[1]
+    return Values(_mirrored(values, mirror), unit, mirror)
+
+
+def _decode(header: Header, found: Layout) -> NDArray[Any]:
+    """Return stored values with axes frame, row, column (, colour)."""
+    keyword = next((k for k in ("PixelData", "FloatPixelData", "DoubleFloatPixelData") if k in header.dataset), None)
+    if keyword is None:
+        raise InputError(
+            f"{header.name} describes a picture of {found.rows} x {found.columns} but holds no pixel data",
+            expected="pixel data after the header",
+            action="copy or export the file again; it was probably cut off",
+        )
+    data = header.value(keyword)
+    shape = (found.frames, found.rows, found.columns) + ((3,) if found.samples == 3 else ())
+    if keyword != "PixelData":
+        return _floats(header, data, shape, keyword)
+    if not isinstance(data, bytes):
+        raise InputError(f"{header.name}: {tag('PixelData')} is no string of bytes", expected=_EXPECTED, action=_ACTION)
+    if found.native:
+        _check_length(header, found, len(data))
+        if found.samples == 1 and found.syntax != "1.2.840.10008.1.2.2":
+            kind = f"<{'i' if found.signed else 'u'}{found.bits_allocated // 8}"
+            return _without_unused_bits(np.frombuffer(data, kind, count=int(np.prod(shape))).reshape(shape), found)
+    else:
+        _check_frames(header, found, data)
+    return _by_library(header, found, data, shape)
+
+
+def _check_length(header: Header, found: Layout, length: int) -> None:
+    needed = found.frame_bytes * found.frames
+    if length < needed:
+        raise InputError(
+            f"{header.name}: {tag('PixelData')} has {length:,} bytes",
+            expected=f"{needed:,} bytes for {found.frames} frame(s) of {found.rows} x {found.columns} at {found.bits_allocated} bits",
+            action="copy or export the file again; it was probably cut off",
+        )
+
+
+def _check_frames(header: Header, found: Layout, data: bytes) -> None:
+    """Check that every compressed frame is there and states the size of the header, before a codec allocates for it."""
+    from pydicom.encaps import generate_frames
+
+    offsets = header.dataset.get("ExtendedOffsetTable"), header.dataset.get("ExtendedOffsetTableLengths")
+    extended = (bytes(offsets[0]), bytes(offsets[1])) if all(offsets) else None
+    with decoding("pydicom", header.name, expected=_EXPECTED, action=_ACTION):
+        frames = [stated_size(bytes(f)) for f in generate_frames(data, number_of_frames=found.frames, extended_offsets=extended)]
+    if len(frames) < found.frames:
+        raise InputError(f"{header.name}: {len(frames)} compressed frame(s)", expected=f"{found.frames}, as NumberOfFrames states", action=_ACTION)
+    other = next((size for size in frames if size is not None and size != (found.rows, found.columns)), None)
+    if other is not None:
+        raise InputError(
+            f"{header.name}: a compressed frame is {other[0]} x {other[1]}",
+            expected=f"{found.rows} x {found.columns}, as Rows and Columns state",
+            action=_ACTION,
+        )
+
+
+def _by_library(header: Header, found: Layout, data: bytes, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Decode with the fastest codec measured for grey pictures, else with those that pydicom finds."""
+    from pydicom.pixels import get_decoder
+    from pydicom.uid import UID
+
+    direct = _FASTEST.get(found.syntax) if found.samples == 1 else None
+    pixels = _directly(direct, found, data, shape) if direct else None
+    if pixels is not None:
+        return _without_unused_bits(pixels, found)
+    plugin = "pylibjpeg" if found.syntax in _JPEG_2000 and found.samples == 1 else ""
+    with decoding("pydicom", header.name, expected=_EXPECTED, action=_ACTION):
+        decoder = get_decoder(UID(found.syntax))
+        decoded, _ = decoder.as_array(header.dataset, raw=found.samples == 1, correct_unused_bits=False, decoding_plugin=plugin)
+    if decoded.size != int(np.prod(shape)):
+        raise InputError(f"{header.name}: {decoded.shape} samples were decoded", expected=f"{shape}", action=_ACTION)
+    pixels = np.asarray(decoded).reshape(shape)
+    return _without_unused_bits(pixels, found) if found.samples == 1 else pixels
+
+
+def _jpeg_ls(frame: bytes) -> NDArray[Any]:
+    import jpeg_ls
+
+    rows, columns = stated_size(frame) or (0, 0)
+    raw = bytes(jpeg_ls.decode_pixel_data(frame))
+    return np.frombuffer(raw, f"<u{max(1, len(raw) // max(1, rows * columns))}").reshape(rows, columns)
+
+
+def _lossless_jpeg(frame: bytes) -> NDArray[Any]:
+    import imagecodecs
+
+    return np.asarray(imagecodecs.ljpeg_decode(frame))
+
+
+_FASTEST: Final[dict[str, Callable[[bytes], NDArray[Any]]]] = {
+    "1.2.840.10008.1.2.4.57": _lossless_jpeg,
+    "1.2.840.10008.1.2.4.70": _lossless_jpeg,
+    "1.2.840.10008.1.2.4.80": _jpeg_ls,
+    "1.2.840.10008.1.2.4.81": _jpeg_ls,
+}
+
+
+def _directly(decode: Callable[[bytes], NDArray[Any]], found: Layout, data: bytes, shape: tuple[int, ...]) -> NDArray[Any] | None:
+    """Decode without pydicom in between; ``None`` where the codec declines, so that the others are tried and can complain."""
+    from pydicom.encaps import generate_frames
+
+    try:
+        frames = [decode(bytes(frame)) for frame in generate_frames(data, number_of_frames=found.frames)]
+    except (RuntimeError, ValueError, TypeError):
+        return None
+    pixels = np.stack(frames) if len({frame.shape for frame in frames}) == 1 else np.empty(0)
+    unsigned = np.dtype(f"u{found.bits_allocated // 8}")
+    if pixels.shape != shape or pixels.dtype.itemsize > unsigned.itemsize:
+        return None
+    widened = pixels.astype(unsigned)
+    return widened.view(f"i{unsigned.itemsize}") if found.signed else widened
+
+
+def _floats(header: Header, data: bytes, shape: tuple[int, ...], keyword: str) -> NDArray[Any]:
+    kind = np.dtype("<f4" if keyword == "FloatPixelData" else "<f8")
+    needed = int(np.prod(shape)) * kind.itemsize
+    if len(data) < needed:
+        raise InputError(f"{header.name}: {tag(keyword)} has {len(data):,} bytes", expected=f"{needed:,} bytes", action="export the file again")
+    return np.frombuffer(data, kind, count=int(np.prod(shape))).reshape(shape).astype(np.float32)
+
+
+def _without_unused_bits(pixels: NDArray[Any], found: Layout) -> NDArray[Any]:
+    """Keep bits ``HighBit`` down to ``HighBit - BitsStored + 1``, with the sign extended; the others may hold overlays."""
+    bits = pixels.dtype.itemsize * 8
+    if found.bits_stored == bits or pixels.dtype.kind == "f":
+        return pixels
+    high = found.high_bit if found.native or found.syntax == "1.2.840.10008.1.2.5" else found.bits_stored - 1
+    wanted = np.dtype(f"{'i' if found.signed else 'u'}{pixels.dtype.itemsize}")
+    return np.asarray(np.right_shift(np.left_shift(pixels.view(wanted), bits - 1 - high), bits - found.bits_stored))
+
+
+def _modality(header: Header, found: Layout, stored: NDArray[Any]) -> tuple[NDArray[Any], str | None, tuple[float, float]]:
+    """Apply the modality LUT or rescale (PS3.3 C.11.1); return values, unit and the extremes that they can take."""
+    if header.items("ModalityLUTSequence"):
+        return _modality_lut(header, stored)
+    per_frame = [_rescale(header, transform) for transform in _frame_transforms(header, found)]
+    slopes, intercepts = np.array(per_frame).T
+    low, high = found.stored_range
+    extremes = (float(np.min(np.minimum(slopes * low, slopes * high) + intercepts)), float(np.max(np.maximum(slopes * low, slopes * high) + intercepts)))
+    if len(set(per_frame)) == 1:
+        values = _linear(stored, slopes[0], intercepts[0])
+    else:
+        values = (stored * slopes[:, None, None] + intercepts[:, None, None]).astype(np.float32)
+    return values, _unit(header, found), extremes
+
+
+def _frame_transforms(header: Header, found: Layout) -> list[Header]:
+    """Return where each frame's rescale stands: a functional group of an enhanced object, else the data set itself."""
+    from spinelab.io.dicom_frames import macro
+
+    if not header.items("SharedFunctionalGroupsSequence") and not header.items("PerFrameFunctionalGroupsSequence"):
+        return [header]
+    return [macro(header, index, "PixelValueTransformationSequence") or header for index in range(found.frames)]
+
+
+def _rescale(header: Header, where: Header) -> tuple[float, float]:
+    slope, intercept = where.number("RescaleSlope"), where.number("RescaleIntercept")
+    if slope == 0:
+        raise header.refusal("RescaleSlope", "a slope other than zero")
+    return (1.0 if slope is None else slope), (0.0 if intercept is None else intercept)
+
+
+def _linear(stored: NDArray[Any], slope: float, intercept: float) -> NDArray[Any]:
+    """Return ``slope * stored + intercept`` in the smallest type that holds it: integers stay integers."""
+    if slope == 1 and intercept == 0:
+        return stored
+    if slope.is_integer() and intercept.is_integer() and stored.dtype.kind in "iu":
+        ends = [slope * float(stored.min()) + intercept, slope * float(stored.max()) + intercept]
+        for kind in (np.int16, np.int32):
+            if np.iinfo(kind).min <= min(ends) and max(ends) <= np.iinfo(kind).max:
+                return _integer_linear(stored, int(slope), int(intercept), np.dtype(kind))
+    return (stored * np.float64(slope) + intercept).astype(np.float32)
+
+
+def _integer_linear(stored: NDArray[Any], slope: int, intercept: int, kind: np.dtype[Any]) -> NDArray[Any]:
+    """Compute modulo 2^bits, which is exact because the result is known to fit."""
+    bits = kind.itemsize * 8
+    wrapped = stored.astype(f"u{kind.itemsize}")
+    return np.asarray((wrapped * np.array(slope % 2**bits, wrapped.dtype) + np.array(intercept % 2**bits, wrapped.dtype)).view(kind))
+
+
+def _modality_lut(header: Header, stored: NDArray[Any]) -> tuple[NDArray[Any], str | None, tuple[float, float]]:
+    from pydicom.pixels import apply_modality_lut
+
+    with decoding("pydicom", f"{header.name}: ModalityLUTSequence", expected="a complete look-up table", action="export the object again"):
+        values = np.asarray(apply_modality_lut(stored, header.dataset))
+    item = header.items("ModalityLUTSequence")[0]
+    descriptor = item.numbers("LUTDescriptor", 3) or (0, 0, 16)
+    kind = item.text("ModalityLUTType")
+    return values, (kind if kind not in (None, "US") else None), (0.0, 2.0 ** descriptor[2] - 1)
+
+
+def _unit(header: Header, found: Layout) -> str | None:
+    """Return ``HU`` for rescaled CT unless its RescaleType says otherwise, and any other stated type as it stands."""
+    where = _frame_transforms(header, found)[0]
+    stated = where.text("RescaleType")
+    if stated not in (None, "US"):
+        return stated
+    return "HU" if header.text("Modality") == "CT" and stated is None and where.value("RescaleIntercept") is not None else None
+
+
+def _mirrored(values: NDArray[Any], mirror: float) -> NDArray[Any]:
+    """Return ``mirror - values`` in the same type; wrapping integers cannot overflow because both ends fit."""
+    if values.dtype.kind == "f":
+        return np.asarray(np.float32(mirror) - values)
+    bits = values.dtype.itemsize * 8
+    unsigned = values.view(f"u{values.dtype.itemsize}")
+    result = (np.array(int(mirror) % 2**bits, unsigned.dtype) - unsigned).view(values.dtype)
+    return np.asarray(result)
+
+
+def _palette(header: Header, stored: NDArray[Any]) -> NDArray[Any]:
+    """Look the colours up and return 8-bit RGB."""
+    from pydicom.pixels import apply_color_lut
+
+    with decoding("pydicom", f"{header.name}: colour palette", expected="complete palette look-up tables", action="export the object again"):
+        colours = np.asarray(apply_color_lut(stored, header.dataset))
+    return (colours[..., :3] >> 8).astype(np.uint8) if colours.dtype == np.uint16 else colours[..., :3]

@@ -1,0 +1,98 @@
+"""Millimetres a pixel, and in which plane they hold: the patient's, the detector's, or not stated."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from spinelab.core import Fact, InputError, unknown
+from spinelab.io.dicom_header import Header, tag
+from spinelab.io.gate import check_spacing
+
+PROJECTIONS: Final = ("CR", "DX", "DR", "RG", "RF", "XA", "MG", "IO", "PX")
+_AT_DETECTOR: Final = "at the detector; magnification not stated, distances in the patient are smaller"
+_MAGNIFICATION_LIMITS: Final = (1.0, 5.0)
+_CENTIMETRES: Final = 3
+_TWO_DIMENSIONAL: Final = 1
+
+
+def in_plane(header: Header) -> tuple[Fact, dict[str, Fact]]:
+    """Return the spacing (row, column) in mm as a fact, and what is known of the magnification."""
+    if header.items("SequenceOfUltrasoundRegions"):
+        return _ultrasound(header), {}
+    pixel, imager = _pair(header, "PixelSpacing"), _pair(header, "ImagerPixelSpacing")
+    if imager is None and header.text("Modality") not in PROJECTIONS:
+        return _plain(header, pixel), {}
+    return _projection(header, pixel, imager)
+
+
+def _projection(header: Header, pixel: tuple[float, ...] | None, imager: tuple[float, ...] | None) -> tuple[Fact, dict[str, Fact]]:
+    """Choose between PixelSpacing and the detector's spacing (PS3.3 10.7.1.3): equal values without a calibration are the detector's."""
+    calibration = header.text("PixelSpacingCalibrationType")
+    if pixel is not None and (calibration or (imager is not None and pixel != imager)):
+        how = f"calibrated: {calibration}" if calibration else "differs from ImagerPixelSpacing, so corrected for magnification"
+        return Fact(pixel, f"DICOM {tag('PixelSpacing')}, {how}"), {"magnification": unknown("already in PixelSpacing, not stated separately")}
+    if imager is not None:
+        return _from_detector(header, imager, "ImagerPixelSpacing")
+    if pixel is not None:
+        fact = Fact(pixel, f"DICOM {tag('PixelSpacing')}; calibration not stated{_placeholder(pixel)}")
+        return fact, {"magnification": _magnification(header)[0]}
+    film = _pair(header, "NominalScannedPixelSpacing")
+    if film is not None:
+        return _from_detector(header, film, "NominalScannedPixelSpacing")
+    return unknown("DICOM PixelSpacing and ImagerPixelSpacing absent"), {"magnification": _magnification(header)[0]}
+
+
+def _pair(header: Header, keyword: str) -> tuple[float, ...] | None:
+    values = header.numbers(keyword, 2)
+    return None if values is None else check_spacing(header.name, tag(keyword), values)
+
+
+def _placeholder(pair: tuple[float, ...]) -> str:
+    return "; exactly 1 mm: perhaps a placeholder" if set(pair) == {1.0} else ""
+
+
+def _plain(header: Header, pixel: tuple[float, ...] | None) -> Fact:
+    if pixel is None:
+        return unknown("DICOM PixelSpacing absent")
+    doubt = _placeholder(pixel) if header.text("Modality") not in ("CT", "MR") else ""
+    return Fact(pixel, f"DICOM {tag('PixelSpacing')}{doubt}")
+
+
+def _magnification(header: Header) -> tuple[Fact, float | None]:
+    keyword = "EstimatedRadiographicMagnificationFactor"
+    values = header.numbers(keyword)
+    if values is None:
+        return unknown(f"DICOM {tag(keyword)} absent"), None
+    low, high = _MAGNIFICATION_LIMITS
+    if not low <= values[0] <= high:
+        raise header.refusal(keyword, f"a finite factor between {low:g} and {high:g}")
+    return Fact(values[0], f"DICOM {tag(keyword)}"), values[0]
+
+
+def _from_detector(header: Header, pair: tuple[float, ...], keyword: str) -> tuple[Fact, dict[str, Fact]]:
+    """Divide a detector-plane spacing by the stated magnification; without one say where it holds."""
+    fact, factor = _magnification(header)
+    if factor is None:
+        return Fact(pair, f"DICOM {tag(keyword)} {_AT_DETECTOR}"), {"magnification": fact}
+    source = f"DICOM {tag(keyword)} divided by {tag('EstimatedRadiographicMagnificationFactor')} {factor:g}"
+    return Fact(tuple(value / factor for value in pair), source), {"magnification": fact}
+
+
+def _ultrasound(header: Header) -> Fact:
+    """Return the spacing that all two-dimensional regions agree on (PS3.3 C.8.5.5)."""
+    found = set()
+    for region in header.items("SequenceOfUltrasoundRegions"):
+        units = region.integer("PhysicalUnitsXDirection"), region.integer("PhysicalUnitsYDirection")
+        if region.integer("RegionSpatialFormat") not in (None, _TWO_DIMENSIONAL) or units != (_CENTIMETRES, _CENTIMETRES):
+            continue
+        deltas = region.numbers("PhysicalDeltaY", 1), region.numbers("PhysicalDeltaX", 1)
+        if deltas[0] is None or deltas[1] is None:
+            raise InputError(f"{header.name}: an ultrasound region in cm without PhysicalDelta", expected="PhysicalDeltaX and Y", action="correct the header")
+        millimetres = (abs(deltas[0][0]) * 10, abs(deltas[1][0]) * 10)
+        found.add(check_spacing(header.name, f"{tag('PhysicalDeltaY')} and X, in mm", millimetres))
+    if len(found) > 1:
+        return unknown(f"DICOM SequenceOfUltrasoundRegions: {len(found)} regions of different scale")
+    if found:
+        return Fact(found.pop(), f"DICOM {tag('SequenceOfUltrasoundRegions')}, PhysicalDeltaY and PhysicalDeltaX")
+    pixel = _pair(header, "PixelSpacing")
+    return _plain(header, pixel) if pixel is not None else unknown("DICOM SequenceOfUltrasoundRegions has no two-dimensional region in cm")
