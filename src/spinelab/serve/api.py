@@ -134,7 +134,7 @@ def evaluate(model: PathLike | Model, data: PathLike, out: PathLike, *, run: Run
     from spinelab import experiments
 
     loaded, task = models.load(model)
-    source = places.existing(data, f"a folder that holds {task.takes}")
+    source = places.existing(data, task.takes)
     folder = places.new_folder(out, ours=EVALUATION_FILES, data=source, hint="choose another --out; a finished evaluation is never overwritten")
     return experiments.evaluate(task, loaded, task.examples(source), out=folder, run=run or Run())
 
@@ -183,7 +183,7 @@ def compare(  # noqa: PLR0913 - the design of an experiment
     settled = choices.settle(chosen.settings_type(), settings)
     fixed = settings if isinstance(settings, Mapping) else {}
     varied = choices.settle_vary(settled, vary, fixed)
-    source = places.existing(data, f"a folder that holds {chosen.takes}")
+    source = places.existing(data, chosen.takes)
     folder = places.new_folder(
         places.default_out(task, source) if out is None else out,
         ours=COMPARISON_FILES,
@@ -197,7 +197,7 @@ def compare(  # noqa: PLR0913 - the design of an experiment
         out=folder,
         settings=settled,
         vary=varied,
-        design=experiments.Design(folds=folds, repeats=repeats, holdout=holdout, seed=seed, rank_by=rank_by, learning_curve=learning_curve),
+        design=design,
         resume=resume,
         run=run or Run(),
     )
@@ -219,7 +219,7 @@ def _task(name: str) -> Task:
 
 def _examples(name: str, data: PathLike) -> tuple[Task, Examples]:
     task = _task(name)
-    return task, task.examples(places.existing(data, f"a folder that holds {task.takes}"))
+    return task, task.examples(places.existing(data, task.takes))
 
 
 def _card(task: Task) -> str:

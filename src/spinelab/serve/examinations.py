@@ -12,12 +12,14 @@ from typing import Final
 
 from spinelab import io
 from spinelab.core import InputError, Settings, Study
+from spinelab.io.read import study_id
+from spinelab.io.sniff import kind_of
 
 _VIEW_MARK: Final = re.compile(r"(?:Y[01]|[-_ ](?:AP|PA|LA|LAT|LATERAL))$", re.IGNORECASE)
 """How file names end that differ only in the view: ``0001-F-037Y0`` and ``0001-F-037Y1``, ``anna_ap`` and ``anna_lateral``."""
 
-_ARCHIVES: Final = (".zip",)
-_DICOM_SUFFIXES: Final = ("", ".dcm", ".dicom", ".ima")
+_DIRECTORY: Final = "dicomdir"
+"""A list of DICOM files, not a picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +37,7 @@ def find(source: Path, settings: Settings) -> list[Examination]:
     films (``settings.views``) get pictures together whose names differ only in the view.
     """
     if source.is_file():
-        return [Examination(source.name.split(".")[0] or source.name, partial(io.read, source))]
+        return [Examination(study_id(source), partial(io.read, source))]
     groups: dict[str, list[Path]] = defaultdict(list)
     together = len(getattr(settings, "views", ())) > 1
     for path in _files(source):
@@ -46,22 +48,14 @@ def find(source: Path, settings: Settings) -> list[Examination]:
 
 
 def _files(source: Path) -> list[Path]:
-    suffixes = (*(suffix for suffix in io.IMAGE_SUFFIXES if suffix), *_ARCHIVES)
-    found = (p for p in sorted(source.rglob("*")) if p.is_file() and not p.name.startswith("."))
-    return [p for p in found if p.name.lower().endswith(suffixes) or _is_dicom(p)]
-
-
-def _is_dicom(path: Path) -> bool:
-    """Tell a DICOM file by the four letters that follow its preamble."""
-    if path.suffix.lower() not in _DICOM_SUFFIXES and not path.suffix[1:].isdigit():
-        return False
-    with path.open("rb") as file:
-        return file.read(132)[128:] == b"DICM"
+    """Return what is a picture, a volume or an archive by content, or claims to be one by name."""
+    found = (p for p in sorted(source.rglob("*")) if p.is_file() and not p.name.startswith(".") and p.name.lower() != _DIRECTORY)
+    return [p for p in found if p.name.lower().endswith(io.IMAGE_SUFFIXES) or kind_of(p, str(p))]
 
 
 def _key(path: Path, source: Path, *, together: bool) -> str:
     """Return what the files of one examination have in common."""
-    if _is_dicom(path):
+    if kind_of(path, str(path)) == "dicom":
         return f"study {_study_uid(path) or path}"
     if together and _VIEW_MARK.search(path.stem):
         return f"films {_VIEW_MARK.sub('', path.stem).lower()}"

@@ -1,0 +1,104 @@
+"""The door: one clear paragraph and exit code 2 for a refusal, 130 for an interruption, a traceback for a bug."""
+
+import errno
+import subprocess
+import sys
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from spinelab.core import InputError
+from spinelab.serve.cli.door import Door
+from spinelab.serve.cli.progress import Lines, duration
+
+
+def raising(error: BaseException) -> typer.Typer:
+    app = typer.Typer(cls=Door, pretty_exceptions_enable=False)
+
+    @app.callback()
+    def main() -> None:
+        """Two commands make a group."""
+
+    @app.command()
+    def work() -> None:
+        raise error
+
+    return app
+
+
+def outcome(error: BaseException):
+    return CliRunner().invoke(raising(error), ["work"])
+
+
+def test_a_refusal_is_one_paragraph() -> None:
+    result = outcome(InputError("films.csv is\nempty", expected="one row an image", action="write one row an image"))
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr == "Cannot go on: films.csv is empty. Expected: one row an image. To do: write one row an image.\n"
+
+
+def test_a_full_disk_is_a_refusal() -> None:
+    result = outcome(OSError(errno.ENOSPC, "No space left on device", "out/weights"))
+    assert result.exit_code == 2
+    assert "out/weights: the disk is full" in result.stderr
+
+
+def test_an_interruption_says_how_to_go_on() -> None:
+    result = outcome(KeyboardInterrupt())
+    assert result.exit_code == 130
+    assert "--resume" in result.stderr
+
+
+def test_a_bug_keeps_its_traceback() -> None:
+    result = outcome(ZeroDivisionError("bug"))
+    assert isinstance(result.exception, ZeroDivisionError)
+
+
+def test_an_unrelated_os_error_is_a_bug() -> None:
+    assert isinstance(outcome(OSError(errno.ECONNRESET, "reset")).exception, ConnectionResetError)
+
+
+@pytest.mark.parametrize("command", ["", "compare", "fit", "read", "evaluate", "baselines", "tasks", "doctor", "phantom"])
+def test_every_command_has_help(command: str) -> None:
+    from spinelab.serve.cli import app
+
+    result = CliRunner().invoke(app, [*command.split(), "--help"])
+    assert result.exit_code == 0
+    assert "Usage" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "words", [["compare"], ["compare", "images"], ["no-such-verb"], ["phantom", "images", "--out", "x", "-n", "0"], ["fit", "images", "--folds", "2"]]
+)
+def test_wrong_usage_leaves_with_two(words: list[str]) -> None:
+    from spinelab.serve.cli import app
+
+    assert CliRunner().invoke(app, words).exit_code == 2
+
+
+def test_version() -> None:
+    from spinelab import __version__
+    from spinelab.serve.cli import app
+
+    assert CliRunner().invoke(app, ["--version"]).stdout == f"spinelab {__version__}\n"
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    script = f"{sys.executable} -m spinelab --help | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+
+
+def test_progress_lines_come_seldom(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    clock = iter([0.0, 1.0, 20.0, 21.0, 40.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    lines = Lines()
+    for done in range(1, 5):
+        lines(done, 4, f"step {done}")
+    assert capsys.readouterr().err.splitlines() == [" 50% step 2, about 20 s left", "100% step 4, about 0 s left"]
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")])
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
