@@ -1,0 +1,206 @@
+import csv
+import json
+import os
+import signal
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+from spinelab.core import InputError, TaskError
+from spinelab.experiments import Design, compare
+from spinelab.experiments.folds import fold_folder
+
+QUICK = Design(folds=4, bootstraps=300, learning_curve=False)
+
+
+def run(toy, examples, out, quick_run, *, models=("mean", "constant"), design=QUICK, resume=False):
+    return compare(toy, examples, out=out, settings=toy.settings_type(), vary={"model": list(models)}, design=design, resume=resume, run=quick_run)
+
+
+def codes(variant):
+    return {flag.code for flag in variant.flags}
+
+
+def by_name(comparison):
+    return {v.name: v for v in comparison.variants}
+
+
+def test_a_model_that_learns_is_ranked_and_a_constant_is_not(toy, make_examples, tmp_path, quick_run):
+    found = run(toy, make_examples(), tmp_path / "out", quick_run)
+    models = by_name(found)
+    assert models["mean"].rank == 1
+    assert models["constant"].rank is None
+    assert "collapsed" in codes(models["constant"])
+    assert "not-better-than-majority" in codes(models["constant"])
+    assert not codes(models["mean"]) & {"collapsed", "not-better-than-majority", "not-better-than-chance", "not-distinguishable"}
+    assert found.headline.startswith("mean")
+    assert "50%" in found.headline
+    assert found.pairs[0].distinguishable
+
+
+def test_the_paper_s_trap_a_majority_answer_with_high_accuracy_is_collapsed(toy, make_examples, tmp_path, quick_run):
+    examples = make_examples(patients=80, shares=(0.81, 0.19), separation=0.0)
+    found = run(toy, examples, tmp_path / "out", quick_run, models=("constant", "guess"))
+    constant = by_name(found)["constant"]
+    assert constant.metrics["accuracy"].value == pytest.approx(0.81, abs=0.01)
+    assert "collapsed" in codes(constant)
+    assert constant.rank is None
+    assert found.headline.startswith("Cannot tell")
+    assert "81%" in found.headline
+
+
+def test_one_answer_in_each_fold_is_collapse_even_if_the_folds_disagree(toy, make_examples, tmp_path, quick_run):
+    examples = make_examples(patients=42, films=1)
+    found = run(toy, examples, tmp_path / "out", quick_run, models=("fold-constant", "mean"), design=replace(QUICK, folds=5))
+    assert "collapsed" in codes(by_name(found)["fold-constant"])
+
+
+def test_equal_models_are_not_distinguishable(toy, make_examples, tmp_path, quick_run):
+    found = compare(
+        toy,
+        make_examples(separation=12.0),
+        out=tmp_path / "out",
+        settings=toy.settings_type(),
+        vary={"model": ["mean"], "seed": [0, 1]},
+        design=QUICK,
+        resume=False,
+        run=quick_run,
+    )
+    assert [codes(v) & {"not-distinguishable"} for v in found.variants] == [{"not-distinguishable"}] * 2
+    assert "cannot be distinguished" in found.headline
+    assert not found.pairs[0].distinguishable
+
+
+def test_the_figures_are_those_of_the_predictions_on_disk(toy, make_examples, tmp_path, quick_run):
+    found = run(toy, make_examples(separation=12.0), tmp_path / "out", quick_run, models=("mean", "guess"))
+    with (tmp_path / "out" / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        rows = [r for r in csv.DictReader(file) if r["variant"] == "mean"]
+    truth = [r["truth"] for r in rows]
+    score = [float(r["prob_dark"]) for r in rows]
+    answers = ["dark" if s > 0.5 else "bright" for s in score]
+    metrics = json.loads((tmp_path / "out" / "comparison.json").read_text(encoding="utf-8"))
+    stored = next(v for v in metrics["variants"] if v["name"] == "mean")["metrics"]
+    assert len(rows) == 80
+    assert stored["balanced_accuracy"]["value"] == pytest.approx(balanced_accuracy_score(truth, answers), abs=1e-9)
+    assert stored["auroc"]["value"] == pytest.approx(roc_auc_score([t == "dark" for t in truth], score), abs=1e-6)
+    assert found.variants[0].predictions is not None
+
+
+def test_a_finished_fold_is_not_repeated(toy, make_examples, tmp_path, quick_run):
+    class Stop(Exception):
+        pass
+
+    def stop_at_sixth():
+        if len(toy.fits) == 5:
+            raise Stop
+
+    toy.before_fit = stop_at_sixth
+    with pytest.raises(Stop):
+        run(toy, make_examples(), tmp_path / "out", quick_run)
+    assert len(toy.fits) == 5
+    toy.before_fit = lambda: None
+    run(toy, make_examples(), tmp_path / "out", quick_run, resume=True)
+    assert len(toy.fits) == 8
+    assert set(Counter(toy.fits).values()) == {1}
+    finished = (tmp_path / "out" / "comparison.json").read_text(encoding="utf-8")
+    assert json.loads(finished)["schema"] == "spinelab.comparison/1"
+
+
+def test_it_survives_kill_9(toy, make_examples, tmp_path, quick_run):
+    examples = make_examples()
+    child = os.fork()
+    if child == 0:
+        toy.before_fit = lambda: os.kill(os.getpid(), signal.SIGKILL) if len(toy.fits) == 3 else None
+        run(toy, examples, tmp_path / "out", quick_run)
+        os._exit(0)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    found = run(toy, examples, tmp_path / "out", quick_run, resume=True)
+    assert len(toy.fits) == 5
+    assert by_name(found)["mean"].rank == 1
+
+
+def test_an_uninterrupted_and_a_resumed_comparison_agree(toy, make_examples, tmp_path, quick_run):
+    first = run(toy, make_examples(), tmp_path / "a", quick_run)
+    again = run(toy, make_examples(), tmp_path / "a", quick_run, resume=True)
+    assert [v.metrics for v in first.variants] == [v.metrics for v in again.variants]
+
+
+def test_other_data_folds_or_an_occupied_folder_are_refused(toy, make_examples, tmp_path, quick_run):
+    run(toy, make_examples(), tmp_path / "out", quick_run)
+    with pytest.raises(InputError, match="--resume"):
+        run(toy, make_examples(), tmp_path / "out", quick_run)
+    with pytest.raises(InputError, match="another data"):
+        run(toy, make_examples(seed=1), tmp_path / "out", quick_run, resume=True)
+    with pytest.raises(InputError, match="another folds"):
+        run(toy, make_examples(), tmp_path / "out", quick_run, resume=True, design=replace(QUICK, folds=3))
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("dear")
+    with pytest.raises(InputError, match="not a comparison"):
+        run(toy, make_examples(), tmp_path / "mine", quick_run)
+
+
+def test_a_damaged_fold_is_named(toy, make_examples, tmp_path, quick_run):
+    run(toy, make_examples(), tmp_path / "out", quick_run)
+    broken = next((tmp_path / "out" / "folds").glob("mean-*/repeat0-fold0/fold.json"))
+    broken.write_text("{")
+    with pytest.raises(InputError, match="damaged"):
+        run(toy, make_examples(), tmp_path / "out", quick_run, resume=True)
+
+
+def test_a_model_that_fails_does_not_take_the_others_along(toy, make_examples, tmp_path, quick_run):
+    found = run(toy, make_examples(), tmp_path / "out", quick_run, models=("broken", "mean"))
+    assert codes(by_name(found)["broken"]) == {"failed"}
+    assert by_name(found)["mean"].rank == 1
+    with pytest.raises(TaskError, match="Every model failed"):
+        run(toy, make_examples(), tmp_path / "other", quick_run, models=("broken",))
+
+
+def test_declined_examinations_are_counted_and_left_out_for_all(toy, make_examples, tmp_path, quick_run):
+    examples = make_examples(patients=20, films=10)
+    found = run(toy, examples, tmp_path / "out", quick_run, models=("shy", "mean"))
+    assert found.design["unanswered"] == {"shy": 20, "mean": 0}
+    assert found.design["compared"] == 180
+    assert any("declined" in s for s in found.statements)
+    assert {len(v.predictions.images) for v in found.variants} == {180}
+
+
+def test_repeats_are_all_counted(toy, make_examples, tmp_path, quick_run):
+    found = run(toy, make_examples(), tmp_path / "out", quick_run, design=replace(QUICK, repeats=3))
+    assert found.variants[0].predictions.probabilities.shape == (3, 80, 2)
+    assert found.pairs[0].p_resampled_t is not None
+
+
+def test_a_holdout_reports_on_the_held_out_patients_only(toy, make_examples, tmp_path, quick_run):
+    found = run(toy, make_examples(), tmp_path / "out", quick_run, design=replace(QUICK, holdout=0.25))
+    assert found.variants[0].predictions.probabilities.shape == (1, 20, 2)
+
+
+def test_the_learning_curve_uses_fewer_patients_and_the_same_test_films(toy, make_examples, tmp_path, quick_run):
+    found = run(toy, make_examples(patients=60), tmp_path / "out", quick_run, design=replace(QUICK, learning_curve=True))
+    assert found.learning_curve is not None
+    assert found.learning_curve.patients == (11, 23, 45) or found.learning_curve.patients[-1] == 45
+    assert len(found.learning_curve.scores) == 3
+
+
+def test_more_than_two_classes(toy, make_examples, tmp_path, quick_run):
+    examples = make_examples(patients=60, classes=("a", "b", "c"), shares=(0.34, 0.33, 0.33))
+    found = run(toy, examples, tmp_path / "out", quick_run)
+    assert by_name(found)["mean"].metrics["balanced_accuracy"].value > 0.8
+    assert "collapsed" in codes(by_name(found)["constant"])
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "log_loss", "nonsense"])
+def test_a_metric_that_a_constant_can_win_does_not_rank(metric):
+    with pytest.raises(TaskError, match="cannot win"):
+        Design(rank_by=metric)
+
+
+def test_folds_lie_in_readable_folders(tmp_path, toy, make_examples, quick_run):
+    run(toy, make_examples(), tmp_path / "out", quick_run)
+    names = sorted(p.name for p in (tmp_path / "out" / "folds").iterdir())
+    assert [n.rsplit("-", 1)[0] for n in names] == ["constant", "mean"]
+    assert fold_folder(tmp_path, "k", next(iter(QUICK.splits(["a", "b"] * 8, list(map(str, range(16))))))).name == "repeat0-fold0"
+    assert not list((tmp_path / "out" / "folds").glob("*/*.training"))
+    assert np.load(next((tmp_path / "out").glob("folds/*/*/arrays.npz")), allow_pickle=False)["probabilities"].shape[1] == 2

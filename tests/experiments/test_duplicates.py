@@ -1,0 +1,64 @@
+import cv2
+import numpy as np
+import pytest
+from spinelab.experiments.duplicates import Duplicate, find_duplicates, fingerprint, merge_groups, perceptual_hash
+
+RNG = np.random.default_rng(0)
+
+
+def film(seed: int) -> np.ndarray:
+    """A picture with structure at all scales, as films have."""
+    rng = np.random.default_rng(seed)
+    picture = np.zeros((320, 200), np.float32)
+    for cells in (4, 8, 16, 32):
+        picture += cv2.resize(rng.normal(0, 1, (cells * 2, cells)).astype(np.float32), (200, 320), interpolation=cv2.INTER_CUBIC) * 40 / np.sqrt(cells)
+    return np.clip(128 + picture, 0, 255).astype(np.uint8)
+
+
+def prints(*pictures: np.ndarray):
+    return [fingerprint(i, "", None, p) for i, p in enumerate(pictures)]
+
+
+CHANGES = {
+    "recompressed": lambda p: cv2.imdecode(cv2.imencode(".jpg", p, [cv2.IMWRITE_JPEG_QUALITY, 50])[1], cv2.IMREAD_GRAYSCALE),
+    "smaller": lambda p: cv2.resize(p, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA),
+    "brighter": lambda p: np.clip(p * 1.1 + 12.0, 0, 255).astype(np.uint8),
+    "noisier": lambda p: np.clip(p + RNG.normal(0, 8, p.shape), 0, 255).astype(np.uint8),
+    "cropped": lambda p: p[8:-6, 4:-5],
+    "shifted": lambda p: np.roll(p, 5, axis=0),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_changed_copy_is_found(change):
+    found = find_duplicates(prints(film(1), film(2), CHANGES[change](film(1))))
+    assert [(d.a, d.b, d.kind) for d in found] == [(0, 2, "near")]
+
+
+def test_exact_mirrored_and_negative_copies_are_named():
+    found = find_duplicates(prints(film(1), film(1), film(2)[:, ::-1].copy(), film(2), 255 - film(3), film(3)))
+    assert {(d.a, d.b, d.kind) for d in found} == {(0, 1, "exact"), (2, 3, "mirrored"), (4, 5, "negative")}
+
+
+def test_different_pictures_are_not_duplicates():
+    assert find_duplicates(prints(*(film(s) for s in range(40)))) == []
+
+
+def test_blank_pictures_are_exact_duplicates_only():
+    blank, grey = np.zeros((50, 50), np.uint8), np.full((50, 50), 90, np.uint8)
+    assert [(d.a, d.b) for d in find_duplicates(prints(blank, grey, blank))] == [(0, 2)]
+
+
+def test_many_equal_pictures_are_paired_with_the_first():
+    assert [(d.a, d.b) for d in find_duplicates(prints(*[film(1)] * 4))] == [(0, 1), (0, 2), (0, 3)]
+
+
+def test_the_hash_ignores_brightness_and_contrast():
+    thumbnail = cv2.resize(film(1), (96, 96), interpolation=cv2.INTER_AREA).astype(np.float32)
+    assert np.array_equal(perceptual_hash(thumbnail), perceptual_hash(thumbnail * 0.5 + 20))
+
+
+def test_patients_who_share_a_picture_become_one_group():
+    pairs = [Duplicate(0, 1, "", "", "exact", 1.0), Duplicate(1, 2, "", "", "near", 0.95)]
+    merged = merge_groups(["a", "b", "c", "d"], pairs)
+    assert merged[0] == merged[1] == merged[2] != merged[3]
