@@ -106,9 +106,9 @@ def what_will_be_slow(found: dict[str, Any]) -> list[str]:
         said.append("Less than 4 GiB of memory is free: large architectures may need --set batch_size=4.")
     if found["disk"]["cache"]["free"] < 2 * 2**30:
         said.append("Less than 2 GiB is free where decoded images are kept: give --cache DIR on another disk.")
-    undecodable = [codec["name"] for codec in found["codecs"] if not codec.get("decodable", True)]
+    undecodable = [codec["name"] for codec in found["codecs"] if not codec["ok"]]
     if undecodable:
-        said.append(f"These DICOM encodings cannot be read here: {', '.join(undecodable)}.")
+        said.append(f"These DICOM encodings cannot be read here: {'; '.join(undecodable)}.")
     return said or ["nothing found"]
 
 
@@ -138,8 +138,7 @@ def _library_lines(libraries: dict[str, str | None]) -> Iterator[str]:
 
 
 def _codec_line(codec: dict[str, Any]) -> str:
-    details = ", ".join(str(value) for key, value in codec.items() if key not in ("name", "decodable") and value)
-    return f"{'yes' if codec.get('decodable', True) else 'NO '}  {codec.get('name', '')}" + (f" ({details})" if details else "")
+    return f"{'yes' if codec['ok'] else 'NO '}  {codec['name']}" + (f" ({', '.join(codec['decoders'])})" if codec["ok"] else "")
 
 
 def _devices() -> dict[str, Any]:

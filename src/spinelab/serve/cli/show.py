@@ -25,7 +25,7 @@ def say(text: str = "") -> None:
 
 def print_json(body: Any) -> None:
     """Print one JSON document; numbers that JSON has no word for become null."""
-    from spinelab.report import plain
+    from spinelab.report.files import plain
 
     typer.echo(json.dumps(plain(body), indent=2, ensure_ascii=False, allow_nan=False))
 
