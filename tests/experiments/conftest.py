@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from spinelab.core import Example, Examples, Fact, Finding, Image, Model, NotSureError, Result, Run, Settings, Study, Task, TaskError, setting
 
 

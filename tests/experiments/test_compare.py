@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+
 from spinelab.core import InputError, TaskError
 from spinelab.experiments import Design, compare
 from spinelab.experiments.folds import fold_folder

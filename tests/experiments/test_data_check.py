@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from spinelab.core import Examples, InputError
 from spinelab.experiments.data_check import check_data
 from spinelab.experiments.shortcuts import picture_facts, probe

@@ -1,6 +1,7 @@
 import cv2
 import numpy as np
 import pytest
+
 from spinelab.experiments.duplicates import Duplicate, find_duplicates, fingerprint, merge_groups, perceptual_hash
 
 RNG = np.random.default_rng(0)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from spinelab.core import InputError
 from spinelab.experiments.splits import grouped_folds, grouped_holdout, patients_per_class
 

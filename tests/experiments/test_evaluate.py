@@ -1,0 +1,48 @@
+import json
+
+import pytest
+from spinelab.core import Finding, Result, TaskError
+from spinelab.experiments import evaluate, fit
+
+
+def test_a_model_is_tried_on_another_folder(toy, make_examples, tmp_path, quick_run):
+    model = fit(toy, make_examples(), toy.settings_type(), quick_run)
+    found = evaluate(toy, model, make_examples(seed=5), out=tmp_path, run=quick_run)
+    assert "does better than guessing" in found.headline
+    assert "rarest class" in found.headline
+    body = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
+    assert body["schema"] == "spinelab.evaluation/1"
+    assert body["metrics"]["accuracy"]["value"] == pytest.approx(found.variant.metrics["accuracy"].value)
+    assert (tmp_path / "predictions.csv").is_file()
+    assert (tmp_path / "report.html").is_file()
+
+
+def test_subgroups_below_ten_patients_are_counted_and_not_measured(toy, make_examples, tmp_path, quick_run):
+    model = fit(toy, make_examples(), toy.settings_type(), quick_run)
+    found = evaluate(toy, model, make_examples(patients=24, seed=5), out=tmp_path, run=quick_run)
+    by_value = {(row["fact"], row["value"]): row for row in found.subgroups}
+    assert by_value["sex", "F"]["patients"] == 12
+    assert "accuracy" in by_value["sex", "F"]["metrics"]
+    small = by_value["age band", "40-59 years"]
+    assert small["patients"] == 4
+    assert small["metrics"] == {}
+    assert "too few" in small["note"]
+
+
+def test_the_training_data_are_recognised(toy, make_examples, tmp_path, quick_run):
+    model = fit(toy, make_examples(), toy.settings_type(), quick_run)
+    found = evaluate(toy, model, make_examples(), out=tmp_path, run=quick_run)
+    assert found.data.flags[0].code == "training-data"
+
+
+def test_a_label_that_the_model_does_not_know_is_refused(toy, make_examples, relabel, tmp_path, quick_run):
+    model = fit(toy, make_examples(), toy.settings_type(), quick_run)
+    strange = Result("toy", "reader", "p000f0", findings=(Finding("label", "purple"),))
+    with pytest.raises(TaskError, match="purple"):
+        evaluate(toy, model, relabel(make_examples(seed=5), 0, truth=strange), out=tmp_path, run=quick_run)
+
+
+def test_a_collapsed_model_is_called_so(toy, make_examples, tmp_path, quick_run):
+    model = fit(toy, make_examples(), toy.settings_type(model="constant"), quick_run)
+    found = evaluate(toy, model, make_examples(seed=5), out=tmp_path, run=quick_run)
+    assert "collapsed" in found.headline
