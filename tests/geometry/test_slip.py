@@ -24,9 +24,11 @@ def shifted(level, dx, lines=11):
 
 
 def lordotic(facing="right", l1_tilt=-20.0, s1_tilt=40.0):
-    """Endplates that turn evenly from L1 (front end up) to S1 (front end down) for a patient who faces right."""
-    middles = np.stack([np.zeros(11), np.array([0, 30, 40, 70, 80, 110, 120, 150, 160, 190, 200.0])], -1)
+    """Bodies 30 and discs 10 high along a curve that turns evenly from L1 (front end up) to S1 (front end down), for a patient who faces right."""
     tilt = np.radians(np.linspace(l1_tilt, s1_tilt, 11))
+    between = (tilt[1:] + tilt[:-1]) / 2
+    steps = np.array([30, 10] * 5)[:, None] * np.stack([-np.sin(between), np.cos(between)], -1)
+    middles = np.cumsum(np.vstack([[0, 0], steps]), axis=0)
     half = 20 * np.stack([np.cos(tilt), np.sin(tilt)], -1)
     spine = np.stack([middles - half, middles + half], 1)
     return spine if facing == "right" else spine * [-1, 1]
@@ -124,8 +126,11 @@ def test_a_flat_back_leaves_the_sign_unknown_and_the_size_known():
 
 
 def test_facing_confidence_is_the_stated_posterior():
-    # Lordosis 8 and tilt of S1 8 against the axis: mean cue (8 + 12) / 2 = 10; 2 * 55 * 10 / 400 = 2.75.
-    found = infer_facing(lordotic(l1_tilt=0.0, s1_tilt=8.0))
+    # S1 turned by 8 degrees under a straight spine: lordosis 8, tilt 8: mean cue (8 + 1.5 * 8) / 2 = 10; 2 * 55 * 10 / 400 = 2.75.
+    spine = straight()
+    half = 20 * np.array([math.cos(math.radians(8)), math.sin(math.radians(8))])
+    spine[10] = np.add((120, 200), (-half, half))
+    found = infer_facing(spine)
     assert found.confidence == pytest.approx(1 / (1 + math.exp(-2.75)), abs=1e-6)
     assert found.anterior is None
 

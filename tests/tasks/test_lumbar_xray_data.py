@@ -18,8 +18,10 @@ MIDDLES = np.array([20, 50, 60, 90, 100, 130, 140, 170, 180, 210, 220.0])
 def lateral_lines(slip=0, level=3):
     """A lordotic spine that faces right; the vertebrae above ``level`` (3 is L4/L5) moved forward by ``slip`` pixels of 40."""
     tilt = np.radians(np.linspace(-20, 40, 11))
+    between = (tilt[1:] + tilt[:-1]) / 2
+    steps = np.array([30, 10] * 5)[:, None] * np.stack([-np.sin(between), np.cos(between)], -1)
+    middle = np.cumsum(np.vstack([[100, 20], steps]), axis=0)
     half = 20 * np.stack([np.cos(tilt), np.sin(tilt)], -1)
-    middle = np.stack([np.full(11, 100.0), MIDDLES], -1)
     middle[: 2 * level + 2, 0] += slip
     return np.stack([middle - half, middle + half], 1)
 
@@ -83,7 +85,7 @@ def test_reads_patients_with_truth_measured_slip_and_facts(tmp_path):
     assert found.notes == ()
     antero, left = found[1].truth, found[2].truth
     assert antero.finding("listhesis", site="L4/L5").label == "anterolisthesis"
-    assert antero.finding("Meyerding grade", site="L4/L5").label == "I"
+    assert antero.finding("Meyerding grade", site="L4/L5").label == "II"
     values = {(m.name, m.site): m.value for m in left.measurements}
     assert values["lateral offset", "L3/L4"] == pytest.approx(20)
     assert len(values) == 9
