@@ -1,0 +1,34 @@
+"""Results, comparisons and evaluations as files: JSON for programs, tables for spreadsheets, one self-contained page for people."""
+
+from spinelab.report.comparison import write_comparison, write_evaluation
+from spinelab.report.content import (
+    COMPARISON_SCHEMA,
+    EVALUATION_SCHEMA,
+    FLAGS,
+    Case,
+    Comparison,
+    DataSummary,
+    Evaluation,
+    Flag,
+    LearningCurve,
+    Pair,
+    Variant,
+)
+from spinelab.report.results import write_results
+
+__all__ = [
+    "COMPARISON_SCHEMA",
+    "EVALUATION_SCHEMA",
+    "FLAGS",
+    "Case",
+    "Comparison",
+    "DataSummary",
+    "Evaluation",
+    "Flag",
+    "LearningCurve",
+    "Pair",
+    "Variant",
+    "write_comparison",
+    "write_evaluation",
+    "write_results",
+]

@@ -46,7 +46,7 @@ def scale(values: Iterable[Any], *references: float | None) -> Scale:
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
     if high - low < 0.02:
         low, high = low - 0.01, high + 0.01
-    step = next((s for s in _STEPS if (high - low) / s <= 4.5), 10.0 ** math.ceil(math.log10(high - low)) / 4)
+    step = next((s for s in _STEPS if (high - low) / s <= 3.6), 10.0 ** math.ceil(math.log10(high - low)) / 4)
     first, last = math.floor(round(low / step, 6)), math.ceil(round(high / step, 6))
     return Scale(first * step, last * step, tuple(round(n * step, 6) for n in range(first, last + 1)))
 

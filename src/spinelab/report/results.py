@@ -1,0 +1,107 @@
+"""What one reading leaves behind: a result a study, a table of all, and pages with the film, the answer and what is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from spinelab.core import Explanation, InputError, Result, Study
+from spinelab.report.files import folder_names, write_text
+from spinelab.report.pages import render
+from spinelab.report.pictures import film, overlay, size
+from spinelab.report.tables import results_csv
+
+_SIDE_PX: Final = 900
+"""Longest side of a film in a reading, where detail matters more than the size of the page."""
+
+_PHANTOM_ORIGIN: Final = "This model was trained on phantoms, not on patients: what it says about a patient is no evidence."
+
+
+def write_results(
+    results: Sequence[Result],
+    folder: Path,
+    *,
+    studies: Mapping[str, Study] | None = None,
+    explanations: Mapping[str, Sequence[Explanation]] | None = None,
+    phantom_model: bool,
+    model_summary: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write what a model said about one study or many; return the path of the page to open.
+
+    One study: ``result.json`` and ``report.html``. Several: a subfolder with these two for each, and above them ``results.csv``
+    and ``report.html``, one row a study. ``studies`` and ``explanations`` are looked up by the result's study, one at a time, so
+    that a mapping that reads when asked keeps no more than one study in memory.
+
+    Parameters
+    ----------
+    model_summary
+        Facts about the model for the page (data, patients, digest, weights, ...); ``origin``, if there, is the page's first
+        line where the model was trained on patients.
+
+    Raises
+    ------
+    InputError
+        When there is no result, or the disk is full or the folder cannot be written; finished files are kept.
+    """
+    if not results:
+        raise InputError("No result to write", expected="at least one study that was read", action="check the path that was read")
+    origin, summary = _origin(results[0], phantom_model=phantom_model, summary=model_summary or {})
+    several = len(results) > 1
+    names = folder_names(result.study for result in results)
+    for result in results:
+        place = folder / names[result.study] if several else folder
+        seen = (explanations or {}).get(result.study, ())
+        write_text(place / "result.json", result.to_json())
+        page = render("result.html", r=result, origin=origin, phantom=phantom_model, summary=summary, **_pictures(result, (studies or {}).get(result.study), seen))
+        write_text(place / "report.html", page)
+    if not several:
+        return folder / "report.html"
+    write_text(folder / "results.csv", results_csv(results, names))
+    return write_text(folder / "report.html", render("results.html", results=results, folders=names, origin=origin, phantom=phantom_model, summary=summary))
+
+
+def _origin(result: Result, *, phantom_model: bool, summary: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the first line, which says what the model learned from, and the other facts."""
+    facts = {key: value for key, value in summary.items() if key != "origin" and value not in (None, "", (), [], {})}
+    if phantom_model:
+        return _PHANTOM_ORIGIN, facts
+    return str(summary.get("origin") or f"Model {result.model}. Its training data are listed at the end of this page; it is no medical device."), facts
+
+
+def _pictures(result: Result, study: Study | None, explanations: Sequence[Explanation]) -> dict[str, Any]:
+    """Return the films, the heatmaps, and what the study does not tell."""
+    films, notes = _films(study)
+    heats = [
+        {"film": film(e.picture, side=_SIDE_PX), "overlay": overlay(e, side=_SIDE_PX), "view": e.view, "method": e.method, "label": e.label}
+        | size(e.picture, side=_SIDE_PX)
+        for e in explanations
+    ]
+    return {"films": films, "heats": heats, "unknown": _unknown(study), "notes": (*result.notes, *notes)}
+
+
+def _films(study: Study | None) -> tuple[list[dict[str, Any]], list[str]]:
+    from spinelab.io import to_uint8
+
+    films: list[dict[str, Any]] = []
+    notes: list[str] = []
+    for n, image in enumerate(study.images if study is not None else (), 1):
+        name = str(image.view.value or "") or f"image {n}"
+        try:
+            picture = to_uint8(image)
+        except InputError as error:
+            notes.append(f"{name} is not shown: {error.given}")
+            continue
+        films.append({"view": name, "film": film(picture, side=_SIDE_PX)} | size(picture, side=_SIDE_PX))
+    return films, notes
+
+
+def _unknown(study: Study | None) -> list[tuple[str, str]]:
+    """Return each fact that the study does not state, with where it was looked for."""
+    if study is None:
+        return []
+    facts = {"patient": study.patient, "sex": study.sex, "age": study.age_years, **study.facts}
+    for n, image in enumerate(study.images, 1):
+        where = f" of image {n}" if len(study.images) > 1 else ""
+        facts |= {f"pixel size{where}": image.spacing_mm, f"view{where}": image.view, f"orientation{where}": image.affine}
+    return [(name, fact.source) for name, fact in facts.items() if not fact.known]
