@@ -126,10 +126,11 @@ def stack(name: str, directions: Vectors, positions: Vectors, spacing: Fact) -> 
 def _uneven(gaps: Vectors, ordered: Vectors) -> str:
     """Say why the slices are not evenly spaced on a straight line; empty if they are.
 
-    A slice may be off by 2 % of the median gap, or by what rounding positions to a tenth of a millimetre makes.
+    A slice may be off by 2 % of the median gap, or by what rounding makes where all positions are written in tenths of a millimetre.
     """
     median = float(np.median(gaps))
-    tolerance = max(0.02 * median, min(0.06, 0.2 * median))
+    in_tenths = np.allclose(ordered, np.round(ordered, 1), atol=1e-6)
+    tolerance = max(0.02 * median, min(0.1 if in_tenths else 0.01, 0.2 * median))
     line = np.linspace(ordered[0], ordered[-1], len(ordered))
     if float(np.linalg.norm(ordered - line, axis=1).max()) <= tolerance:
         return ""

@@ -114,11 +114,12 @@ def _by_library(header: Header, found: Layout, data: bytes, shape: tuple[int, ..
     if decoded.size != int(np.prod(shape)):
         raise InputError(f"{header.name}: {decoded.shape} samples were decoded", expected=f"{shape}", action=_ACTION)
     pixels = np.asarray(decoded).reshape(shape)
+    pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
     return _without_unused_bits(pixels, found) if found.samples == 1 else pixels
 
 
 def _jpeg_ls(frame: bytes) -> NDArray[Any]:
-    import jpeg_ls
+    import jpeg_ls  # type: ignore[import-untyped]
 
     rows, columns = stated_size(frame) or (0, 0)
     raw = bytes(jpeg_ls.decode_pixel_data(frame))
