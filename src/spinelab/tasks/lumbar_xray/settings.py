@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from typing import Final
 
-from spinelab.core import setting
+from spinelab.core import TaskError, setting
 from spinelab.train.settings import ImageSettings
 
 SLIP_MODEL: Final = "slip-logistic"
+MODELS: Final = ("simple-cnn", "resnet18", "mobilenetv2", "densenet121", SLIP_MODEL)
 VIEWS_USED: Final = {"ap": ("AP",), "lateral": ("LATERAL",)}
 
 
@@ -16,12 +18,18 @@ VIEWS_USED: Final = {"ap": ("AP",), "lateral": ("LATERAL",)}
 class LumbarXraySettings(ImageSettings):
     """ResNet-18 a view, averaged; Adam at 1e-4, dropout 0.4.
 
-    The paper names neither batch size, epochs nor picture size: 16, 30 with early stopping, and 224 are ours.
+    The paper names neither batch size, epochs, patience nor picture size, and no schedule: 16, 30, 6 and 224 are ours, and the rate stays as it is.
     """
 
     model: str = setting(
         "resnet18",
         "architecture: simple-cnn, resnet18, mobilenetv2, densenet121, timm:NAME, or slip-logistic (measured slip, no pixels; needs endplate lines)",
+    )
+    patience: int = setting(6, "passes without a better validation loss before training stops", low=1, high=10_000)
+    scheduler: str = setting(
+        "none",
+        "learning rate: none; plateau: divided by 10 after patience/2 passes without a better validation loss; cosine: to zero over all passes",
+        choices=("none", "plateau", "cosine"),
     )
     view: str = setting(
         "standard",
@@ -31,6 +39,13 @@ class LumbarXraySettings(ImageSettings):
     )
     fusion: str = setting("mean", "how dual and hybrid join the films (standard always averages)", choices=("mean", "concat", "attention"))
     target: str = setting("binary", "binary: normal or disordered; subtype: which of the four slips", choices=("binary", "subtype"))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.model not in MODELS and not self.model.startswith("timm:"):
+            close = difflib.get_close_matches(self.model, MODELS, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else "choose one of these"
+            raise TaskError(f"model={self.model!r}", expected=f"one of {', '.join(MODELS)}, or timm:NAME", action=hint)
 
     @property
     def views(self) -> tuple[str, ...]:

@@ -165,7 +165,9 @@ def _regression(
     """Return coefficients ``(K, features)`` and intercepts ``(K,)`` of a softmax; a class without examples gets probability (nearly) 0."""
     from sklearn.linear_model import LogisticRegression
 
-    rows = _sampled(labels, settings)
+    from spinelab.train.sampling import resample
+
+    rows = resample(labels, settings.sampling, seed=settings.seed)
     balanced = "balanced" if settings.sampling == "weighted" else None
     fitted = LogisticRegression(C=_INVERSE_PENALTY, max_iter=5000, class_weight=balanced).fit(standardised[rows], labels[rows])
     coef, intercept = np.zeros((n_classes, standardised.shape[1])), np.full(n_classes, -50.0)
@@ -176,15 +178,6 @@ def _regression(
     else:
         coef[fitted.classes_], intercept[fitted.classes_] = fitted.coef_, fitted.intercept_
     return coef, intercept
-
-
-def _sampled(labels: NDArray[np.int64], settings: LumbarXraySettings) -> NDArray[np.int64]:
-    """Return the rows to train on, drawn as for the networks."""
-    from spinelab.train.sampling import resample
-
-    if settings.sampling in ("none", "weighted"):
-        return np.arange(len(labels))
-    return np.asarray(resample(labels, settings.sampling, seed=settings.seed))
 
 
 def _record(seen: Examples, target: str, classes: Sequence[str], blind: list[str], seconds: float, seed: int) -> dict[str, Any]:

@@ -10,13 +10,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Example, Examples, Explanation, Finding, Image, Model, NotSureError, Progress, Result, Run, Settings, Study, silent
+from spinelab.core import Example, Examples, Explanation, Finding, Model, NotSureError, Progress, Result, Run, Settings, Study, silent
 from spinelab.tasks.lumbar_xray import data
 from spinelab.tasks.lumbar_xray.annotations import SUBTYPES
 from spinelab.tasks.lumbar_xray.films import films_of, measured_example, measured_study, missing_view_note, names_by_view, require_views
 from spinelab.tasks.lumbar_xray.settings import SLIP_MODEL, LumbarXraySettings
 from spinelab.tasks.lumbar_xray.truth import DISORDER, TASK_NAME
-from spinelab.train import NetworkTask, Prepared
+from spinelab.train import NetworkTask, Prepared, letterbox
 
 
 class LumbarXray(NetworkTask):
@@ -53,6 +53,8 @@ class LumbarXray(NetworkTask):
 
     def prepare(self, study: Study, settings: Settings) -> Prepared:
         """Return the films that the settings use as squares, whole and undistorted, with black margins."""
+        from spinelab.io import to_uint8
+
         own = _own(settings)
         films = films_of(study)
         require_views(set(films), own.views, study.id, every=own.needs_every_view)
@@ -60,7 +62,7 @@ class LumbarXray(NetworkTask):
         pixels = np.zeros((len(own.views), size, size), np.uint8)
         for picture, view in zip(pixels, own.views, strict=True):
             if view in films:
-                picture[:] = letterbox(films[view], size)
+                picture[:] = letterbox(to_uint8(films[view]), size)
         return Prepared(pixels=pixels, available=np.array([view in films for view in own.views]))
 
     def network(self, settings: Settings, classes: Sequence[str]) -> Any:
@@ -70,12 +72,9 @@ class LumbarXray(NetworkTask):
 
     def loss(self, settings: Settings, counts: Sequence[int]) -> Callable[[Any, Any], Any]:
         """Return cross-entropy; with ``sampling=weighted`` each class counts by the inverse of its frequency."""
-        import torch
+        from spinelab.train import cross_entropy
 
-        if _own(settings).sampling != "weighted":
-            return torch.nn.CrossEntropyLoss()
-        held = [max(1, count) for count in counts]
-        return torch.nn.CrossEntropyLoss(weight=torch.tensor([sum(held) / (len(held) * count) for count in held]))
+        return cross_entropy(counts if _own(settings).sampling == "weighted" else None)
 
     def interpret(self, probabilities: NDArray[np.floating[Any]], model: Model, study_id: str) -> Result:
         shares = np.asarray(probabilities, float) / float(np.sum(probabilities))
@@ -163,23 +162,6 @@ class LumbarXray(NetworkTask):
         except NotSureError as refusal:
             return refusal
         return None
-
-
-def letterbox(image: Image, size: int) -> NDArray[np.uint8]:
-    """Return a film as ``(size, size)`` uint8: the aspect ratio kept, centred, the rest black."""
-    import cv2
-
-    from spinelab import io
-
-    film = io.to_uint8(image)
-    rows, columns = film.shape
-    factor = size / max(rows, columns)
-    new_rows, new_columns = max(1, round(rows * factor)), max(1, round(columns * factor))
-    shrunk = cv2.resize(film, (new_columns, new_rows), interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
-    square = np.zeros((size, size), np.uint8)
-    top, left = (size - new_rows) // 2, (size - new_columns) // 2
-    square[top : top + new_rows, left : left + new_columns] = shrunk
-    return square
 
 
 def _own(settings: Settings) -> LumbarXraySettings:
