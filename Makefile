@@ -55,7 +55,7 @@ bench: $(BENCH_READY) ## run every benchmark and print one table
 	$(BIN)/python benchmarks/run.py
 
 docs: $(DOCS_READY) ## build the site
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 serve:
 	@echo "The reading page in the browser is not part of this version. 'spinelab read PATH --model MODEL --out DIR' writes the same report as a file." >&2
