@@ -96,11 +96,6 @@ def test_reads_patients_with_truth_measured_slip_and_facts(tmp_path):
 
 
 def test_opening_is_lazy_picklable_and_says_where_facts_come_from(tmp_path):
-    pytest.importorskip("spinelab.io", reason="readers")
-    from spinelab import io
-
-    if not hasattr(io, "read_image"):
-        pytest.skip("image readers are not there yet")
     patient(tmp_path, 7, "M", 45)
     study = pickle.loads(pickle.dumps(examples(tmp_path)[0].open))()  # noqa: S301
     assert [i.view.value for i in study.images] == ["AP", "LATERAL"]
@@ -327,3 +322,35 @@ def test_400_patients_are_read_without_decoding_in_two_seconds(tmp_path):
     found = examples(tmp_path)
     assert time.process_time() - started < 2
     assert (len(found), found.notes) == (400, ())
+
+
+def dicom(path, view):
+    import pydicom
+    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+    data = pydicom.Dataset()
+    data.SOPClassUID, data.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.1.1", generate_uid()
+    data.Modality, data.ViewPosition, data.PatientID = "DX", view, "other"
+    data.Rows, data.Columns, data.SamplesPerPixel, data.PhotometricInterpretation = 240, 200, 1, "MONOCHROME2"
+    data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 12, 11, 0
+    data.PixelSpacing = [0.2, 0.2]
+    data.PixelData = np.random.default_rng(0).integers(0, 4000, (240, 200), dtype=np.uint16).tobytes()
+    data.file_meta = pydicom.dataset.FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pydicom.dcmwrite(path, data, enforce_file_format=True)
+
+
+def test_dicom_films_are_read_and_a_contradicting_header_is_refused(tmp_path):
+    dicom(tmp_path / "AP" / "0001-F-037Y0.dcm", "AP")
+    dicom(tmp_path / "LA" / "0001-F-037Y1.dcm", "AP")
+    for folder, lines in (("AP", frontal_lines()), ("LA", lateral_lines())):
+        (tmp_path / folder / f"0001-F-037Y{int(folder == 'LA')}.csv").write_text(table(lines))
+    found = examples(tmp_path)
+    with pytest.raises(InputError, match="its header says AP"):
+        found[0].open()
+    dicom(tmp_path / "LA" / "0001-F-037Y1.dcm", "LL")
+    study = examples(tmp_path)[0].open()
+    assert [i.view.value for i in study.images] == ["AP", "LATERAL"]
+    assert study.images[1].spacing_mm.value == (0.2, 0.2)
+    assert study.patient.source == "file name"
