@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from spinelab.core import DIFFICULTIES, Examples, Model, Progress, Result, Run, Settings, SpinelabError, Study, Task, TaskError, silent
+from spinelab.core import DIFFICULTIES, Examples, Model, Progress, Result, Run, Settings, SpinelabError, Task, TaskError, silent
 from spinelab.serve import choices, models, places
 from spinelab.serve.places import PathLike
 
@@ -108,25 +108,38 @@ def read(path: PathLike, model: PathLike | Model, out: PathLike | None = None, *
     folder = None if out is None else places.new_folder(out, ours=RESULT_FILES, reuse=True, data=source)
     loaded, task = models.load(model)
     run = run or Run()
-    found = examinations.find(source, loaded.settings)
-    answers: list[tuple[Result, Study | None]] = []
-    for done, examination in enumerate(found):
+    found = {examination.name: examination for examination in examinations.find(source, loaded.settings)}
+    results = []
+    for done, examination in enumerate(found.values()):
         run.progress(done, len(found), f"reading {examination.name}")
-        answers.append(_answer(task, loaded, examination, alone=len(found) == 1))
+        results.append(_answer(task, loaded, examination, alone=len(found) == 1))
     if folder is not None:
-        report.write_results(answers, folder, task=task, model=loaded)
-    return [result for result, _ in answers]
+        seen = examinations.Reopened(found, {result.study for result in results if _answered(result)})
+        explained = examinations.Explained(seen, lambda study: task.explain(loaded, study))
+        data = loaded.record.get("data", {})
+        report.write_results(results, folder, studies=seen, explanations=explained, phantom_model=bool(data.get("phantom")), model_summary=_summary(loaded))
+    return results
 
 
-def _answer(task: Task, model: Model, examination: Examination, *, alone: bool) -> tuple[Result, Study | None]:
+def _answer(task: Task, model: Model, examination: Examination, *, alone: bool) -> Result:
     """Answer for one examination; among many, a refusal is an answer too, so that one bad file does not stop the rest."""
     try:
-        study = replace(examination.open(), id=examination.name)
-        return task.predict(model, study), study
+        return task.predict(model, replace(examination.open(), id=examination.name))
     except SpinelabError as refusal:
         if alone:
             raise
-        return Result(task.name, model.name, examination.name, notes=(f"No answer: {refusal}",)), None
+        return Result(task.name, model.name, examination.name, notes=(f"No answer: {refusal}",))
+
+
+def _answered(result: Result) -> bool:
+    return bool(result.findings or result.measurements or result.landmarks)
+
+
+def _summary(model: Model) -> dict[str, Any]:
+    """Return what a reader of the report should know about the model."""
+    data = model.record.get("data", {})
+    facts = {key: model.record.get(key) for key in ("weights", "device", "precision", "versions")}
+    return {"task": model.task, "model": model.name, "classes": model.classes, "data": data.get("root"), "patients": data.get("patients")} | facts
 
 
 def evaluate(model: PathLike | Model, data: PathLike, out: PathLike, *, run: Run | None = None) -> Evaluation:

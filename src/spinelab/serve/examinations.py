@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from spinelab import io
-from spinelab.core import InputError, Settings, Study
+from spinelab.core import Explanation, InputError, NotSureError, Settings, Study
+from spinelab.io.dicom_spacing import PROJECTIONS
 from spinelab.io.read import study_id
 from spinelab.io.sniff import kind_of
 
 _VIEW_MARK: Final = re.compile(r"(?:Y[01]|[-_ ](?:AP|PA|LA|LAT|LATERAL))$", re.IGNORECASE)
 """How file names end that differ only in the view: ``0001-F-037Y0`` and ``0001-F-037Y1``, ``anna_ap`` and ``anna_lateral``."""
+
+_VIEW_FOLDERS: Final = ("ap", "pa", "la", "lat", "lateral")
+_PICTURES: Final = (*PROJECTIONS, "US")
+"""Modalities whose files are pictures of their own; a model of one picture answers for each."""
 
 _DIRECTORY: Final = "dicomdir"
 """A list of DICOM files, not a picture."""
@@ -30,11 +35,50 @@ class Examination:
     open: Callable[[], Study]
 
 
+class Reopened(Mapping[str, Study]):
+    """Studies that are opened when asked for; only the last one is kept, so that a folder of many fits into memory."""
+
+    def __init__(self, examinations: Mapping[str, Examination], names: Collection[str]) -> None:
+        self._examinations = {name: examinations[name] for name in names}
+        self._last: tuple[str, Study] | None = None
+
+    def __getitem__(self, name: str) -> Study:
+        if self._last is None or self._last[0] != name:
+            self._last = name, replace(self._examinations[name].open(), id=name)
+        return self._last[1]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._examinations)
+
+    def __len__(self) -> int:
+        return len(self._examinations)
+
+
+class Explained(Mapping[str, Sequence[Explanation]]):
+    """Heatmaps that are made when asked for; none where the model declines to show any."""
+
+    def __init__(self, studies: Reopened, explain: Callable[[Study], Sequence[Explanation]]) -> None:
+        self._studies, self._explain = studies, explain
+
+    def __getitem__(self, name: str) -> Sequence[Explanation]:
+        try:
+            return self._explain(self._studies[name])
+        except NotSureError:
+            return ()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._studies)
+
+    def __len__(self) -> int:
+        return len(self._studies)
+
+
 def find(source: Path, settings: Settings) -> list[Examination]:
     """Return the examinations under a path, in the order of their names.
 
     DICOM files of one study are one examination; every other picture, volume or archive is one of its own. Models that look at several
-    films (``settings.views``) get pictures together whose names differ only in the view.
+    films (``settings.views``) get films of one study together, and pictures whose names differ only in the view; models of one picture
+    answer for each film.
     """
     if source.is_file():
         return [Examination(study_id(source), partial(io.read, source))]
@@ -44,7 +88,11 @@ def find(source: Path, settings: Settings) -> list[Examination]:
         groups[_key(path, source, together=together)].append(path)
     if len(groups) <= 1:
         return [Examination(source.resolve().name, partial(io.read, source))]
-    return [Examination(_name(paths, source, together=together), partial(_open, paths, source)) for paths in groups.values()]
+    named: dict[str, list[Path]] = {}
+    for paths in groups.values():
+        name = _name(paths, source, together=together)
+        named[name if name not in named else paths[0].relative_to(source).as_posix()] = paths
+    return [Examination(name, partial(_open, paths, source)) for name, paths in named.items()]
 
 
 def _files(source: Path) -> list[Path]:
@@ -56,21 +104,29 @@ def _files(source: Path) -> list[Path]:
 def _key(path: Path, source: Path, *, together: bool) -> str:
     """Return what the files of one examination have in common."""
     if kind_of(path, str(path)) == "dicom":
-        return f"study {_study_uid(path) or path}"
+        uid, modality = _study_and_modality(path)
+        single = modality in _PICTURES and not together
+        return f"study {uid}" if uid and not single else f"file {path}"
     if together and _VIEW_MARK.search(path.stem):
-        return f"films {_VIEW_MARK.sub('', path.stem).lower()}"
-    return f"file {path.relative_to(source)}"
+        return f"films {_without_view(path.relative_to(source)).lower()}"
+    return f"file {path}"
 
 
-def _study_uid(path: Path) -> str:
-    """Return the StudyInstanceUID, or nothing where the header cannot be read: the reader will say why."""
+def _without_view(path: Path) -> str:
+    """Return the name that the films of one patient share, with its folder; a folder a view does not count."""
+    folder = path.parent.parent if path.parent.name.lower() in _VIEW_FOLDERS else path.parent
+    return (folder / _VIEW_MARK.sub("", path.stem)).as_posix()
+
+
+def _study_and_modality(path: Path) -> tuple[str, str]:
+    """Return StudyInstanceUID and modality, or nothing where the header cannot be read: the reader will say why."""
     import pydicom
 
     try:
-        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["StudyInstanceUID"])
+        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["StudyInstanceUID", "Modality"], force=True)
     except (pydicom.errors.InvalidDicomError, OSError, ValueError, KeyError, AttributeError, TypeError, NotImplementedError, EOFError):
-        return ""
-    return str(header.get("StudyInstanceUID", ""))
+        return "", ""
+    return str(header.get("StudyInstanceUID", "")), str(header.get("Modality", ""))
 
 
 def _name(paths: list[Path], source: Path, *, together: bool) -> str:
@@ -78,10 +134,10 @@ def _name(paths: list[Path], source: Path, *, together: bool) -> str:
     first = paths[0].relative_to(source)
     if len(paths) == 1:
         return first.as_posix()
-    parents = {p.parent for p in paths}
     if together and _VIEW_MARK.search(first.stem):
-        return _VIEW_MARK.sub("", first.stem)
-    return first.parent.as_posix() if len(parents) == 1 and first.parent != Path() else first.with_suffix("").as_posix()
+        return _without_view(first)
+    alone = len({p.parent for p in paths}) == 1 and first.parent != Path()
+    return first.parent.as_posix() if alone else first.with_suffix("").as_posix()
 
 
 def _open(paths: list[Path], source: Path) -> Study:

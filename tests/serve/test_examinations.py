@@ -1,0 +1,126 @@
+"""What counts as one examination under a path."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
+
+from spinelab.core import InputError, Settings
+from spinelab.serve.examinations import Explained, Reopened, find
+
+
+@dataclass(frozen=True)
+class TwoViews(Settings):
+    @property
+    def views(self) -> tuple[str, ...]:
+        return "AP", "LATERAL"
+
+
+ONE, TWO = Settings(), TwoViews()
+
+
+def picture(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.arange(256, dtype=np.uint8).reshape(16, 16)).save(path)
+    return path
+
+
+def film(path: Path, study: str, view: str, patient: str = "P1") -> Path:
+    data = Dataset()
+    data.file_meta = FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    data.SOPClassUID, data.SOPInstanceUID = ComputedRadiographyImageStorage, generate_uid()
+    data.StudyInstanceUID, data.SeriesInstanceUID, data.Modality = study, generate_uid(), "CR"
+    data.PatientID, data.ViewPosition = patient, view
+    data.Rows = data.Columns = 8
+    data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
+    data.BitsAllocated = data.BitsStored = 8
+    data.HighBit, data.PixelRepresentation = 7, 0
+    data.PixelData = bytes(range(64))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data.save_as(path, enforce_file_format=True)
+    return path
+
+
+def names(source: Path, settings: Settings) -> list[str]:
+    return [examination.name for examination in find(source, settings)]
+
+
+def test_a_file_is_one(tmp_path: Path) -> None:
+    (examination,) = find(picture(tmp_path / "a.b.png"), ONE)
+    assert examination.name == "a.b"
+    assert len(examination.open().images) == 1
+
+
+def test_pictures_of_a_folder_are_one_each(tmp_path: Path) -> None:
+    for name in ("x/a.png", "x/b.png", "y/a.png"):
+        picture(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no picture", encoding="utf-8")
+    (tmp_path / ".hidden.png").touch()
+    assert names(tmp_path, ONE) == ["x/a.png", "x/b.png", "y/a.png"]
+
+
+def test_a_broken_picture_is_found_and_refused_when_opened(tmp_path: Path) -> None:
+    picture(tmp_path / "good.png")
+    (tmp_path / "bad.png").write_bytes(b"")
+    bad, good = find(tmp_path, ONE)
+    assert good.open().images
+    with pytest.raises(InputError, match=r"bad\.png"):
+        bad.open()
+
+
+def test_pictures_that_differ_in_the_view_belong_together(tmp_path: Path) -> None:
+    for name in ("AP/0001-F-037Y0.png", "LA/0001-F-037Y1.png", "AP/0002-M-041Y0.png", "anna_ap.png", "anna_lateral.png"):
+        picture(tmp_path / name)
+    found = {examination.name: len(examination.open().images) for examination in find(tmp_path, TWO)}
+    assert found == {"0001-F-037": 2, "AP/0002-M-041Y0.png": 1, "anna": 2}
+    assert len(names(tmp_path, ONE)) == 5
+
+
+def test_the_same_name_in_two_folders_is_two_patients(tmp_path: Path) -> None:
+    for name in ("a/1_ap.png", "a/1_lat.png", "b/1_ap.png", "b/1_lat.png"):
+        picture(tmp_path / name)
+    assert names(tmp_path, TWO) == ["a/1", "b/1"]
+
+
+def test_dicom_films_of_one_study_belong_together(tmp_path: Path) -> None:
+    first, second = generate_uid(), generate_uid()
+    film(tmp_path / "all" / "1", first, "AP")
+    film(tmp_path / "all" / "2", first, "LATERAL")
+    film(tmp_path / "all" / "3", second, "AP")
+    assert [len(examination.open().images) for examination in find(tmp_path, TWO)] == [2, 1]
+    assert len(find(tmp_path, ONE)) == 3
+    assert len(set(names(tmp_path, TWO))) == 2
+
+
+def test_two_patients_are_never_one_examination(tmp_path: Path) -> None:
+    study = generate_uid()
+    film(tmp_path / "1", study, "AP", "P1")
+    film(tmp_path / "2", study, "LATERAL", "P2")
+    film(tmp_path / "3", generate_uid(), "AP", "P3")
+    with pytest.raises(InputError, match="2 patients"):
+        find(tmp_path, TWO)[0].open()
+
+
+def test_an_empty_folder_is_refused_by_the_reader(tmp_path: Path) -> None:
+    (examination,) = find(tmp_path, ONE)
+    with pytest.raises(InputError):
+        examination.open()
+
+
+def test_studies_are_opened_again_when_asked_for(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png", "c.png"):
+        picture(tmp_path / name)
+    found = {examination.name: examination for examination in find(tmp_path, ONE)}
+    studies = Reopened(found, ["a.png", "b.png"])
+    assert studies["a.png"] is studies["a.png"]
+    assert studies["b.png"].id == "b.png"
+    assert studies.get("c.png") is None
+    explained = Explained(studies, lambda _study: [])
+    assert explained.get("a.png") == []
+    assert list(explained) == ["a.png", "b.png"]
+    assert len(explained) == len(studies) == 2
