@@ -44,6 +44,12 @@ def save(dataset, path):
     return Path(path)
 
 
+@pytest.fixture(scope="session")
+def builder():
+    """Return what makes and what saves a data set, for fixtures of a wider scope."""
+    return make_dataset, save
+
+
 @pytest.fixture
 def make():
     return make_dataset

@@ -23,14 +23,12 @@ SYNTAXES = {
 
 def _encode(make, stored, syntax, **elements):
     """Return the picture in a transfer syntax, by an encoder other than the reader's decoder where there is one."""
+    import imagecodecs
     from pydicom.encaps import encapsulate
     from pydicom.uid import UID
 
-    import imagecodecs
-
     if syntax == "big":
-        dataset = make(stored.astype(stored.dtype.newbyteorder(">")), syntax=SYNTAXES["big"], **elements)
-        return dataset
+        return make(stored.astype(stored.dtype.newbyteorder(">")), syntax=SYNTAXES["big"], **elements)
     dataset = make(stored, **elements)
     if syntax in ("rle", "j2k"):
         dataset.compress(UID(SYNTAXES[syntax]), generate_instance_uid=False)

@@ -44,10 +44,14 @@ class PreparedFilms(Protocol):
 class Films(Sequence[NDArray[np.uint8]]):
     """Films of many examinations ``(N, V, S, S)``, read-only, from one or several memory maps; indexed by a number, slice or array."""
 
-    def __init__(self, packs: Sequence[NDArray[np.uint8]], pack: NDArray[np.int64], row: NDArray[np.int64]) -> None:
+    def __init__(self, packs: Sequence[np.memmap[Any, np.dtype[np.uint8]]], pack: NDArray[np.int64], row: NDArray[np.int64]) -> None:
         self._packs, self._pack, self._row = packs, pack, row
         self.shape = (len(pack), *(packs[0].shape[1:] if packs else (0, 0, 0)))
         self.dtype = np.dtype(np.uint8)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Cross to another process as file names, not as pixels."""
+        return _reopen, ([str(pack.filename) for pack in self._packs], self._pack, self._row)
 
     def __len__(self) -> int:
         return len(self._pack)
@@ -68,10 +72,15 @@ class Films(Sequence[NDArray[np.uint8]]):
         return np.asarray(self[np.arange(len(self))], dtype=dtype)
 
 
+def _reopen(files: Sequence[str], pack: NDArray[np.int64], row: NDArray[np.int64]) -> Films:
+    packs = [_open(Path(name)) for name in files]
+    return Films([kept.pixels for kept in packs if kept is not None], pack, row)
+
+
 @dataclass(frozen=True)
 class _Pack:
     path: Path
-    pixels: NDArray[np.uint8]
+    pixels: np.memmap[Any, np.dtype[np.uint8]]
     keys: list[str]
     available: NDArray[np.bool_]
 

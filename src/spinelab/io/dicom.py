@@ -12,7 +12,7 @@ from spinelab.core import Fact, Image, InputError, unknown
 from spinelab.io.dicom_facts import image_facts, view
 from spinelab.io.dicom_frames import frame, is_enhanced
 from spinelab.io.dicom_geometry import SAME_DIRECTION, SAME_POSITION_MM, Stack, orientation, plane_affine, position, stack
-from spinelab.io.dicom_header import Header, open_header, tag
+from spinelab.io.dicom_header import Header, open_header, tag, uid
 from spinelab.io.dicom_layout import Layout, layout
 from spinelab.io.dicom_pixels import Values, read_values
 from spinelab.io.dicom_spacing import in_plane
@@ -23,18 +23,16 @@ NOT_PICTURES: Final = ("SR", "KO", "PR", "SEG", "RTSTRUCT", "RTPLAN", "RTDOSE", 
 
 def not_a_picture(header: Header) -> str | None:
     """Say what an object without a picture is (report, key objects, presentation state, segmentation ...), else ``None``."""
-    from pydicom.uid import UID
-
     modality = header.text("Modality")
     described = header.value("Rows") is not None or header.value("PixelData") is not None or header.value("BitsAllocated") is not None
     if described and modality not in NOT_PICTURES:
         return None
-    uid = header.text("SOPClassUID") or header.text("MediaStorageSOPClassUID") or ""
-    if not uid and not modality and "DirectoryRecordSequence" not in header.dataset:
+    kind = header.text("SOPClassUID") or ""
+    if not kind and not modality and "DirectoryRecordSequence" not in header.dataset:
         return "DICOM object without a picture"
     if "DirectoryRecordSequence" in header.dataset:
         return "DICOMDIR (table of contents)"
-    return UID(uid).name if uid else f"DICOM object of modality {modality}"
+    return str(uid(kind).name) if kind else f"DICOM object of modality {modality}"
 
 
 def read_dicom(path: Path, name: str) -> tuple[Image, Header]:

@@ -92,7 +92,18 @@ class Header:
     def syntax(self) -> str:
         """UID of the transfer syntax, empty where the file has no meta information."""
         meta = getattr(self.dataset, "file_meta", None)
-        return str(meta.get("TransferSyntaxUID", "")) if meta is not None else ""
+        if meta is None:
+            return ""
+        with decoding("pydicom", f"{self.name}: {tag('TransferSyntaxUID')}", expected="a transfer syntax", action="export the object again"):
+            return str(meta.get("TransferSyntaxUID", "")).strip(" \0")
+
+
+def uid(text: str) -> Any:
+    """Return a pydicom UID of whatever text a file holds there, without pydicom's comments on its form."""
+    from pydicom.config import IGNORE
+    from pydicom.uid import UID
+
+    return UID(text, validation_mode=IGNORE)
 
 
 def tag(keyword: str) -> str:

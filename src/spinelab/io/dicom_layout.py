@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from spinelab.core import InputError
-from spinelab.io.dicom_header import Header, tag
-from spinelab.io.gate import check_size
+from spinelab.io.dicom_header import Header, tag, uid
+from spinelab.io.gate import check_size, quiet
 
 MONOCHROME: Final = ("MONOCHROME1", "MONOCHROME2")
 COLOUR: Final = ("PALETTE COLOR", "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "YBR_PARTIAL_420")
@@ -100,25 +100,25 @@ def _photometric(header: Header) -> str:
 def _syntax(header: Header) -> str:
     """Return the transfer syntax, refusing one that nothing here can decode."""
     from pydicom.pixels import get_decoder
-    from pydicom.uid import UID
 
-    uid = header.syntax
-    if not uid:
+    stated = header.syntax
+    if not stated:
         little, implicit = header.dataset.original_encoding[::-1]
         return NATIVE[0] if implicit else NATIVE[1] if little else NATIVE[2]
     try:
-        decoder = get_decoder(UID(uid))
+        with quiet:
+            decoder = get_decoder(uid(stated))
     except (NotImplementedError, ValueError):
         decoder = None
     if decoder is None or not decoder.is_available:
-        known = UID(uid).name
-        label = f"{uid} ({known})" if known != uid else uid
+        known = uid(stated).name
+        label = f"{stated} ({known})" if known != stated else repr(stated)
         raise InputError(
             f"{header.name}: transfer syntax {label} is not supported",
             expected="one of the transfer syntaxes that `spinelab doctor` lists",
             action="convert the object, for example to Explicit VR Little Endian",
         )
-    return uid
+    return stated
 
 
 def _check_bits(header: Header, found: Layout) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spinelab.core import InputError
 from spinelab.io.codestream import stated_size
-from spinelab.io.dicom_header import Header, tag
+from spinelab.io.dicom_header import Header, tag, uid
 from spinelab.io.dicom_layout import MONOCHROME, Layout
 from spinelab.io.gate import decoding
 
@@ -101,7 +101,6 @@ def _check_frames(header: Header, found: Layout, data: bytes) -> None:
 def _by_library(header: Header, found: Layout, data: bytes, shape: tuple[int, ...]) -> NDArray[Any]:
     """Decode with the fastest codec measured for grey pictures, else with those that pydicom finds."""
     from pydicom.pixels import get_decoder
-    from pydicom.uid import UID
 
     direct = _FASTEST.get(found.syntax) if found.samples == 1 else None
     pixels = _directly(direct, found, data, shape) if direct else None
@@ -109,7 +108,7 @@ def _by_library(header: Header, found: Layout, data: bytes, shape: tuple[int, ..
         return _without_unused_bits(pixels, found)
     plugin = "pylibjpeg" if found.syntax in _JPEG_2000 and found.samples == 1 else ""
     with decoding("pydicom", header.name, expected=_EXPECTED, action=_ACTION):
-        decoder = get_decoder(UID(found.syntax))
+        decoder = get_decoder(uid(found.syntax))
         decoded, _ = decoder.as_array(header.dataset, raw=found.samples == 1, correct_unused_bits=False, decoding_plugin=plugin)
     if decoded.size != int(np.prod(shape)):
         raise InputError(f"{header.name}: {decoded.shape} samples were decoded", expected=f"{shape}", action=_ACTION)

@@ -40,9 +40,9 @@ _COMMON: Final[tuple[type[Exception], ...]] = (
 def _own_errors(library: str) -> tuple[type[Exception], ...]:
     """Return the exceptions of a library that derive from `Exception` alone."""
     if library == "pydicom":
-        from pydicom.errors import InvalidDicomError
+        from pydicom.errors import BytesLengthException, InvalidDicomError
 
-        return (InvalidDicomError,)
+        return (BytesLengthException, InvalidDicomError)
     if library == "pillow":
         from PIL.Image import DecompressionBombError
 
@@ -83,14 +83,15 @@ class _Quiet:
                 self._saved = None
 
 
-_quiet = _Quiet()
+quiet = _Quiet()
+"""Context without warnings."""
 
 
 @contextmanager
 def decoding(library: str, name: str, *, expected: str, action: str) -> Iterator[None]:
     """Turn a library's failure on the user's bytes into an `InputError`; wrap library calls only, never our own code."""
     try:
-        with _quiet:
+        with quiet:
             yield
     except (*_COMMON, *_own_errors(library)) as error:
         raise InputError(f"{name} cannot be decoded: {_sentence(error)}", expected=expected, action=action) from error

@@ -114,7 +114,7 @@ def _matrix(name: str, header: Any) -> tuple[NDArray[np.float64], str] | None:
             continue
         with decoding("nibabel", name, expected="a valid orientation", action="correct the header, or set sform_code and qform_code to 0"):
             matrix = np.asarray(header.get_sform() if kind == "sform" else header.get_qform(), dtype=np.float64)
-        sound = np.all(np.isfinite(matrix)) and abs(np.linalg.det(matrix[:3, :3])) > 1e-9
+        sound = np.all(np.isfinite(matrix)) and np.linalg.cond(matrix[:3, :3]) < 1e6
         if not sound:
             raise InputError(
                 f"{name}: the {kind} matrix is singular or not finite", expected="an invertible matrix", action=f"correct it, or set {kind}_code to 0"
