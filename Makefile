@@ -48,7 +48,7 @@ check: $(READY) ## style, types, floors, sizes
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-logo
+	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/python scripts/size.py
 
 bench: $(BENCH_READY) ## run every benchmark and print one table
@@ -65,4 +65,4 @@ size: $(READY) ## the ten largest functions and files
 	$(BIN)/python scripts/size.py
 
 clean: ## remove what the verbs made, except $(VENV)
-	rm -rf $(DEMO) site dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(DEMO) site dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
