@@ -87,7 +87,7 @@ def fit_slip_model(examples: Examples, settings: LumbarXraySettings, classes: Se
         settings=settings,
         classes=tuple(classes),
         tensors={"coef": coef, "intercept": intercept, "impute": impute, "mean": mean, "scale": scale},
-        record=_record(seen, target, classes, blind, time.perf_counter() - started, settings.seed),
+        record=_record(seen, target, classes, blind, time.perf_counter() - started, settings),
         preprocessing={"features": [*FEATURES, *INDICATORS], "slip_threshold_percent": SLIP_THRESHOLD_PERCENT, "views": list(settings.views)},
     )
 
@@ -180,23 +180,24 @@ def _regression(
     return coef, intercept
 
 
-def _record(seen: Examples, target: str, classes: Sequence[str], blind: list[str], seconds: float, seed: int) -> dict[str, Any]:
-    import sklearn
+def _record(seen: Examples, target: str, classes: Sequence[str], blind: list[str], seconds: float, settings: LumbarXraySettings) -> dict[str, Any]:
+    from importlib import metadata
 
     labels = seen.labels(target)
     notes = [DRAWN_NOTE]
     if blind:
         notes.append(f"{len(blind)} patient(s) without endplate lines were not learnt from, such as {blind[0]}.")
     return {
-        "patients": len(set(seen.groups())),
-        "images": {c: labels.count(c) for c in classes},
-        "weights": {"asked": "scratch", "used": "scratch", "why": "a logistic regression has no pretrained weights"},
-        "device": "cpu",
-        "precision": {"used": "64"},
         "history": [],
-        "seconds": seconds,
-        "seed": seed,
-        "versions": {"scikit-learn": sklearn.__version__},
+        "stopped": "converged",
+        "seconds": round(seconds, 3),
+        "seed": settings.seed,
+        "patients": len(set(seen.groups())),
+        "images": {name: labels.count(name) for name in classes},
         "phantom": seen.phantom,
-        "notes": notes,
+        "device": "cpu",
+        "precision": {"asked": settings.precision, "used": "64", "why": "a regression on some fifty numbers"},
+        "weights": {"asked": "scratch", "used": "scratch", "why": "asked for: a regression has no pretrained weights", "source": None},
+        "versions": {name: metadata.version(name) for name in ("spinelab", "scikit-learn", "numpy")},
+        "notes": [*notes, *seen.notes],
     }

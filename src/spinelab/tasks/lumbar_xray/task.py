@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Example, Examples, Explanation, Finding, Model, NotSureError, Progress, Result, Run, Settings, Study, silent
+from spinelab.core import Example, Examples, Explanation, Finding, InputError, Model, NotSureError, Progress, Result, Run, Settings, Study, silent
 from spinelab.tasks.lumbar_xray import data
 from spinelab.tasks.lumbar_xray.annotations import SUBTYPES
 from spinelab.tasks.lumbar_xray.films import films_of, measured_example, measured_study, missing_view_note, names_by_view, require_views
@@ -65,6 +65,12 @@ class LumbarXray(NetworkTask):
                 picture[:] = letterbox(to_uint8(films[view]), size)
         return Prepared(pixels=pixels, available=np.array([view in films for view in own.views]))
 
+    def preparation(self, settings: Settings) -> dict[str, Any]:
+        """Return what decides a prepared film: which films, not how a network joins them, so that they are decoded once for all view settings."""
+        body = super().preparation(settings)
+        chosen = {key: value for key, value in body["settings"].items() if key != "view"}
+        return {**body, "settings": {**chosen, "views": list(_own(settings).views)}}
+
     def network(self, settings: Settings, classes: Sequence[str]) -> Any:
         from spinelab.tasks.lumbar_xray.network import make_network
 
@@ -87,7 +93,7 @@ class LumbarXray(NetworkTask):
         complete = examples.subset([i for i, e in enumerate(examples) if self._refusal(e, own) is None])
         left_out = len(examples) - len(complete)
         if not len(complete):
-            raise NotSureError(
+            raise InputError(
                 f"None of {len(examples)} patients has the {' and the '.join(own.views)} film",
                 expected="patients with every film that this view setting needs",
                 action="choose view=standard or view=hybrid",
@@ -128,7 +134,7 @@ class LumbarXray(NetworkTask):
         results = []
         for i, example in enumerate(examples):
             refusal = refusals[i]
-            result = answers[i] if refusal is None else self._unanswered(model, example.id, refusal)
+            result = answers[i] if refusal is None else self._declined(model, example.id, refusal)
             notes = missing_view_note(names_by_view(example.files), own.views) if refusal is None else ()
             results.append(replace(result, study=example.id, notes=(*result.notes, *notes)))
         return results
@@ -149,9 +155,9 @@ class LumbarXray(NetworkTask):
         try:
             return answer(model, measured_example(example), example.id)
         except NotSureError as refusal:
-            return self._unanswered(model, example.id, refusal)
+            return self._declined(model, example.id, refusal)
 
-    def _unanswered(self, model: Model, study: str, refusal: NotSureError) -> Result:
+    def _declined(self, model: Model, study: str, refusal: NotSureError) -> Result:
         return Result(task=self.name, model=model.name, study=study, findings=(Finding(self.target(model.settings), None),), notes=(str(refusal),))
 
     @staticmethod
