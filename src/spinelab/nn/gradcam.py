@@ -137,7 +137,8 @@ def _heat(maps: Sequence[Tensor | None], gradients: Sequence[Tensor | None], ava
             heat[:] = picture[:, None]
         else:
             heat[available[:, place].cpu().numpy(), place] = picture
-    return heat * available.cpu().numpy()[:, :, None, None]
+    heat *= available.cpu().numpy()[:, :, None, None]
+    return heat
 
 
 def _one(layer_map: Tensor, gradient: Tensor, size: int) -> NDArray[np.float32]:
@@ -146,4 +147,6 @@ def _one(layer_map: Tensor, gradient: Tensor, size: int) -> NDArray[np.float32]:
     cam = torch.relu((weights * layer_map).sum(dim=1, keepdim=True)).float()
     cam = functional.interpolate(cam, size=(size, size), mode="bilinear", align_corners=False).squeeze(1)
     top = cam.amax(dim=(1, 2), keepdim=True)
-    return np.asarray(torch.where(top > 0, cam / top.clamp_min(torch.finfo(cam.dtype).tiny), cam).cpu(), np.float32)
+    scaled = torch.where(top > 0, cam / top.clamp_min(torch.finfo(cam.dtype).tiny), cam)
+    picture: NDArray[np.float32] = scaled.cpu().numpy()
+    return picture
