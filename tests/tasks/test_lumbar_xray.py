@@ -287,3 +287,22 @@ def test_all_view_settings_share_their_decoded_films():
     assert same[0] == same[1] == same[2]
     assert TASK.preparation(own.with_overrides({"view": "ap"})) != same[0]
     json.dumps(same[0])
+
+
+@pytest.mark.parametrize("kind", SUBTYPES[1:])
+def test_measured_slip_agrees_with_the_phantoms_drawn_millimetres(kind):
+    """The phantom's slip is known from its solids in space; here it is measured from two projections, as a reader would."""
+    from spinelab.geometry import slip_direction
+    from spinelab.phantoms.lumbar import lumbar_radiographs
+
+    for seed in range(3):
+        drawn = lumbar_radiographs(np.random.default_rng(seed), disorder=kind, scale=0.08)
+        films = {view: measure(film.endplates, view) for view, film in drawn.films.items()}
+        assert films["LATERAL"].facing.anterior == drawn.films["LATERAL"].anterior
+        for view, truth in (("LATERAL", drawn.forward_percent), ("AP", drawn.left_percent)):
+            for level in films[view].levels:
+                assert level.slip_percent == pytest.approx(truth[level.name], abs=2.5)
+        greatest = max(drawn.slips, key=lambda slip: abs(slip.percent))
+        view = "LATERAL" if kind in SUBTYPES[3:] else "AP"
+        site = next(level for level in films[view].levels if level.name.startswith(f"{greatest.vertebra}/"))
+        assert slip_direction(site.slip_percent, view) == kind
