@@ -116,8 +116,8 @@ def read(path: PathLike, model: PathLike | Model, out: PathLike | None = None, *
     if folder is not None:
         seen = examinations.Reopened(found, {result.study for result in results if _answered(result)})
         explained = examinations.Explained(seen, lambda study: task.explain(loaded, study))
-        data = loaded.record.get("data", {})
-        report.write_results(results, folder, studies=seen, explanations=explained, phantom_model=bool(data.get("phantom")), model_summary=_summary(loaded))
+        phantom_model = bool(loaded.record.get("phantom") or loaded.record.get("data", {}).get("phantom"))
+        report.write_results(results, folder, studies=seen, explanations=explained, phantom_model=phantom_model, model_summary=_summary(loaded))
     return results
 
 
@@ -137,9 +137,9 @@ def _answered(result: Result) -> bool:
 
 def _summary(model: Model) -> dict[str, Any]:
     """Return what a reader of the report should know about the model."""
-    data = model.record.get("data", {})
-    facts = {key: model.record.get(key) for key in ("weights", "device", "precision", "versions")}
-    return {"task": model.task, "model": model.name, "classes": model.classes, "data": data.get("root"), "patients": data.get("patients")} | facts
+    record, data = model.record, model.record.get("data", {})
+    facts = {key: record.get(key) for key in ("train", "validation", "weights", "precision", "device", "versions")}
+    return {"model": model.name, "classes": model.classes, "training data": data.get("root"), "patients": record.get("patients")} | facts
 
 
 def evaluate(model: PathLike | Model, data: PathLike, out: PathLike, *, run: Run | None = None) -> Evaluation:

@@ -121,7 +121,7 @@ def cache_folder() -> Path:
     """Return where decoded images are kept unless ``--cache`` says otherwise."""
     import platformdirs
 
-    return Path(platformdirs.user_cache_dir("spinelab", appauthor=False))
+    return Path(platformdirs.user_cache_dir("spinelab"))
 
 
 def _version(name: str) -> str | None:

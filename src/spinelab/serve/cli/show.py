@@ -90,11 +90,36 @@ def evaluation(found: Evaluation, out: Path) -> None:
 
 def model(made: Model, folder: Path) -> None:
     """Print what was trained, on what, from which weights, how precisely."""
+    record = made.record
     say(f"{made.name}: a model for {made.task} that tells apart {', '.join(made.classes)} ({made.parameters:,} stored numbers).")
-    rows = [(key.replace("_", " "), _short(value)) for key, value in made.record.items() if key not in ("history", "versions", "notes")]
-    table(("what", "value"), rows)
-    _listed("Notes:", made.record.get("notes") or ())
+    data = record.get("data", {})
+    if record.get("phantom") or data.get("phantom"):
+        say("Made from phantoms: it says something about the program, nothing about patients.")
+    weights, precision = record.get("weights", {}), record.get("precision", {})
+    rows = [
+        ("trained on", _part(record.get("train"))),
+        ("validated on", _part(record.get("validation"))),
+        ("starting weights", _because(weights)),
+        ("precision", _because(precision)),
+        ("device", record.get("device")),
+        ("passes", f"{record['epochs']}, best {record['best_epoch']} (stopped: {record['stopped']})" if "best_epoch" in record else None),
+        ("time", f"{record['seconds']:.0f} s" if "seconds" in record else None),
+    ]
+    table(("what", "value"), [(name, value) for name, value in rows if value])
+    say()
+    _listed("About the data:", [flag["text"] for flag in data.get("flags", ())])
+    _listed("Notes:", record.get("notes") or ())
     say(f"Model: {folder}   (weights.safetensors, model.json, card.md)")
+
+
+def _part(part: Mapping[str, Any] | None) -> str | None:
+    if not part:
+        return None
+    return f"{part['examples']} examinations of {part['patients']} patients: " + ", ".join(f"{n} {name}" for name, n in part["per_class"].items())
+
+
+def _because(choice: Mapping[str, Any]) -> str | None:
+    return f"{choice['used']}: {choice['why']}" if choice else None
 
 
 def baselines(found: Mapping[str, Any], indent: str = "") -> None:
