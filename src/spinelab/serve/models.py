@@ -1,21 +1,9 @@
-"""Which model is meant: a folder, or ``builtin:NAME``."""
+"""Which model is meant: a folder, ``builtin:NAME``, or one in memory."""
 
 from __future__ import annotations
 
-from importlib.resources import as_file, files
-from pathlib import Path
-from typing import Final
-
 from spinelab.core import InputError, Model, Task
 from spinelab.serve.places import PathLike, existing
-
-BUILTIN: Final = "builtin:"
-
-
-def builtin_names() -> list[str]:
-    """Return the names of the models that come with spinelab."""
-    shelf = files("spinelab") / "models"
-    return sorted(entry.name for entry in shelf.iterdir() if (entry / "model.json").is_file()) if shelf.is_dir() else []
 
 
 def load(model: PathLike | Model) -> tuple[Model, Task]:
@@ -28,33 +16,16 @@ def load(model: PathLike | Model) -> tuple[Model, Task]:
     """
     from spinelab import io, tasks
 
-    if isinstance(model, Model):
-        return model, tasks.load(model.task)
-    settings_types = {name: tasks.load(name).settings_type for name in tasks.names()}
-    text = str(model)
-    if text.startswith(BUILTIN):
-        with as_file(files("spinelab") / "models" / _builtin(text)) as folder:
-            loaded = io.load_model(folder, settings_types)
-    else:
-        loaded = io.load_model(_folder(text), settings_types)
-    return loaded, tasks.load(loaded.task)
+    if not isinstance(model, Model):
+        if not str(model).startswith("builtin:"):
+            _check_folder(model)
+        model = io.load_model(str(model), {name: tasks.load(name).settings_type for name in tasks.names()})
+    return model, tasks.load(model.task)
 
 
-def _builtin(text: str) -> str:
-    name, known = text.removeprefix(BUILTIN), builtin_names()
-    if name not in known:
-        listed = ", ".join(BUILTIN + k for k in known)
-        raise InputError(
-            f"There is no model {text!r}",
-            expected=listed or "a model folder: this version comes without built-in models",
-            action="choose one of these, or make a model with `spinelab fit TASK --data DIR --out MODEL`",
-        )
-    return name
-
-
-def _folder(text: str) -> Path:
+def _check_folder(place: PathLike) -> None:
+    """Refuse what is no model folder in words that name the ones that are."""
     expected = "a model folder written by `spinelab fit`, or builtin:NAME"
-    folder = existing(text, expected)
+    folder = existing(place, expected)
     if not (folder / "model.json").is_file():
         raise InputError(f"{folder} holds no model.json", expected=expected, action="give the folder that was named with --out when the model was made")
-    return folder

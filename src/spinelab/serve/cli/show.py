@@ -118,8 +118,11 @@ def _part(part: Mapping[str, Any] | None) -> str | None:
     return f"{part['examples']} examinations of {part['patients']} patients: " + ", ".join(f"{n} {name}" for name, n in part["per_class"].items())
 
 
-def _because(choice: Mapping[str, Any]) -> str | None:
-    return f"{choice['used']}: {choice['why']}" if choice else None
+def _because(choice: Mapping[str, Any] | str) -> str | None:
+    """Say a choice with its reason; models without a network have neither."""
+    if not choice or isinstance(choice, str):
+        return choice or None
+    return f"{choice['used']}: {choice['why']}"
 
 
 def baselines(found: Mapping[str, Any], indent: str = "") -> None:
