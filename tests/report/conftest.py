@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """A made-up comparison: synthetic answers, hand-made words; every optional part can be left out."""
 
 from __future__ import annotations
@@ -11,8 +12,30 @@ from spinelab.core import Explanation
 from spinelab.evaluation.types import Estimate, Predictions
 from spinelab.report.content import Case, Comparison, DataSummary, Evaluation, Flag, LearningCurve, Pair, Variant
 
-NAMES = ("densenet121", "resnet18", "mobilenetv2", "simple-cnn", "slip features + logistic regression", "efficientnet_b0 with a very long name indeed", "vit-tiny", "always")
-METRICS = ("balanced_accuracy", "auroc", "accuracy", "sensitivity", "specificity", "mcc", "f1", "f1_macro", "brier", "log_loss", "cohen_kappa", "average_precision")
+NAMES = (
+    "densenet121",
+    "resnet18",
+    "mobilenetv2",
+    "simple-cnn",
+    "slip features + logistic regression",
+    "efficientnet_b0 with a very long name indeed",
+    "vit-tiny",
+    "always",
+)
+METRICS = (
+    "balanced_accuracy",
+    "auroc",
+    "accuracy",
+    "sensitivity",
+    "specificity",
+    "mcc",
+    "f1",
+    "f1_macro",
+    "brier",
+    "log_loss",
+    "cohen_kappa",
+    "average_precision",
+)
 
 
 def make_predictions(rng: np.random.Generator, classes: tuple[str, ...], n: int, skill: float, repeats: int = 2) -> Predictions:
@@ -41,14 +64,20 @@ def make_explanation(seed: int, view: str = "AP", side: int = 224) -> Explanatio
 def make_variant(n: int, *, classes: tuple[str, ...], patients: int, cases: int, rng: np.random.Generator, repeats: int = 2) -> Variant:
     skill = 2.6 - 0.45 * n
     value = 0.86 - 0.05 * n
-    metrics = {name: Estimate(value - 0.01 * k if name != "brier" else 0.14 + 0.02 * n, value - 0.06 - 0.01 * k, value + 0.05 - 0.01 * k) for k, name in enumerate(METRICS)}
+    metrics = {
+        name: Estimate(value - 0.01 * k if name != "brier" else 0.14 + 0.02 * n, value - 0.06 - 0.01 * k, value + 0.05 - 0.01 * k)
+        for k, name in enumerate(METRICS)
+    }
     flags = [Flag("weights-scratch", "No pretrained weights could be had: trained from scratch.")]
     if n in {1, 2}:
         flags.append(Flag("not-distinguishable", f"Its difference from {NAMES[0]} is 0.03 (−0.02 to 0.08)."))
     if n == 3:
         flags = [Flag("collapsed", "It answers “straight” to 97 % of the examinations."), Flag("not-better-than-majority", "Accuracy 0.61, majority 0.60.")]
     history = [
-        tuple({"epoch": e, "train_loss": 0.7 * np.exp(-e / 8) + 0.02 * f, "validation_loss": 0.45 + 0.25 * np.exp(-e / 5) + 0.004 * e + 0.03 * f, "lr": 1e-4} for e in range(25))
+        tuple(
+            {"epoch": e, "train_loss": 0.7 * np.exp(-e / 8) + 0.02 * f, "validation_loss": 0.45 + 0.25 * np.exp(-e / 5) + 0.004 * e + 0.03 * f, "lr": 1e-4}
+            for e in range(25)
+        )
         for f in range(5)
     ]
     return Variant(
@@ -68,7 +97,14 @@ def make_variant(n: int, *, classes: tuple[str, ...], patients: int, cases: int,
         precision="bf16",
         weights="scratch",
         cases=tuple(
-            Case(("best", "typical", "worst")[i % 3], f"AP/{i:04d}.jpg", classes[1], classes[1] if i % 3 < 2 else classes[0], 0.97 - 0.44 * (i % 3), (make_explanation(i),))
+            Case(
+                ("best", "typical", "worst")[i % 3],
+                f"AP/{i:04d}.jpg",
+                classes[1],
+                classes[1] if i % 3 < 2 else classes[0],
+                0.97 - 0.44 * (i % 3),
+                (make_explanation(i),),
+            )
             for i in range(cases)
         ),
         notes=("Stopped after 25 epochs.",) if n == 0 else (),
@@ -90,11 +126,19 @@ def make_data(classes: tuple[str, ...], patients: int, *, known: bool = True, ph
         patients=patients if known else None,
         images=patients * 2,
         examinations=patients * 2,
-        classes={name: {"images": patients * 2 // len(classes) - 7 * k, "patients": patients // len(classes) - 3 * k if known else None} for k, name in enumerate(classes)},
+        classes={
+            name: {"images": max(2, patients * 2 // len(classes) - 7 * k), "patients": max(1, patients // len(classes) - 3 * k) if known else None}
+            for k, name in enumerate(classes)
+        },
         duplicates=({"a": "AP/0001.jpg", "b": "AP/0002.jpg", "kind": "near", "same_patient": False, "same_label": True, "similarity": 0.984},),
         leaks=({"a": "AP/0001.jpg", "b": "AP/0002.jpg", "kind": "near", "same_patient": False, "same_label": True, "similarity": 0.984},),
         shortcuts=({"fact": "image height", "auroc": 0.71, "lo": 0.62, "hi": 0.8},),
-        facts={"sex": {"F": 162, "M": 89, "unknown": 0}, "age_years": {"median": 14.5, "from": 9, "to": 61, "unknown": 12}, "site": None, "sizes": "940 × 2,080 to 1,410 × 3,010"},
+        facts={
+            "sex": {"F": 162, "M": 89, "unknown": 0},
+            "age_years": {"median": 14.5, "from": 9, "to": 61, "unknown": 12},
+            "site": None,
+            "sizes": "940 × 2,080 to 1,410 × 3,010",
+        },
         flags=(Flag("duplicates-across-patients", "1 pair of pictures is nearly the same under two patients."),),
         notes=("3 files were left out: they could not be decoded.",),
         phantom=phantom,
@@ -102,7 +146,14 @@ def make_data(classes: tuple[str, ...], patients: int, *, known: bool = True, ph
 
 
 def make_comparison(
-    variants: int = 4, classes: tuple[str, ...] = ("straight", "curved"), patients: int = 60, cases: int = 3, *, bare: bool = False, phantom: bool = False, failed: int | None = None
+    variants: int = 4,
+    classes: tuple[str, ...] = ("straight", "curved"),
+    patients: int = 60,
+    cases: int = 3,
+    *,
+    bare: bool = False,
+    phantom: bool = False,
+    failed: int | None = None,
 ) -> Comparison:
     rng = np.random.default_rng(1)
     made = [make_variant(n, classes=classes, patients=patients, cases=0 if bare else cases, rng=rng) for n in range(variants)]
@@ -126,7 +177,7 @@ def make_comparison(
         baseline={"majority_class": classes[0], "metrics": {"balanced_accuracy": Estimate(1 / len(classes)), "accuracy": Estimate(0.6, 0.54, 0.66), "auroc": Estimate(0.5), "mcc": Estimate(None)}},
         pairs=() if bare else tuple(pairs),
         data=make_data(classes, patients, known=not bare, phantom=phantom),
-        design={"folds": 5, "repeats": 2, "seed": 0, "level": 0.95, "bootstraps": 200, "seconds": 3120.4, "command": "spinelab compare images --data films --folds 5"},
+        design={"folds": 5, "repeats": 2, "seed": 0, "level": 0.95, "bootstraps": 50, "seconds": 3120.4, "command": "spinelab compare images --data films --folds 5"},
         versions={"spinelab": "0.1.0", "python": "3.11.9", "torch": "2.15.0"},
         learning_curve=None if bare else curve,
         analysis=()
@@ -142,8 +193,20 @@ def make_evaluation(**changes: Any) -> Evaluation:
     classes = ("straight", "curved")
     rng = np.random.default_rng(2)
     groups = tuple(
-        {"fact": fact, "value": value, "patients": n, "examinations": 2 * n, "metrics": {"balanced_accuracy": Estimate(v, v - 0.1, v + 0.08), "auroc": Estimate(v + 0.04)}, "note": note}
-        for fact, value, n, v, note in (("sex", "F", 40, 0.81, ""), ("sex", "M", 20, 0.76, ""), ("age_years", "under 40", 55, 0.8, ""), ("age_years", "40 and over", 5, None, "too few for an interval"))
+        {
+            "fact": fact,
+            "value": value,
+            "patients": n,
+            "examinations": 2 * n,
+            "metrics": {"balanced_accuracy": Estimate(v, v - 0.1, v + 0.08), "auroc": Estimate(v + 0.04)},
+            "note": note,
+        }
+        for fact, value, n, v, note in (
+            ("sex", "F", 40, 0.81, ""),
+            ("sex", "M", 20, 0.76, ""),
+            ("age_years", "under 40", 55, 0.8, ""),
+            ("age_years", "40 and over", 5, None, "too few for an interval"),
+        )
         if v is not None
     )
     body: dict[str, Any] = {

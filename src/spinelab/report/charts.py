@@ -11,6 +11,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from spinelab.evaluation.calibration import Calibration
 from spinelab.evaluation.types import Estimate
 from spinelab.report.content import LearningCurve
 from spinelab.report.figures import BLUE, FAINT, GREEN, GREY, INK, ORANGE, drawing, plain_axis, svg
@@ -31,17 +32,6 @@ class Curve:
     y: Values
     band: tuple[Values, Values, Values] | None = None
     """Positions, lower and upper limit."""
-
-
-@dataclass(frozen=True, eq=False)
-class Calibration:
-    """Mean stated probability and observed share of each group, with the share's limits and the number of answers."""
-
-    stated: Values
-    observed: Values
-    lo: Values
-    hi: Values
-    counts: Values
 
 
 def roc_chart(key: str, curve: Curve, others: Sequence[Curve], alt: str) -> Markup:
@@ -70,13 +60,13 @@ def calibration_chart(key: str, calibration: Calibration, alt: str) -> Markup:
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
         upper.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=(0, (4, 3)))
         errors = np.clip(np.stack([calibration.observed - calibration.lo, calibration.hi - calibration.observed]), 0, None)
-        upper.errorbar(calibration.stated, calibration.observed, yerr=errors, color=BLUE, marker="o", markersize=4, elinewidth=1, linewidth=1)
+        upper.errorbar(calibration.predicted, calibration.observed, yerr=errors, color=BLUE, marker="o", markersize=4, elinewidth=1, linewidth=1)
         _unit_square(upper)
         upper.set_ylabel("Observed share")
-        lower.bar(calibration.stated, calibration.counts, width=0.035, color=FAINT, edgecolor=GREY, linewidth=0.5)
-        for x, height in zip(calibration.stated, calibration.counts, strict=True):
+        lower.bar(calibration.predicted, calibration.examinations, width=0.035, color=FAINT, edgecolor=GREY, linewidth=0.5)
+        for x, height in zip(calibration.predicted, calibration.examinations, strict=True):
             lower.annotate(f"{height:.0f}", (x, height), xytext=(0, 1.5), textcoords="offset points", ha="center", fontsize=6.5, color="#52606D")
-        lower.set_ylim(0, max(1.0, float(calibration.counts.max(initial=1))) * 1.45)
+        lower.set_ylim(0, max(1.0, float(calibration.examinations.max(initial=1))) * 1.45)
         lower.set_yticks([])
         plain_axis(lower, "Stated probability", "Answers")
         return svg(figure, key, alt)
@@ -84,16 +74,20 @@ def calibration_chart(key: str, calibration: Calibration, alt: str) -> Markup:
 
 def training_chart(key: str, histories: Sequence[Sequence[Mapping[str, float]]], alt: str) -> Markup:
     """Draw training and validation loss of every fold against the epoch."""
+    from matplotlib.ticker import MaxNLocator
+
     with drawing(key, _PANEL_IN[0], 2.5) as figure:
         axes = figure.subplots()
         drawn: list[float] = []
         for column, colour, style, label in (("train_loss", BLUE, "-", "training"), ("validation_loss", ORANGE, (0, (3, 1.5)), "validation")):
             lines = [_points(history, column) for history in histories]
             for n, (epochs, losses) in enumerate(line for line in lines if line[0]):
-                axes.plot(epochs, losses, color=colour, linestyle=style, linewidth=1, alpha=0.75, label=label if n == 0 else None, marker=_dot(epochs), markersize=2.5)
+                axes.plot(
+                    epochs, losses, color=colour, linestyle=style, linewidth=1, alpha=0.75, label=label if n == 0 else None, marker=_dot(epochs), markersize=2.5
+                )
                 drawn += losses
         _limit_to_most(axes, drawn)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         if drawn:
             axes.legend(loc="upper right")
         plain_axis(axes, "Epoch", "Loss")
@@ -106,15 +100,15 @@ def learning_chart(key: str, curve: LearningCurve, which: str, floor: float | No
     ``labels`` are the name of the vertical axis and the text for those who cannot see the figure.
     """
     values: Sequence[Estimate] = getattr(curve, which)
-    known = [(n, e) for n, e in zip(curve.patients, values, strict=True) if e.value is not None]
+    known = [(n, e.value, _reach(e)) for n, e in zip(curve.patients, values, strict=True) if e.value is not None]
     with drawing(key, _PANEL_IN[0], 2.6) as figure:
         axes = figure.subplots()
         if floor is not None:
             axes.axhline(floor, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)))
         axes.errorbar(
-            [n for n, _ in known],
-            [e.value for _, e in known],
-            yerr=np.array([_reach(e) for _, e in known]).reshape(-1, 2).T,
+            [n for n, _, _ in known],
+            [value for _, value, _ in known],
+            yerr=np.array([reach for _, _, reach in known]).reshape(-1, 2).T,
             color=BLUE if which == "scores" else GREEN,
             marker="o",
             markersize=4,

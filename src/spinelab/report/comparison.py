@@ -139,7 +139,7 @@ def _shared(variants: Sequence[Variant], data: DataSummary, design: Mapping[str,
         "best": layout.best(variants),
         "rarest": layout.rarest(data.classes),
         "level": f"{100 * float(design.get('level', 0.95)):.3g} %",
-        "grids": graphs.discrimination(order),
+        "grids": graphs.discrimination(order, design),
         "matrices": graphs.confusions(order),
         "repeats": max((v.predictions.probabilities.shape[0] for v in variants if v.predictions is not None), default=1),
         "training": graphs.training(order),
@@ -152,7 +152,12 @@ def _shared(variants: Sequence[Variant], data: DataSummary, design: Mapping[str,
 
 def _sections(known: Sequence[tuple[str, str]], shared: Mapping[str, Any], present: Mapping[str, bool], analysis: Sequence[str]) -> list[tuple[str, str]]:
     """Return the table of contents: the sections that this page has."""
-    has = {"curves": bool(shared["grids"]), "confusion": bool(shared["matrices"]), "training": shared["training"] is not None, "cases": bool(shared["case_groups"])}
+    has = {
+        "curves": bool(shared["grids"]),
+        "confusion": bool(shared["matrices"]),
+        "training": shared["training"] is not None,
+        "cases": bool(shared["case_groups"]),
+    }
     has |= present
     sections: list[tuple[str, str]] = []
     for identifier, title in known:

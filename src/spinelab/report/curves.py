@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spinelab.evaluation import calibration, curves
+from spinelab.evaluation.calibration import Calibration
+from spinelab.evaluation.resampling import LEVEL
 from spinelab.evaluation.types import Predictions
-from spinelab.report.charts import Calibration, Curve
+from spinelab.report.charts import Curve
+
+_BOOTSTRAPS: Final = (200, 1000)
+"""Fewest and most resamples behind a drawn band: more would not change a line's place by its own width."""
+
+_CELLS: Final = 10_000_000
+"""Resamples times answers that are held at once; fewer resamples where there are many answers."""
 
 
 @dataclass(frozen=True, eq=False)
 class OneClass:
-    """Answers to "is it this class?", the repeats below each other.
+    """Answers to "is it this class?".
 
     Parameters
     ----------
     truth
-        (m,) whether it is.
+        (n,) whether it is.
     score
-        (m,) probability of the class.
+        (R, n) probability of the class in each repeat.
     patients
-        (m,) names.
+        (n,) names.
     """
 
     truth: NDArray[np.bool_]
@@ -31,13 +42,16 @@ class OneClass:
 
     @staticmethod
     def of(predictions: Predictions, label: str) -> OneClass:
-        """Take one class out of all answers; examinations that were not predicted (nan) are left out."""
+        """Take one class out of all answers; where a repeat leaves examinations out (nan), the answers that there are become one repeat."""
         k = predictions.classes.index(label)
         score = predictions.probabilities[..., k]
+        truth = np.asarray(predictions.truth == k)
+        patients = np.asarray(predictions.patients, dtype=str)
         answered = ~np.isnan(score)
-        truth = np.broadcast_to(predictions.truth == k, score.shape)
-        patients = np.broadcast_to(np.asarray(predictions.patients, dtype=str), score.shape)
-        return OneClass(truth[answered], score[answered], patients[answered])
+        if answered.all():
+            return OneClass(truth, score, patients)
+        spread = np.broadcast_to(truth, score.shape), np.broadcast_to(patients, score.shape)
+        return OneClass(spread[0][answered], score[answered][None], spread[1][answered])
 
     @property
     def positives(self) -> int:
@@ -53,41 +67,34 @@ class OneClass:
         return 0 < self.positives < self.count
 
 
-def roc_line(answers: OneClass) -> Curve:
-    """Return the ROC curve without a band."""
-    from sklearn.metrics import roc_curve as rc
-    x, y, _ = rc(answers.truth, answers.score)
-    return Curve(x, y)
+def roc(answers: OneClass, design: Mapping[str, Any]) -> Curve:
+    """Return the ROC curve, averaged over repeats, with its band over patients."""
+    return _curve(answers, curves.roc_curve, curves.roc_band, design)
 
 
-def roc_band(answers: OneClass) -> Curve:
-    """Return the ROC curve with its band over patients."""
-    line = roc_line(answers)
-    g = np.linspace(0, 1, 101)
-    m = np.interp(g, line.x, line.y)
-    return Curve(line.x, line.y, (g, np.clip(m - .07, 0, 1), np.clip(m + .06, 0, 1)))
+def pr(answers: OneClass, design: Mapping[str, Any]) -> Curve:
+    """Return the precision-recall curve, averaged over repeats, with its band over patients."""
+    return _curve(answers, curves.pr_curve, curves.pr_band, design)
 
 
-def pr_line(answers: OneClass) -> Curve:
-    """Return the precision-recall curve without a band."""
-    from sklearn.metrics import precision_recall_curve as rc
-    y, x, _ = rc(answers.truth, answers.score)
-    return Curve(x, y)
+def reliability(answers: OneClass, design: Mapping[str, Any]) -> Calibration:
+    """Return what was observed against what was stated, the answers of all repeats together."""
+    repeats = len(answers.score)
+    truth, patients = np.tile(answers.truth, repeats), np.tile(answers.patients, repeats)
+    return calibration.calibration_curve(truth, answers.score.ravel(), groups=patients, **_draws(design, answers.score.size))
 
 
-def pr_band(answers: OneClass) -> Curve:
-    """Return the precision-recall curve with its band over patients."""
-    line = pr_line(answers)
-    g = np.linspace(0, 1, 101)
-    m = np.interp(g, line.x[::-1], line.y[::-1])
-    return Curve(line.x, line.y, (g, np.clip(m - .07, 0, 1), np.clip(m + .06, 0, 1)))
+def _curve(answers: OneClass, line: Callable[..., curves.Curve], band: Callable[..., curves.Band], design: Mapping[str, Any]) -> Curve:
+    limits = band(answers.truth, answers.score, groups=answers.patients, **_draws(design, answers.score.size))
+    drawn = (limits.x, limits.lo, limits.hi) if np.isfinite(limits.lo).any() else None
+    if len(answers.score) > 1:
+        return Curve(limits.x, limits.y, drawn)
+    exact = line(answers.truth, answers.score[0])
+    return Curve(exact.x, exact.y, drawn)
 
 
-def calibration(answers: OneClass) -> Calibration:
-    """Return what was observed against what was stated."""
-    b = np.minimum((answers.score * 10).astype(int), 9)
-    s = np.array([answers.score[b == i].mean() for i in np.unique(b)])
-    o = np.array([answers.truth[b == i].mean() for i in np.unique(b)])
-    c = np.array([(b == i).sum() for i in np.unique(b)], float)
-    e = np.sqrt(o * (1 - o) / c)
-    return Calibration(s, o, o - 2 * e, o + 2 * e, c)
+def _draws(design: Mapping[str, Any], answers: int) -> dict[str, Any]:
+    """Return level, seed and number of resamples."""
+    fewest, most = _BOOTSTRAPS
+    wanted = min(most, int(design.get("bootstraps") or most), max(fewest, _CELLS // max(1, answers)))
+    return {"level": float(design.get("level") or LEVEL), "seed": int(design.get("seed") or 0), "bootstraps": max(1, wanted)}

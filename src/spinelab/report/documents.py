@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import PureWindowsPath
 from typing import Any
 
@@ -86,5 +86,5 @@ def _flags(flags: Iterable[Flag]) -> dict[str, Any]:
     return {"flags": [flag.code for flag in flags], "flag_texts": [flag.text for flag in flags]}
 
 
-def _shallow(source: Any, *names: str) -> Mapping[str, Any]:
+def _shallow(source: Any, *names: str) -> dict[str, Any]:
     return {name: getattr(source, name) for name in names}

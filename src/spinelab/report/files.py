@@ -120,4 +120,6 @@ def _refusal(path: Path, error: OSError) -> InputError:
             expected="free space where the results go",
             action="free some space or choose another folder with --out, and run the command again; files that were finished are kept",
         )
-    return InputError(f"{path} could not be written: {error.strerror or error}", expected="a folder that can be written", action="choose another folder with --out")
+    return InputError(
+        f"{path} could not be written: {error.strerror or error}", expected="a folder that can be written", action="choose another folder with --out"
+    )

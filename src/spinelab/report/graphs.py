@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,13 +12,26 @@ from markupsafe import Markup
 from spinelab.evaluation.classification import confusion_matrix
 from spinelab.evaluation.types import Estimate, Predictions
 from spinelab.report import layout
-from spinelab.report.charts import calibration_chart, learning_chart, pr_chart, roc_chart, training_chart
+from spinelab.report.charts import Curve, calibration_chart, learning_chart, pr_chart, roc_chart, training_chart
 from spinelab.report.content import LearningCurve, Variant
-from spinelab.report.curves import OneClass, calibration, pr_band, pr_line, roc_band, roc_line
+from spinelab.report.curves import OneClass, pr, reliability, roc
 from spinelab.report.words import interval, metric, number
 
 MAX_CLASSES: Final = 12
 """Classes drawn one against the rest; beyond that the page would be curves only."""
+
+
+_CALIBRATION: Final = (
+    "On the dashed diagonal the stated probability is the observed share; bars are its limits, and below stands the number of answers. "
+    "A slope of 1 is perfect, below 1 the probabilities are too extreme; the error is the mean distance from the diagonal."
+)
+_TRAINING: Final = (
+    "Loss on the films that the model learns from (solid) and on those that decide when to stop (dashed), one line a fold. A gap that widens is overfitting."
+)
+_LEARNING: Final = (
+    "What the same model reaches when it learns from fewer patients, with intervals; dashed, what a constant reaches. "
+    "A curve that still rises says that more patients would help."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +63,16 @@ class _Subject:
     """Whether it answers the same question as the others, and so may be drawn behind them."""
 
 
-def discrimination(variants: Sequence[Variant], positive: str | None = None) -> list[Grid]:
-    """Return ROC, precision-recall and calibration charts of models in ranked order; none where no class can be told from the rest."""
+def discrimination(variants: Sequence[Variant], design: Mapping[str, Any]) -> list[Grid]:
+    """Return ROC, precision-recall and calibration charts of models in ranked order; none where no class can be told from the rest.
+
+    Of two classes the one that ``design`` names as ``positive``, else the second, is the one to find.
+    """
     top = layout.best(variants)
     if top is None or top.predictions is None:
         return []
     classes = top.predictions.classes
+    positive = str(design.get("positive"))
     if len(classes) == 2:
         subjects, words = _models(variants, positive if positive in classes else classes[1])
     else:
@@ -63,10 +80,11 @@ def discrimination(variants: Sequence[Variant], positive: str | None = None) -> 
     if not subjects:
         return []
     behind = " The other models are drawn behind it in grey." if len(classes) == 2 and len(subjects) > 1 else ""
+    band = f"The band is the interval at each point over patients.{behind}"
     return [
-        Grid("Receiver operating characteristic", f"{words} The band is the interval over patients; the dashed diagonal is guessing.{behind}", _panels("roc", subjects, _roc)),
-        Grid("Precision and recall", f"{words} The dashed line is the share of the class, which guessing reaches.{behind}", _panels("pr", subjects, _pr)),
-        Grid("Calibration", f"{words} On the dashed diagonal the stated probability is the observed share; below, the number of answers.", _panels("cal", subjects, _calibrated)),
+        Grid("Receiver operating characteristic", f"{words} The dashed diagonal is guessing. {band}", _roc_panels(subjects, design)),
+        Grid("Precision and recall", f"{words} The dashed line is the share of the class, which guessing reaches. {band}", _pr_panels(subjects, design)),
+        Grid("Calibration", f"{words} {_CALIBRATION}", _calibration_panels(subjects, design)),
     ]
 
 
@@ -86,8 +104,7 @@ def training(variants: Sequence[Variant]) -> Grid | None:
         )
         for n, variant in enumerate(trained)
     )
-    text = "Loss on the films that the model learns from (solid) and on those that decide when to stop (dashed), one line a fold. A gap that widens is overfitting."
-    return Grid("Loss against epoch", text, panels) if panels else None
+    return Grid("Loss against epoch", _TRAINING, panels) if panels else None
 
 
 def learning(curve: LearningCurve | None, baseline: Mapping[str, Estimate]) -> Grid | None:
@@ -99,11 +116,12 @@ def learning(curve: LearningCurve | None, baseline: Mapping[str, Estimate]) -> G
         values: Sequence[Estimate] = getattr(curve, which)
         title, floor = metric(name).title, baseline[name].value if name in baseline else None
         told = "; ".join(f"{n} patients: {number(e.value)}" for n, e in zip(curve.patients, values, strict=True))
-        panels.append(Panel(title, f"{curve.variant}", learning_chart(f"learning-{which}", curve, which, floor, (title, f"{title} against training patients. {told}"))))
+        panels.append(
+            Panel(title, f"{curve.variant}", learning_chart(f"learning-{which}", curve, which, floor, (title, f"{title} against training patients. {told}")))
+        )
         if curve.metric == "accuracy":
             break
-    text = "What the same model reaches when it learns from fewer patients, with intervals; dashed, what a constant reaches. A curve that still rises says that more patients would help."
-    return Grid(f"{curve.variant}, learning from fewer patients", text, tuple(panels))
+    return Grid(f"{curve.variant}, learning from fewer patients", _LEARNING, tuple(panels))
 
 
 def _models(variants: Sequence[Variant], positive: str) -> tuple[list[_Subject], str]:
@@ -133,25 +151,43 @@ def _area(area: Estimate | None) -> str:
     return f"AUROC {number(area.value)}" + (f" ({limits})" if limits else "")
 
 
-def _panels(kind: str, subjects: Sequence[_Subject], draw: Callable[[str, int, Sequence[_Subject]], Markup]) -> tuple[Panel, ...]:
-    return tuple(Panel(subject.title, subject.text, draw(f"{kind}-{n}", n, subjects)) for n, subject in enumerate(subjects))
+def _behind(curves: Sequence[Curve], subjects: Sequence[_Subject], n: int) -> list[Curve]:
+    """Return the curves of those that answer the same question."""
+    return [curve for k, curve in enumerate(curves) if k != n and subjects[k].comparable]
 
 
-def _roc(key: str, n: int, subjects: Sequence[_Subject]) -> Markup:
-    others = [roc_line(other.answers) for other in subjects if other is not subjects[n] and other.comparable]
-    return roc_chart(key, roc_band(subjects[n].answers), others, f"ROC curve of {subjects[n].title}. {subjects[n].text}")
+def _roc_panels(subjects: Sequence[_Subject], design: Mapping[str, Any]) -> tuple[Panel, ...]:
+    curves = [roc(subject.answers, design) for subject in subjects]
+    return tuple(
+        Panel(s.title, s.text, roc_chart(f"roc-{n}", curves[n], _behind(curves, subjects, n), f"ROC curve of {s.title}. {s.text}"))
+        for n, s in enumerate(subjects)
+    )
 
 
-def _pr(key: str, n: int, subjects: Sequence[_Subject]) -> Markup:
-    answers = subjects[n].answers
-    others = [pr_line(other.answers) for other in subjects if other is not subjects[n] and other.comparable]
-    return pr_chart(key, pr_band(answers), others, answers.positives / answers.count, f"Precision-recall curve of {subjects[n].title}")
+def _pr_panels(subjects: Sequence[_Subject], design: Mapping[str, Any]) -> tuple[Panel, ...]:
+    curves = [pr(subject.answers, design) for subject in subjects]
+    panels = []
+    for n, s in enumerate(subjects):
+        share = s.answers.positives / s.answers.count
+        alt = f"Precision-recall curve of {s.title}"
+        panels.append(Panel(s.title, f"share of the class {number(share, 2)}", pr_chart(f"pr-{n}", curves[n], _behind(curves, subjects, n), share, alt)))
+    return tuple(panels)
 
 
-def _calibrated(key: str, n: int, subjects: Sequence[_Subject]) -> Markup:
-    drawn = calibration(subjects[n].answers)
-    told = "; ".join(f"stated {number(s, 2)}, observed {number(o, 2)}, {c:.0f} answers" for s, o, c in zip(drawn.stated, drawn.observed, drawn.counts, strict=True))
-    return calibration_chart(key, drawn, f"Calibration of {subjects[n].title}: {told}")
+def _calibration_panels(subjects: Sequence[_Subject], design: Mapping[str, Any]) -> tuple[Panel, ...]:
+    panels = []
+    for n, s in enumerate(subjects):
+        drawn = reliability(s.answers, design)
+        points = zip(drawn.predicted, drawn.observed, drawn.examinations, strict=True)
+        told = "; ".join(f"stated {number(p, 2)}, observed {number(o, 2)}, {count} answers" for p, o, count in points)
+        text = f"slope {_brief(drawn.slope)}, error {_brief(drawn.error)}"
+        panels.append(Panel(s.title, text, calibration_chart(f"cal-{n}", drawn, f"Calibration of {s.title}: {told}")))
+    return tuple(panels)
+
+
+def _brief(value: Estimate) -> str:
+    limits = interval(value, 2)
+    return number(value.value, 2) + (f" ({limits})" if limits else "")
 
 
 def _confusion(name: str, predictions: Predictions) -> dict[str, Any]:

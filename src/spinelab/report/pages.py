@@ -21,7 +21,19 @@ def render(template: str, **context: Any) -> str:
 @cache
 def _environment() -> Environment:
     made = Environment(loader=PackageLoader("spinelab.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    formats = (words.number, words.interval, words.p_value, words.count, words.duration, words.sentence, words.spoken, words.estimate, words.metric, words.likelihood)
+    formats = (
+        words.number,
+        words.interval,
+        words.p_value,
+        words.count,
+        words.duration,
+        words.sentence,
+        words.spoken,
+        words.estimate,
+        words.metric,
+        words.metrics_to_explain,
+        words.likelihood,
+    )
     made.filters |= {function.__name__: function for function in formats}
     made.filters |= {"folder_name": folder_name, "as_table": table}
     made.globals |= {"FLAGS": FLAGS, "SEVERITY": words.SEVERITY, "percent": _percent}

@@ -53,7 +53,9 @@ def write_results(
         place = folder / names[result.study] if several else folder
         seen = (explanations or {}).get(result.study, ())
         write_text(place / "result.json", result.to_json())
-        page = render("result.html", r=result, origin=origin, phantom=phantom_model, summary=summary, **_pictures(result, (studies or {}).get(result.study), seen))
+        page = render(
+            "result.html", r=result, origin=origin, phantom=phantom_model, summary=summary, **_pictures(result, (studies or {}).get(result.study), seen)
+        )
         write_text(place / "report.html", page)
     if not several:
         return folder / "report.html"

@@ -8,6 +8,8 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
+import numpy as np
+
 from spinelab.core import Result
 from spinelab.report.content import Variant
 
@@ -15,7 +17,7 @@ _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def predictions_csv(variants: Iterable[Variant], *, patients_known: bool) -> str:
-    """Return every out-of-sample answer of every variant.
+    """Return every out-of-sample answer of every variant; an examination that was not predicted (nan) has no row.
 
     Columns: ``patient, image, fold, repeat, variant, truth, answer``, then ``prob_<class>`` for every class. ``fold`` and
     ``repeat`` count from 0; ``patient`` is empty where patients are not known.
@@ -54,6 +56,8 @@ def _prediction_rows(variant: Variant, classes: Sequence[str], *, patients_known
     for repeat in range(answers.probabilities.shape[0]):
         for n, image in enumerate(answers.images):
             probabilities = answers.probabilities[repeat, n]
+            if np.isnan(probabilities).any():
+                continue
             yield [
                 spreadsheet_safe(answers.patients[n]) if patients_known else "",
                 spreadsheet_safe(image),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -27,7 +27,9 @@ METRICS: Final[Mapping[str, Metric]] = {
         "Balanced accuracy", "The share of right answers in each class, averaged over the classes. A constant answer reaches 1 / number of classes, never more."
     ),
     "auroc": Metric(
-        "AUROC", "The chance that an examination of the class gets a higher probability than one of another class; 0.5 is guessing. More than two classes: each against the rest, averaged."
+        "AUROC",
+        "The chance that an examination of the class gets a higher probability than one of another class; 0.5 is guessing. "
+        "More than two classes: each against the rest, averaged.",
     ),
     "accuracy": Metric("Accuracy", "The share of right answers. Read it beside the majority baseline: with a rare class, a constant answer scores high."),
     "sensitivity": Metric("Sensitivity", "Of the examinations that have the condition, the share that the model finds."),
@@ -42,14 +44,14 @@ METRICS: Final[Mapping[str, Metric]] = {
     "average_precision": Metric("Average precision", "Area under the precision–recall curve; a model that guesses reaches the share of the class."),
     "precision": Metric("Precision", "Of the examinations that the model calls positive, the share that is."),
     "precision_macro": Metric("Precision (macro)", "Precision of each class, averaged over the classes."),
+    "precision_micro": Metric("Precision (micro)", "Precision over all answers together; with one label an examination it equals accuracy."),
+    "precision_weighted": Metric("Precision (weighted)", "Precision of each class, averaged with the class's frequency as weight."),
+    "recall_micro": Metric("Recall (micro)", "Recall over all truths together; with one label an examination it equals accuracy."),
+    "recall_weighted": Metric("Recall (weighted)", "Recall of each class, averaged with the class's frequency as weight; it equals accuracy."),
     "recall": Metric("Recall", "Another word for sensitivity."),
     "recall_macro": Metric("Recall (macro)", "Recall of each class, averaged over the classes; the same as balanced accuracy."),
     "cohen_kappa": Metric("Cohen's kappa", "Agreement with the truth beyond what chance would give; 0 is chance, 1 is perfect."),
-    "kappa": Metric("Cohen's kappa", "Agreement with the truth beyond what chance would give; 0 is chance, 1 is perfect."),
     "quadratic_kappa": Metric("Quadratic kappa", "Kappa for ordered classes: an answer two classes away counts four times as wrong as one class away."),
-    "ece": Metric("Calibration error", "Mean distance between the stated probability and the observed share.", smaller_is_better=True),
-    "npv": Metric("NPV", "Of the examinations that the model calls negative, the share that is."),
-    "ppv": Metric("PPV", "Of the examinations that the model calls positive, the share that is."),
 }
 
 MAIN_METRICS: Final = ("balanced_accuracy", "auroc", "accuracy", "sensitivity", "specificity", "mcc", "f1", "f1_macro", "brier")
@@ -60,6 +62,8 @@ SEVERITY: Final[Mapping[str, str]] = {
     "failed": "stop",
     "ignores-the-picture": "note",
     "not-better-than-majority": "stop",
+    "not-better-than-chance": "stop",
+    "training-data": "stop",
     "duplicates-across-patients": "stop",
     "conflicting-labels": "stop",
     "shortcut": "stop",
@@ -75,15 +79,31 @@ SEVERITY: Final[Mapping[str, str]] = {
 }
 """How loud a flag is: ``stop`` (do not use the figure without understanding this), ``care``, ``note``."""
 
-_LIKELIHOOD: Final = ((0.95, "very likely"), (0.80, "likely"), (0.60, "more likely than not"), (0.40, "undecided"), (0.20, "less likely than not"), (0.05, "unlikely"))
+_LIKELIHOOD: Final = (
+    (0.95, "very likely"),
+    (0.80, "likely"),
+    (0.60, "more likely than not"),
+    (0.40, "undecided"),
+    (0.20, "less likely than not"),
+    (0.05, "unlikely"),
+)
 
 
 def metric(name: str) -> Metric:
-    """Return what is known about a metric; an unknown one is called by its own name.
+    """Return what is known about a metric or, as in ``sensitivity[normal]``, about a metric of one class; an unknown one is called by its own name."""
+    if name in METRICS:
+        return METRICS[name]
+    base, bracket, label = name.partition("[")
+    if bracket and base in METRICS and label.endswith("]"):
+        known = METRICS[base]
+        return Metric(f"{known.title.removesuffix(' (macro)')}, {label[:-1]}", "", known.smaller_is_better)
+    return Metric(name.replace("_", " ").strip().capitalize() or name, "")
 
-    A name such as ``sensitivity: disc`` or ``f1_disc`` that only begins like a known one is not guessed at.
-    """
-    return METRICS.get(name) or Metric(name.replace("_", " ").strip().capitalize() or name, "")
+
+def metrics_to_explain(names: Iterable[str]) -> list[str]:
+    """Return the metrics that the glossary explains: those shown, a metric of one class under its own name."""
+    bases = (name if name in METRICS else name.partition("[")[0] for name in names)
+    return [name for name in dict.fromkeys(bases) if name in METRICS]
 
 
 def likelihood(probability: float) -> str:
@@ -139,7 +159,7 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def sentence(value: Any) -> str:
+def sentence(value: Any) -> str:  # noqa: PLR0911 - one line a type
     """Return a fact, a count or a nested collection on one line, for people."""
     if value is None:
         return "unknown"

@@ -1,0 +1,108 @@
+"""Files are whole or absent; tables are safe; JSON is strict."""
+
+import csv
+import dataclasses
+import errno
+import io
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spinelab.core import Finding, InputError, Measurement, Result
+from spinelab.evaluation.types import Estimate
+from spinelab.report.documents import comparison_document, folder_name
+from spinelab.report.files import folder_names, plain, write_json, write_text
+from spinelab.report.tables import predictions_csv, results_csv, spreadsheet_safe
+
+
+def test_plain_is_strict_json():
+    body = {"a": float("nan"), 1: np.float32(0.5), "b": np.arange(3), "c": (Estimate(1.0, None, float("inf")),), "d": {2, 1}, "e": Path("x")}
+    assert plain(body) == {"a": None, "1": 0.5, "b": [0, 1, 2], "c": [{"value": 1.0, "lo": None, "hi": None}], "d": [1, 2], "e": "x"}
+    with pytest.raises(TypeError, match="has no JSON form"):
+        plain(object())
+
+
+def test_full_disk_leaves_finished_files_and_no_halves(tmp_path, monkeypatch):
+    write_text(tmp_path / "a.txt", "old")
+
+    def full(_descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError, match=r"disk is full.*files that were finished are kept"):
+        write_text(tmp_path / "a.txt", "new")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+    assert (tmp_path / "a.txt").read_text() == "old"
+
+
+def test_a_file_where_the_folder_should_be_is_refused(tmp_path):
+    write_text(tmp_path / "out", "a file")
+    with pytest.raises(InputError, match="could not be written"):
+        write_text(tmp_path / "out" / "report.html", "x")
+
+
+def test_names_that_are_not_utf8_survive_in_json(tmp_path):
+    path = write_json(tmp_path / "a.json", {"name": "film\udc80.jpg"})
+    assert json.loads(path.read_text(encoding="utf-8")) == {"name": "film\udc80.jpg"}
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@sum", "\tx", "\rx"])
+def test_formulas_are_made_text(name):
+    assert spreadsheet_safe(name) == "'" + name
+    assert spreadsheet_safe("a" + name) == "a" + name
+
+
+def test_predictions_have_one_row_an_answer_and_columns_by_contract(comparison_of):
+    comparison = comparison_of(2, cases=0)
+    rows = list(csv.DictReader(io.StringIO(predictions_csv(comparison.variants, patients_known=True))))
+    assert list(rows[0]) == ["patient", "image", "fold", "repeat", "variant", "truth", "answer", "prob_straight", "prob_curved"]
+    assert len(rows) == 2 * 2 * 120
+    first = comparison.variants[0].predictions
+    assert [float(rows[120][c]) for c in ("prob_straight", "prob_curved")] == pytest.approx(list(first.probabilities[1, 0]), rel=1e-8)
+    assert {row["patient"] for row in csv.DictReader(io.StringIO(predictions_csv(comparison.variants, patients_known=False)))} == {""}
+
+
+def test_what_was_not_predicted_has_no_row(comparison_of):
+    variant = comparison_of(1, cases=0).variants[0]
+    probabilities = variant.predictions.probabilities.copy()
+    probabilities[1, :100] = np.nan
+    held_out = dataclasses.replace(variant, predictions=dataclasses.replace(variant.predictions, probabilities=probabilities))
+    assert len(predictions_csv([held_out], patients_known=True).splitlines()) == 1 + 120 + 20
+
+
+def test_variants_with_other_classes_share_a_table(comparison_of):
+    two, three = comparison_of(1, cases=0).variants[0], comparison_of(1, ("straight", "=curved", "c"), cases=0).variants[0]
+    rows = list(csv.DictReader(io.StringIO(predictions_csv([two, three], patients_known=True))))
+    assert rows[0]["prob_c"] == ""
+    assert rows[-1]["prob_curved"] == ""
+    assert {row["truth"] for row in rows[240:]} == {"straight", "'=curved", "c"}
+
+
+def test_results_table_names_unit_and_reason():
+    results = [
+        Result("t", "m", "a", findings=(Finding("label", "x", {"x": 0.75, "y": 0.25}),), measurements=(Measurement("slip", 12.5, "%", site="L4/L5"),)),
+        Result("t", "m", "=b", measurements=(Measurement("slip", None, "%", site="L4/L5", withheld="no endplate"),), notes=("n",)),
+    ]
+    rows = list(csv.DictReader(io.StringIO(results_csv(results, {"a": "a", "=b": "b"}))))
+    assert rows[0]["label: prob_x"] == "0.75"
+    assert rows[0]["slip L4/L5 [%]"] == "12.5"
+    assert rows[1]["study"] == "'=b"
+    assert rows[1]["slip L4/L5 [%]: withheld"] == "no endplate"
+    assert list(rows[0])[-1] == "notes"
+
+
+def test_folder_names_are_safe_and_different():
+    ids = ["a/b", "a_b", "../..", "CON", "A_B", "x" * 300, "0001-F-037Y0"]
+    names = folder_names(ids)
+    assert len({name.lower() for name in names.values()}) == len(ids)
+    assert all(name not in {"", ".", ".."} and "/" not in name and len(name) < 120 for name in names.values())
+    assert names["0001-F-037Y0"] == "0001-F-037Y0"
+    assert names["CON"].lower() != "con"
+
+
+def test_only_the_folders_name_leaves_the_machine(comparison_of):
+    assert "secret" not in json.dumps(comparison_document(comparison_of(1)))
+    assert [folder_name(p) for p in ("/a/b", "/a/b/", "C:\\x\\b", "b")] == ["b"] * 4

@@ -1,0 +1,249 @@
+# ruff: noqa: E501
+"""Pages render for every shape of content, load nothing, escape everything, and can be read by machine and by ear."""
+
+import dataclasses
+import json
+import re
+from collections import Counter
+from html.parser import HTMLParser
+from importlib.resources import files
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from spinelab.core import Fact, Finding, Image, InputError, Measurement, Result, Study
+from spinelab.evaluation.types import Estimate
+from spinelab.report import FLAGS, Flag, write_comparison, write_evaluation, write_results
+from spinelab.report.comparison import comparison_page, evaluation_page
+from spinelab.report.words import METRICS, SEVERITY
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = ROOT / "tests" / "golden"
+FIVE = ("normal", "anterolisthesis of the fourth lumbar vertebra", "retrolisthesis", "left_laterolisthesis_with_long_name", "right")
+EVIL = '<script>alert("x")</script>&\'"'
+VOID = {"meta", "img", "br", "wbr", "link", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Tags, attributes and text of a page; fails on a tag that is not closed in its place."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.open, self.text = [], [], []
+        self.feed(html)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] != "style":
+            self.text.append(data)
+
+    @property
+    def words(self):
+        return " ".join(" ".join(self.text).split())
+
+
+def check_page(html):
+    page = Page(html)
+    names = [tag for tag, _ in page.tags]
+    assert "script" not in names
+    assert "iframe" not in names
+    identifiers = Counter(attrs["id"] for _, attrs in page.tags if "id" in attrs)
+    assert [i for i, n in identifiers.items() if n > 1] == []
+    for tag, attrs in page.tags:
+        for key in ("src", "href", "srcset", "data", "action"):
+            target = attrs.get(key) or ""
+            assert target.startswith(("data:image/", "#")) or not target or (tag == "a" and re.fullmatch(r"[^:/]+/report\.html", target)), target
+            if target.startswith("#"):
+                assert target[1:] in identifiers
+        if tag == "img":
+            assert attrs.get("alt")
+        if tag == "svg":
+            assert attrs.get("aria-label") or attrs.get("aria-hidden") == "true"
+    assert not re.search(r"@import|url\(\s*['\"]?(?!#)", html)
+    assert dict(page.tags)["html"].get("lang") == "en"
+    headings = [int(name[1]) for name in names if re.fullmatch(r"h[1-6]", name)]
+    assert headings.count(1) == 1
+    return page
+
+
+def schema(name):
+    return json.loads((files("spinelab.report") / "schemas" / f"{name}.schema.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", ["comparison", "evaluation", "result"])
+def test_schemas_are_schemas(name):
+    jsonschema.Draft202012Validator.check_schema(schema(name))
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {"variants": 4, "patients": 40},
+        {"variants": 8, "classes": FIVE, "patients": 20, "phantom": True, "failed": 5, "cases": 0},
+        {"variants": 1, "bare": True},
+        {"variants": 2, "failed": 0, "bare": True},
+        {"variants": 1, "failed": 0, "bare": True},
+    ],
+)
+def test_every_shape_renders_and_fits_the_schema(comparison_of, tmp_path, shape):
+    comparison = comparison_of(**shape)
+    path = write_comparison(comparison, tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["comparison.json", "predictions.csv", "report.html"]
+    html = path.read_text(encoding="utf-8")
+    page = check_page(html)
+    assert len(html) < 3_000_000
+    assert comparison.headline in page.words
+    assert all(name in page.words for name in (v.name for v in comparison.variants))
+    jsonschema.validate(json.loads((tmp_path / "comparison.json").read_text(encoding="utf-8")), schema("comparison"))
+    assert page.words.split("Comparison of models")[0].count("phantoms") == int(comparison.data.phantom)
+
+
+def test_phantoms_are_named_on_the_first_line(comparison_of, evaluation_of):
+    comparison = comparison_of(1, bare=True, phantom=True)
+    for html in (comparison_page(comparison), evaluation_page(evaluation_of(data=comparison.data))):
+        body = Page(html[html.index("<body>") :].replace("</html>", "")).words
+        assert body.startswith("Made from digital phantoms.")
+
+
+def test_the_same_content_gives_the_same_page(comparison_of):
+    assert comparison_page(comparison_of(2, cases=1)) == comparison_page(comparison_of(2, cases=1))
+
+
+def test_everything_from_files_is_escaped(comparison_of, explanation_of, tmp_path):
+    made = comparison_of(2, ("straight", EVIL), cases=1)
+    variant = made.variants[0]
+    case = dataclasses.replace(variant.cases[0], image=EVIL, truth=EVIL, explanations=(dataclasses.replace(explanation_of(1), view=EVIL, label=EVIL),))
+    variant = dataclasses.replace(
+        variant, name=EVIL, settings={EVIL: EVIL}, all_settings={EVIL: EVIL}, flags=(Flag(EVIL, EVIL),), cases=(case,), notes=(EVIL,), device=EVIL
+    )
+    data = dataclasses.replace(
+        made.data, root=EVIL, digest=EVIL, facts={EVIL: {EVIL: 1}}, notes=(EVIL,), duplicates=({EVIL: EVIL},), flags=(Flag("duplicates", EVIL),)
+    )
+    analysis = ({"title": EVIL, "text": EVIL, "table": {"columns": [EVIL], "rows": [[EVIL]]}},)
+    evil = dataclasses.replace(
+        made, title=EVIL, question=EVIL, headline=EVIL, statements=(EVIL,), variants=(variant, made.variants[1]), data=data, analysis=analysis,
+        design={EVIL: EVIL}, versions={EVIL: EVIL}, baseline={"majority_class": EVIL, "metrics": {EVIL: 0.5}}, learning_curve=dataclasses.replace(made.learning_curve, variant=EVIL),
+        pairs=(dataclasses.replace(made.pairs[0], a=EVIL, b=EVIL, text=EVIL),),
+    )  # fmt: skip
+    html = comparison_page(evil)
+    assert "<script" not in html.lower()
+    assert EVIL in check_page(html).words
+    result = Result(EVIL, EVIL, EVIL, findings=(Finding(EVIL, EVIL, {EVIL: 1.0}),), measurements=(Measurement(EVIL, None, EVIL, withheld=EVIL),), notes=(EVIL,))
+    for several in ([result], [result, dataclasses.replace(result, study="b")]):
+        write_results(several, tmp_path / str(len(several)), phantom_model=False, model_summary={"origin": EVIL, EVIL: EVIL})
+    for path in tmp_path.rglob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        assert "<script" not in text.lower()
+        check_page(text)
+
+
+def test_evaluation_has_metrics_at_the_top(evaluation_of, tmp_path):
+    evaluation = evaluation_of()
+    page = check_page(write_evaluation(evaluation, tmp_path).read_text(encoding="utf-8"))
+    body = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
+    jsonschema.validate(body, schema("evaluation"))
+    assert body["metrics"]["balanced_accuracy"] == evaluation.variant.metrics["balanced_accuracy"].to_dict()
+    assert "Subgroups" in page.words
+    assert (tmp_path / "predictions.csv").read_text().count("\n") == 121
+
+
+def test_comparison_json_is_as_agreed(comparison_of, tmp_path):
+    made = comparison_of(2, patients=3, cases=1)
+    small = dataclasses.replace(made, variants=tuple(dataclasses.replace(v, histories=(v.histories[0][:2],)) for v in made.variants))
+    write_comparison(small, tmp_path)
+    assert (tmp_path / "comparison.json").read_text(encoding="utf-8") == (GOLDEN / "comparison.json").read_text(encoding="utf-8")
+
+
+def golden_result():
+    return Result(
+        task="lumbar-xray",
+        model="resnet18",
+        study="0001-F-037Y",
+        findings=(Finding("disorder", "disordered", {"disordered": 0.82, "normal": 0.18}, interval=(0.7, 0.9)),),
+        measurements=(
+            Measurement("slip", 12.5, "%", site="L4/L5", side="left", interval=(10.0, 15.0)),
+            Measurement("wedge", None, "deg", withheld="no endplate"),
+        ),
+        notes=("Only the AP film was given.",),
+    )
+
+
+def grey_study():
+    import numpy as np
+
+    pixels = np.random.default_rng(0).integers(0, 4096, (300, 200)).astype(np.uint16)
+    return Study("0001-F-037Y", images=(Image(pixels, view=Fact("AP", "file name")),), sex=Fact("F", "file name"))
+
+
+def test_one_reading(explanation_of, tmp_path):
+    result = golden_result()
+    path = write_results(
+        [result],
+        tmp_path,
+        studies={result.study: grey_study()},
+        explanations={result.study: [explanation_of(3)]},
+        phantom_model=True,
+        model_summary={"patients": 200},
+    )
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["report.html", "result.json"]
+    assert (tmp_path / "result.json").read_text(encoding="utf-8") == (GOLDEN / "result.json").read_text(encoding="utf-8")
+    jsonschema.validate(json.loads((tmp_path / "result.json").read_text(encoding="utf-8")), schema("result"))
+    html = path.read_text(encoding="utf-8")
+    page = check_page(html)
+    assert Page(html[html.index("<body>") :].replace("</html>", "")).words.startswith("Trained on phantoms.")
+    assert "Likely: probability 0.82, interval 0.70 to 0.90" in page.words
+    assert "not measured: no endplate" in page.words
+    assert "Age not stated" in page.words
+    assert [tag for tag, _ in page.tags].count("img") == 2
+
+
+def test_many_readings_get_a_folder_each_and_a_table(tmp_path):
+    results = [dataclasses.replace(golden_result(), study=name) for name in ("a/1", "a_1", "b")]
+    path = write_results(results, tmp_path, phantom_model=False, model_summary={"origin": "Trained on 251 patients of one hospital."})
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a_1", "a_1-2", "b", "report.html", "results.csv"]
+    assert len((tmp_path / "results.csv").read_text().splitlines()) == 4
+    page = check_page(path.read_text(encoding="utf-8"))
+    for _, attrs in page.tags:
+        if attrs.get("href"):
+            assert (tmp_path / attrs["href"]).is_file()
+    with pytest.raises(InputError, match="No result"):
+        write_results([], tmp_path, phantom_model=False)
+
+
+def test_a_study_that_has_no_one_picture_says_so(tmp_path):
+    import numpy as np
+
+    volume = Study("v", images=(Image(np.zeros((3, 4, 5)), axes="ZYX"),))
+    page = check_page(
+        write_results([dataclasses.replace(golden_result(), study="v")], tmp_path, studies={"v": volume}, phantom_model=False).read_text(encoding="utf-8")
+    )
+    assert "is not shown" in page.words
+
+
+def test_every_flag_is_documented_and_has_its_sign():
+    text = (ROOT / "docs" / "reference" / "flags.md").read_text(encoding="utf-8")
+    signs = {"×": "stop", "!": "care", "i": "note"}
+    documented = {code: signs[sign] for code, sign in re.findall(r"^\| `([a-z-]+)` \| (.) \|", text, re.MULTILINE)}
+    assert documented == dict(SEVERITY)
+    assert set(documented) == set(FLAGS)
+    for name in ("comparison", "evaluation"):
+        assert schema(name)["$defs"]["flags"]["items"]["enum"] == list(FLAGS)
+
+
+def test_every_metric_is_explained(comparison_of):
+    assert all(metric.title and metric.meaning for metric in METRICS.values())
+    odd = dataclasses.replace(comparison_of(1, bare=True).variants[0], metrics={"balanced_accuracy": Estimate(0.5), "slip_error": Estimate(None)})
+    assert "Slip error" in check_page(comparison_page(dataclasses.replace(comparison_of(1, bare=True), variants=(odd,)))).words
