@@ -91,12 +91,17 @@ def test_a_reader_that_leaves_is_no_error() -> None:
 
 
 def test_progress_lines_come_seldom(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    clock = iter([0.0, 1.0, 20.0, 21.0, 40.0])
+    clock = iter([0.0, 1.0, 21.0, 22.0, 41.0, 60.0])
     monkeypatch.setattr("time.monotonic", lambda: next(clock))
     lines = Lines()
-    for done in range(1, 5):
+    for done in range(4):
         lines(done, 4, f"step {done}")
-    assert capsys.readouterr().err.splitlines() == [" 50% step 2, about 20 s left", "100% step 4, about 0 s left"]
+    lines(0, 9, "another piece of work")
+    assert capsys.readouterr().err.splitlines() == [
+        " 25% step 1, about 1 min 0 s left",
+        " 75% step 3, about 13 s left",
+        "  0% another piece of work",
+    ]
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")])

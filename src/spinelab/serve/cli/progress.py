@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -40,28 +41,52 @@ def _bar() -> Iterator[Progress]:
     )
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
         bar = bars.add_task("starting", total=None)
+        stage = Stage()
 
         def progress(done: float, total: float, text: str) -> None:
+            if stage.begins(done, total):
+                bars.reset(bar, total=total, description=text)
             bars.update(bar, completed=done, total=total, description=text)
 
         yield progress
+
+
+class Stage:
+    """Tells when another piece of work begins: what was known about the speed of the last one is of no use for it."""
+
+    def __init__(self) -> None:
+        self._done, self._total = math.inf, math.nan
+
+    def begins(self, done: float, total: float) -> bool:
+        new = done < self._done or total != self._total
+        self._done, self._total = done, total
+        return new
 
 
 class Lines:
     """Progress as plain lines, at most one in fifteen seconds."""
 
     def __init__(self) -> None:
-        self._started = self._last = time.monotonic()
+        self._last = time.monotonic()
+        self._stage = Stage()
+        self._from, self._since = 0.0, self._last
 
     def __call__(self, done: float, total: float, text: str) -> None:
         now = time.monotonic()
+        if self._stage.begins(done, total):
+            self._from, self._since = done, now
         if now - self._last < SECONDS_BETWEEN_LINES:
             return
         self._last = now
         share = done / total if total else 0.0
-        left = f", about {duration((now - self._started) * (1 - share) / share)} left" if share > 0 else ""
-        sys.stderr.write(f"{share:4.0%} {text}{left}\n")
+        sys.stderr.write(f"{share:4.0%} {text}{self._left(done, total, now)}\n")
         sys.stderr.flush()
+
+    def _left(self, done: float, total: float, now: float) -> str:
+        """Say how long the rest takes at the speed so far, once there is one."""
+        if done <= self._from:
+            return ""
+        return f", about {duration((now - self._since) * (total - done) / (done - self._from))} left"
 
 
 def duration(seconds: float) -> str:

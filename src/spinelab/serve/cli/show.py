@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
@@ -97,8 +98,8 @@ def model(made: Model, folder: Path) -> None:
         say("Made from phantoms: it says something about the program, nothing about patients.")
     weights, precision = record.get("weights", {}), record.get("precision", {})
     rows = [
-        ("trained on", _part(record.get("train"))),
-        ("validated on", _part(record.get("validation"))),
+        ("trained on", _part(record.get("train"), patients_known=data.get("patients") is not None)),
+        ("validated on", _part(record.get("validation"), patients_known=data.get("patients") is not None)),
         ("starting weights", _because(weights)),
         ("precision", _because(precision)),
         ("device", record.get("device")),
@@ -112,27 +113,32 @@ def model(made: Model, folder: Path) -> None:
     say(f"Model: {folder}   (weights.safetensors, model.json, card.md)")
 
 
-def _part(part: Mapping[str, Any] | None) -> str | None:
+def _part(part: Mapping[str, Any] | None, *, patients_known: bool) -> str | None:
     if not part:
         return None
-    return f"{part['examples']} examinations of {part['patients']} patients: " + ", ".join(f"{n} {name}" for name, n in part["per_class"].items())
+    whose = f" of {part['patients']} patients" if patients_known else ""
+    return f"{part['examples']} examinations{whose}: " + ", ".join(f"{n} {name}" for name, n in part["per_class"].items())
 
 
 def _because(choice: Mapping[str, Any] | str) -> str | None:
     """Say a choice with its reason; models without a network have neither."""
-    if not choice or isinstance(choice, str):
-        return choice or None
+    if isinstance(choice, str) or not choice:
+        return str(choice or "") or None
     return f"{choice['used']}: {choice['why']}"
 
 
-def baselines(found: Mapping[str, Any], indent: str = "") -> None:
-    """Print a nested mapping of figures, one a line."""
-    for key, value in found.items():
-        if isinstance(value, Mapping) and not {"value", "lo", "hi"} >= set(value):
-            say(f"{indent}{key.replace('_', ' ')}:")
-            baselines(value, indent + "  ")
-        else:
-            say(f"{indent}{key.replace('_', ' ')}: {_short(value)}")
+def baselines(found: Mapping[str, Any]) -> None:
+    """Print the classes, and what each answer that needs no picture reaches."""
+    patients = "patients not known" if found["patients"] is None else f"{found['patients']} patients"
+    say(f"{found['examinations']} examinations, {patients}" + (", phantoms" if found["phantom"] else "") + f"; target {found['target']}")
+    table(
+        ("class", "examinations", "patients", "share"),
+        [(name, str(c["images"]), str(c["patients"] or "-"), f"{c['share']:.3f}") for name, c in found["classes"].items()],
+    )
+    say(f"\nAlways answering {found['majority_class']} is right for {found['majority_rate']:.1%} (the majority rate).\n")
+    rows = [(name, *(estimate(SimpleNamespace(**row["metrics"][column])) for column in COLUMNS)) for name, row in found["baselines"].items()]
+    table(("answer without looking", *(column.replace("_", " ") for column in COLUMNS)), rows)
+    _listed("\nNotes:", found["notes"])
 
 
 def results(found: Sequence[Result], out: Path) -> None:
@@ -152,14 +158,6 @@ def results(found: Sequence[Result], out: Path) -> None:
 
 def _named(item: Any) -> str:
     return " ".join(part for part in (item.name, item.site, item.side) if part)
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_short(item)}" for key, item in value.items())
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return ", ".join(map(_short, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _listed(title: str, sentences: Iterable[str]) -> None:
