@@ -2,29 +2,52 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any, Final
 
-_REFUSED: Final = {"1.2.840.10008.1.2.1.99": "refused: its unpacked size is not bounded"}
+from spinelab.io.frame_codecs import DIRECT, PLUGINS
+
+_REFUSED: Final = ("1.2.840.10008.1.2.1.99",)
+"""Deflated: its unpacked size is not bounded."""
+
+_VIDEO: Final = ("MPEG", "HEVC", "JPIP", "SMPTE")
 
 
 def codecs() -> list[dict[str, Any]]:
-    """Return one row a transfer syntax that stores pixels: ``uid``, ``name``, ``decoders`` and ``ok``.
+    """Return one row a transfer syntax that stores pictures: ``uid``, ``name``, ``decoders`` in order of use, and ``ok``.
 
-    The answer is pydicom's own, asked of the decoders that are installed.
+    The answer is asked of the installed codecs and of pydicom's decoders; what the readers do not use is not listed.
     """
-    from pydicom.pixels import get_decoder
     from pydicom.uid import AllTransferSyntaxes
 
     rows = []
     for uid in AllTransferSyntaxes:
-        if uid.name.startswith(("MPEG", "HEVC", "JPIP", "SMPTE")) or "MPEG" in uid.name:
+        if any(word in uid.name for word in _VIDEO):
             continue
-        try:
-            decoder = get_decoder(uid)
-        except NotImplementedError:
-            rows.append({"uid": str(uid), "name": uid.name, "decoders": [], "ok": False})
-            continue
-        plugins = list(decoder.available_plugins) if uid.is_encapsulated else ["built in"]
-        ok = bool(decoder.is_available) and str(uid) not in _REFUSED
-        rows.append({"uid": str(uid), "name": uid.name, "decoders": plugins if ok else [], "ok": ok})
+        found = _decoders(uid) if str(uid) not in _REFUSED else []
+        rows.append({"uid": str(uid), "name": uid.name, "decoders": found, "ok": bool(found)})
     return rows
+
+
+def _decoders(uid: Any) -> list[str]:
+    """Return the decoders that the readers would use for a transfer syntax and that are installed."""
+    from pydicom.pixels import get_decoder
+
+    try:
+        decoder = get_decoder(uid)
+    except NotImplementedError:
+        return []
+    if not uid.is_encapsulated:
+        return ["built in"]
+    plugin = PLUGINS.get(str(uid), "")
+    usable = [name for name in decoder.available_plugins if plugin in ("", name)]
+    return list(dict.fromkeys(_direct(str(uid)) + usable))
+
+
+def _direct(uid: str) -> list[str]:
+    names = []
+    for name in DIRECT.get(uid, ()):
+        module = "jpeg_ls" if name == "pyjpegls" else "imagecodecs"
+        if find_spec(module) is not None:
+            names.append(name if module == "jpeg_ls" else f"imagecodecs {name}")
+    return names

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,11 +12,11 @@ from spinelab.core import InputError
 from spinelab.io.codestream import stated_size
 from spinelab.io.dicom_header import Header, tag, uid
 from spinelab.io.dicom_layout import MONOCHROME, Layout
+from spinelab.io.frame_codecs import DIRECT, DIRECT_COLOUR, PLUGINS, decode_frame
 from spinelab.io.gate import decoding
 
 _EXPECTED: Final = "complete pixel data in the stated transfer syntax"
 _ACTION: Final = "export the object again; if it opens elsewhere, convert it to Explicit VR Little Endian"
-_JPEG_2000: Final = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91")
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +65,7 @@ def _decode(header: Header, found: Layout) -> NDArray[Any]:
             return _without_unused_bits(np.frombuffer(data, kind, count=int(np.prod(shape))).reshape(shape), found)
     else:
         _check_frames(header, found, data)
-    return _by_library(header, found, data, shape)
+    return _decompress(header, found, data, shape)
 
 
 def _check_length(header: Header, found: Layout, length: int) -> None:
@@ -98,61 +97,40 @@ def _check_frames(header: Header, found: Layout, data: bytes) -> None:
         )
 
 
-def _by_library(header: Header, found: Layout, data: bytes, shape: tuple[int, ...]) -> NDArray[Any]:
-    """Decode with the fastest codec measured for grey pictures, else with those that pydicom finds."""
-    from pydicom.pixels import get_decoder
+def _decompress(header: Header, found: Layout, data: bytes, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Decode with the codecs chosen in `frame_codecs`, else with the pydicom plugin named there."""
+    pixels = _directly(found, data, shape)
+    if pixels is None:
+        plugin = PLUGINS.get(found.syntax, "")
+        if plugin is None:
+            raise InputError(f"{header.name} cannot be decoded as {uid(found.syntax).name}", expected=_EXPECTED, action=_ACTION)
+        from pydicom.pixels import get_decoder
 
-    direct = _FASTEST.get(found.syntax) if found.samples == 1 else None
-    pixels = _directly(direct, found, data, shape) if direct else None
-    if pixels is not None:
-        return _without_unused_bits(pixels, found)
-    plugin = "pylibjpeg" if found.syntax in _JPEG_2000 and found.samples == 1 else ""
-    with decoding("pydicom", header.name, expected=_EXPECTED, action=_ACTION):
-        decoder = get_decoder(uid(found.syntax))
-        decoded, _ = decoder.as_array(header.dataset, raw=found.samples == 1, correct_unused_bits=False, decoding_plugin=plugin)
-    if decoded.size != int(np.prod(shape)):
-        raise InputError(f"{header.name}: {decoded.shape} samples were decoded", expected=f"{shape}", action=_ACTION)
-    pixels = np.asarray(decoded).reshape(shape)
-    pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+        with decoding("pydicom", header.name, expected=_EXPECTED, action=_ACTION):
+            decoder = get_decoder(uid(found.syntax))
+            decoded, _ = decoder.as_array(header.dataset, raw=found.samples == 1, correct_unused_bits=False, decoding_plugin=plugin)
+        if decoded.size != int(np.prod(shape)):
+            raise InputError(f"{header.name}: {decoded.shape} samples were decoded", expected=f"{shape}", action=_ACTION)
+        pixels = np.asarray(decoded).reshape(shape)
+        pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
     return _without_unused_bits(pixels, found) if found.samples == 1 else pixels
 
 
-def _jpeg_ls(frame: bytes) -> NDArray[Any]:
-    import jpeg_ls  # type: ignore[import-untyped]
-
-    rows, columns = stated_size(frame) or (0, 0)
-    raw = bytes(jpeg_ls.decode_pixel_data(frame))
-    return np.frombuffer(raw, f"<u{max(1, len(raw) // max(1, rows * columns))}").reshape(rows, columns)
-
-
-def _lossless_jpeg(frame: bytes) -> NDArray[Any]:
-    import imagecodecs
-
-    return np.asarray(imagecodecs.ljpeg_decode(frame))
-
-
-_FASTEST: Final[dict[str, Callable[[bytes], NDArray[Any]]]] = {
-    "1.2.840.10008.1.2.4.57": _lossless_jpeg,
-    "1.2.840.10008.1.2.4.70": _lossless_jpeg,
-    "1.2.840.10008.1.2.4.80": _jpeg_ls,
-    "1.2.840.10008.1.2.4.81": _jpeg_ls,
-}
-
-
-def _directly(decode: Callable[[bytes], NDArray[Any]], found: Layout, data: bytes, shape: tuple[int, ...]) -> NDArray[Any] | None:
-    """Decode without pydicom in between; ``None`` where the codec declines, so that the others are tried and can complain."""
+def _directly(found: Layout, data: bytes, shape: tuple[int, ...]) -> NDArray[Any] | None:
+    """Decode without pydicom in between; ``None`` where no direct codec takes every frame."""
+    if found.native or found.syntax not in DIRECT or (found.samples == 3 and found.syntax not in DIRECT_COLOUR):
+        return None
     from pydicom.encaps import generate_frames
+    from pydicom.pixels import convert_color_space
 
-    try:
-        frames = [decode(bytes(frame)) for frame in generate_frames(data, number_of_frames=found.frames)]
-    except (RuntimeError, ValueError, TypeError):
-        return None
-    pixels = np.stack(frames) if len({frame.shape for frame in frames}) == 1 else np.empty(0)
+    frames = [decode_frame(found.syntax, bytes(frame), shape[1:], found.bits_allocated) for frame in generate_frames(data, number_of_frames=found.frames)]
     unsigned = np.dtype(f"u{found.bits_allocated // 8}")
-    if pixels.shape != shape or pixels.dtype.itemsize > unsigned.itemsize:
+    if any(frame is None or frame.shape != shape[1:] or frame.dtype.itemsize > unsigned.itemsize for frame in frames):
         return None
-    widened = pixels.astype(unsigned)
-    return widened.view(f"i{unsigned.itemsize}") if found.signed else widened
+    pixels = np.stack([frame for frame in frames if frame is not None]).astype(unsigned)
+    if found.samples == 3:
+        return np.asarray(convert_color_space(pixels, "YBR_FULL", "RGB")) if found.photometric.startswith("YBR_FULL") else pixels
+    return pixels.view(f"i{unsigned.itemsize}") if found.signed else pixels
 
 
 def _floats(header: Header, data: bytes, shape: tuple[int, ...], keyword: str) -> NDArray[Any]:

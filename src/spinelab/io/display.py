@@ -51,7 +51,7 @@ def _single(image: Image) -> NDArray[Any]:
 
 def _luminance(pixels: NDArray[Any]) -> NDArray[Any]:
     grey = pixels[..., :3].astype(np.float32) @ np.array(_LUMINANCE, np.float32)
-    return np.rint(grey).astype(pixels.dtype) if pixels.dtype.kind in "ui" else grey
+    return np.rint(grey).astype(pixels.dtype) if pixels.dtype.kind in "ui" and pixels.dtype.itemsize <= 2 else grey
 
 
 def _by_values(pixels: NDArray[Any], curve: Any) -> NDArray[np.uint8]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import struct
 import threading
@@ -37,8 +38,16 @@ _COMMON: Final[tuple[type[Exception], ...]] = (
 )
 
 
+_TALKATIVE: Final = {"tifffile": ("tifffile",), "pydicom": ("pydicom", "openjpeg")}
+"""Loggers that Python prints on stderr when the program sets up no logging; what they say is in our error or does not matter."""
+
+
 def _own_errors(library: str) -> tuple[type[Exception], ...]:
     """Return the exceptions of a library that derive from `Exception` alone."""
+    for name in _TALKATIVE.get(library, ()):
+        logger = logging.getLogger(name)
+        if not logger.handlers:
+            logger.addHandler(logging.NullHandler())
     if library == "pydicom":
         from pydicom.errors import BytesLengthException, InvalidDicomError
 
@@ -90,10 +99,11 @@ quiet = _Quiet()
 @contextmanager
 def decoding(library: str, name: str, *, expected: str, action: str) -> Iterator[None]:
     """Turn a library's failure on the user's bytes into an `InputError`; wrap library calls only, never our own code."""
+    errors = (*_COMMON, *_own_errors(library))
     try:
         with quiet:
             yield
-    except (*_COMMON, *_own_errors(library)) as error:
+    except errors as error:
         raise InputError(f"{name} cannot be decoded: {_sentence(error)}", expected=expected, action=action) from error
 
 
