@@ -43,7 +43,12 @@ def _covariance(positive: NDArray[np.bool_], scores: Sequence[Floats], groups: G
     if groups is not None:
         return areas, _clustered(positive, won - areas[:, None], lost - areas[:, None], groups)
     m, n = won.shape[1], lost.shape[1]
-    return areas, np.atleast_2d(np.cov(won)) / m + np.atleast_2d(np.cov(lost)) / n
+    return areas, _scatter(won, areas) / (m * (m - 1)) + _scatter(lost, areas) / (n * (n - 1))
+
+
+def _scatter(components: Floats, areas: Floats) -> Floats:
+    centred = components - areas[:, None]
+    return np.asarray(centred @ centred.T, dtype=np.float64)
 
 
 def _clustered(positive: NDArray[np.bool_], won: Floats, lost: Floats, groups: Groups) -> Floats:
@@ -61,7 +66,9 @@ def _clustered(positive: NDArray[np.bool_], won: Floats, lost: Floats, groups: G
 
 def _enough(positive: NDArray[np.bool_], groups: Groups) -> bool:
     """Tell whether both classes have two patients, the least from which a variance can be had."""
-    codes = np.arange(len(positive)) if groups is None else patient_codes(groups)[0]
+    if groups is None:
+        return 2 <= int(np.count_nonzero(positive)) <= len(positive) - 2
+    codes, _ = patient_codes(groups)
     return all(len(np.unique(codes[side])) >= 2 for side in (positive, ~positive))
 
 

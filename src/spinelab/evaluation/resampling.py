@@ -126,7 +126,7 @@ def check_binary(truth: ArrayLike, *columns: ArrayLike) -> tuple[NDArray[np.bool
     """Return the truth as booleans and the columns as floats; refuse other truths, unequal lengths and missing scores."""
     true = np.asarray(truth)
     scores = [np.asarray(column, dtype=np.float64) for column in columns]
-    if true.ndim != 1 or not np.isin(true, (0, 1)).all():
+    if true.ndim != 1 or not (true.dtype == np.bool_ or ((true == 0) | (true == 1)).all()):
         raise InputError("A truth that is not 0 and 1", expected="one 0 or 1 an examination", action="name the positive class and compare with it")
     for score in scores:
         if score.shape != true.shape or not np.isfinite(score).all():
