@@ -53,10 +53,14 @@ def _slip_table(subtypes: Sequence[str], measured: Sequence[dict[str, Film]]) ->
     unknown = sum(1 for f in measured if "LATERAL" in f and (facing := f["LATERAL"].facing) is not None and facing.anterior is None)
     text = (
         "The greatest slip of any level, in per cent of the endplate below, from the lines drawn on the films: forward or backward on the lateral film, "
-        f"to either side on the AP film. Median and range over patients. On {unknown} of {sum('LATERAL' in f for f in measured)} lateral films the side "
-        "that the patient faces could not be told from the lines, so that forward and backward are not told apart there."
+        "to either side on the AP film. Median and range over patients."
     )
-    return {"title": "Measured slip by subtype", "text": text, "table": {"columns": ["subtype", "patients", "lateral film, %", "AP film, %"], "rows": rows}}
+    if unknown:
+        text += (
+            f" On {unknown} of {sum('LATERAL' in f for f in measured)} lateral films the side that the patient faces could not be told from the lines, so that "
+            "forward and backward are not told apart there."
+        )
+    return {"title": "Measured slip by subtype", "text": text, "table": {"columns": ["Subtype", "Patients", "Lateral film, %", "AP film, %"], "rows": rows}}
 
 
 def _grade_table(subtypes: Sequence[str], measured: Sequence[dict[str, Film]]) -> dict[str, Any]:
@@ -71,7 +75,7 @@ def _grade_table(subtypes: Sequence[str], measured: Sequence[dict[str, Film]]) -
     text = f"Each patient's highest Meyerding grade on the lateral film; grade 0 is a slip below {SLIP_THRESHOLD_PERCENT:g} %. "
     text += f"{above} of {normal} patients labelled normal measure grade I or more"
     text += ". Lines drawn by hand vary by a few per cent, and the label does not follow this threshold." if above else "."
-    return {"title": "Meyerding grades", "text": text, "table": {"columns": ["subtype", *(f"grade {g}" for g in GRADES)], "rows": rows}}
+    return {"title": "Meyerding grades", "text": text, "table": {"columns": ["Subtype", *(f"Grade {g}" for g in GRADES)], "rows": rows}}
 
 
 def _map(features: NDArray[np.float64], labels: Sequence[str], seed: int) -> dict[str, Any]:

@@ -32,8 +32,8 @@ FEATURES: Final = (
 )
 INDICATORS: Final = ("LATERAL lines absent", "LATERAL facing unknown", "AP lines absent")
 DRAWN_NOTE: Final = (
-    "Measured from endplate lines that a person drew. In BUU-LSPINE the same annotators gave the label, which makes this model's figures optimistic; "
-    "it reads no pixels."
+    "Measured from endplate lines that came with the films, not found in them: it reads no pixels. In BUU-LSPINE the annotators who drew the lines also gave "
+    "the label, which makes this model's figures optimistic."
 )
 _INVERSE_PENALTY: Final = 1.0
 
@@ -199,5 +199,5 @@ def _record(seen: Examples, target: str, classes: Sequence[str], blind: list[str
         "precision": {"asked": settings.precision, "used": "64", "why": "a regression on some fifty numbers"},
         "weights": {"asked": "scratch", "used": "scratch", "why": "asked for: a regression has no pretrained weights", "source": None},
         "versions": {name: metadata.version(name) for name in ("spinelab", "scikit-learn", "numpy")},
-        "notes": [*notes, *seen.notes],
+        "notes": notes,
     }
