@@ -13,7 +13,7 @@ import typer
 
 if TYPE_CHECKING:
     from spinelab.core import Model, Result
-    from spinelab.report import Comparison, Evaluation
+    from spinelab.report import Comparison, Evaluation, Flag
 
 COLUMNS: Final = ("balanced_accuracy", "auroc", "mcc", "accuracy")
 """Metrics of the table on the screen, after the one that ranks; the report has them all."""
@@ -70,8 +70,7 @@ def comparison(found: Comparison, out: Path) -> None:
     rows.append(("", f"always {found.baseline.get('majority_class', 'the same answer')!r}", *(estimate(constant.get(name)) for name in names), ""))
     table(("rank", "model", *(name.replace("_", " ") for name in names), "flags"), rows)
     say()
-    _listed("About the data:", [flag.text for flag in found.data.flags])
-    _listed("What can be said:", found.statements)
+    _statements(found.data.flags, found.statements)
     say(f"Report: {out / 'report.html'}   (also comparison.json, predictions.csv)")
 
 
@@ -83,9 +82,8 @@ def evaluation(found: Evaluation, out: Path) -> None:
     rows = [(name.replace("_", " "), estimate(value), estimate(constant.get(name))) for name, value in found.variant.metrics.items()]
     table(("metric", "model (95 % interval)", "constant answer"), rows)
     say()
-    _listed("About the data:", [flag.text for flag in found.data.flags])
     _listed("Flags:", [f"{flag.code}: {flag.text}" for flag in found.variant.flags])
-    _listed("What can be said:", found.statements)
+    _statements(found.data.flags, found.statements)
     say(f"Report: {out / 'report.html'}   (also evaluation.json, predictions.csv)")
 
 
@@ -158,6 +156,13 @@ def results(found: Sequence[Result], out: Path) -> None:
 
 def _named(item: Any) -> str:
     return " ".join(part for part in (item.name, item.site, item.side) if part)
+
+
+def _statements(flags: Iterable[Flag], statements: Iterable[str]) -> None:
+    """Print what is known about the data, then what can be said; a sentence that is both is said once."""
+    about = [flag.text for flag in flags]
+    _listed("About the data:", about)
+    _listed("What can be said:", [sentence for sentence in statements if sentence not in about])
 
 
 def _listed(title: str, sentences: Iterable[str]) -> None:
