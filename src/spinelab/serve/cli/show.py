@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from spinelab.core import Model, Result
     from spinelab.report import Comparison, Evaluation, Flag
 
-COLUMNS: Final = ("balanced_accuracy", "auroc", "mcc", "accuracy")
+COLUMNS: Final = ("balanced_accuracy", "auroc", "accuracy")
 """Metrics of the table on the screen, after the one that ranks; the report has them all."""
 
 
@@ -35,10 +35,13 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table: drawn on a terminal, columns of plain text elsewhere."""
     listed = [tuple(map(str, row)) for row in rows]
     if sys.stdout.isatty():
+        from rich import box
         from rich.console import Console
         from rich.table import Table
 
-        drawn = Table(*header, header_style="bold")
+        drawn = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+        for number, name in enumerate(header):
+            drawn.add_column(name, overflow="fold", no_wrap=0 < number < len(header) - 1 and len(header) > 4)
         for row in listed:
             drawn.add_row(*row)
         Console().print(drawn)
@@ -49,11 +52,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def estimate(value: Any) -> str:
-    """Say a value with its interval: ``.71 (.63 to .78)``."""
+    """Say a value with its interval: ``0.71 (0.63-0.78)``."""
     if value is None or value.value is None:
         return "-"
     text = f"{value.value:.2f}"
-    return text if value.lo is None or value.hi is None else f"{text} ({value.lo:.2f} to {value.hi:.2f})"
+    return text if value.lo is None or value.hi is None else f"{text} ({value.lo:.2f}{' to ' if value.lo < 0 else '-'}{value.hi:.2f})"
 
 
 def comparison(found: Comparison, out: Path) -> None:
