@@ -1,5 +1,7 @@
 """Outside numbers: R 4.2.2 (pROC 1.18.0, psych 2.2.9; the call beside each) and scikit-learn."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn import metrics as sk
@@ -183,3 +185,8 @@ def test_curves_against_scikit_learn():
     pr = pr_curve(TRUTH, A)
     precision, recall, thresholds = sk.precision_recall_curve(TRUTH, A)
     assert np.allclose(pr.y[::-1], precision[:-1]) and np.allclose(pr.x[::-1], recall[:-1]) and np.allclose(pr.thresholds[::-1], thresholds)
+
+
+def test_every_metric_is_documented():
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "statistics.md").read_text(encoding="utf-8")
+    assert not [name for name in METRICS if f"`{name}`" not in page]
