@@ -41,7 +41,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
         drawn = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
         for number, name in enumerate(header):
-            drawn.add_column(name, overflow="fold", no_wrap=0 < number < len(header) - 1 and len(header) > 4)
+            drawn.add_column(name, overflow="fold", no_wrap=number > 1 and len(header) > 4)
         for row in listed:
             drawn.add_row(*row)
         Console().print(drawn)
@@ -66,13 +66,14 @@ def comparison(found: Comparison, out: Path) -> None:
     names = list(dict.fromkeys((found.rank_by, *COLUMNS)))
     names = [name for name in names if any(name in v.metrics for v in found.variants)]
     rows = [
-        (str(v.rank or "-"), v.name, *(estimate(v.metrics.get(name)) for name in names), ", ".join(dict.fromkeys(flag.code for flag in v.flags)))
+        (str(v.rank or "-"), v.name, *(estimate(v.metrics.get(name)) for name in names))
         for v in sorted(found.variants, key=lambda v: (v.rank is None, v.rank or 0))
     ]
     constant = found.baseline.get("metrics", {})
-    rows.append(("", f"always {found.baseline.get('majority_class', 'the same answer')!r}", *(estimate(constant.get(name)) for name in names), ""))
-    table(("rank", "model", *(name.replace("_", " ") for name in names), "flags"), rows)
+    rows.append(("", f"always {found.baseline.get('majority_class', 'the same answer')!r}", *(estimate(constant.get(name)) for name in names)))
+    table(("rank", "model", *(name.replace("_", " ") for name in names)), rows)
     say()
+    _listed("Flags:", [f"{v.name}: {', '.join(dict.fromkeys(flag.code for flag in v.flags))}" for v in found.variants if v.flags])
     _statements(found.data.flags, found.statements)
     say(f"Report: {out / 'report.html'}   (also comparison.json, predictions.csv)")
 
