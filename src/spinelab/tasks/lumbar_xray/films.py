@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +91,6 @@ def missing_view_note(available: set[str], needed: tuple[str, ...]) -> tuple[str
     )
 
 
-def names_by_view(files: Mapping[str, Path]) -> set[str]:
-    """Return the views for which an example has a file."""
-    return set(files) & set(VIEWS)
+def views_of(example: Example) -> set[str]:
+    """Return the views that an example has: from its files where it names them, otherwise by opening it (phantoms in memory)."""
+    return (set(example.files) & set(VIEWS)) or set(films_of(example.open()))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from spinelab.core import Example, Examples, Explanation, Finding, InputError, Model, NotSureError, Progress, Result, Run, Settings, Study, silent
 from spinelab.tasks.lumbar_xray import data
 from spinelab.tasks.lumbar_xray.annotations import SUBTYPES
-from spinelab.tasks.lumbar_xray.films import films_of, measured_example, measured_study, missing_view_note, names_by_view, require_views
+from spinelab.tasks.lumbar_xray.films import films_of, measured_example, measured_study, missing_view_note, require_views, views_of
 from spinelab.tasks.lumbar_xray.settings import SLIP_MODEL, LumbarXraySettings
 from spinelab.tasks.lumbar_xray.truth import DISORDER, TASK_NAME
 from spinelab.train import NetworkTask, Prepared, letterbox
@@ -135,7 +135,7 @@ class LumbarXray(NetworkTask):
         for i, example in enumerate(examples):
             refusal = refusals[i]
             result = answers[i] if refusal is None else self._declined(model, example.id, refusal)
-            notes = missing_view_note(names_by_view(example.files), own.views) if refusal is None else ()
+            notes = missing_view_note(views_of(example), own.views) if refusal is None else ()
             results.append(replace(result, study=example.id, notes=(*result.notes, *notes)))
         return results
 
@@ -162,9 +162,9 @@ class LumbarXray(NetworkTask):
 
     @staticmethod
     def _refusal(example: Example, settings: LumbarXraySettings) -> NotSureError | None:
-        """Return why these settings cannot answer for this patient, judged by the files alone."""
+        """Return why these settings cannot answer for this patient, without decoding a film that stands in a file."""
         try:
-            require_views(names_by_view(example.files), settings.views, example.id, every=settings.needs_every_view)
+            require_views(views_of(example), settings.views, example.id, every=settings.needs_every_view)
         except NotSureError as refusal:
             return refusal
         return None
