@@ -170,7 +170,7 @@ def _sections(known: Sequence[tuple[str, str]], shared: Mapping[str, Any], prese
 
 def _tests(comparison: Comparison) -> list[tuple[str, str, str]]:
     """Return title, field and corrected field of the tests that were made for at least one pair."""
-    tests = (("Bootstrap", "p_bootstrap"), ("Corrected t", "p_resampled_t"), ("McNemar", "p_mcnemar"), ("DeLong", "p_delong"))
+    tests = (("Bootstrap", "p_bootstrap"), ("Corrected\u00a0t", "p_resampled_t"), ("McNemar", "p_mcnemar"), ("DeLong", "p_delong"))
     return [(title, name, f"{name}_holm") for title, name in tests if any(getattr(pair, name) is not None for pair in comparison.pairs)]
 
 

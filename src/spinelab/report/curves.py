@@ -69,7 +69,8 @@ class OneClass:
 
 def roc(answers: OneClass, design: Mapping[str, Any]) -> Curve:
     """Return the ROC curve, averaged over repeats, with its band over patients."""
-    return _curve(answers, curves.roc_curve, curves.roc_band, design)
+    curve = _curve(answers, curves.roc_curve, curves.roc_band, design)
+    return Curve(np.r_[0.0, curve.x], np.r_[0.0, curve.y], curve.band)
 
 
 def pr(answers: OneClass, design: Mapping[str, Any]) -> Curve:

@@ -45,10 +45,12 @@ _STYLE: Final[dict[str, Any]] = {
     "legend.handlelength": 1.8,
     "lines.linewidth": 1.6,
     "lines.solid_capstyle": "round",
-    "figure.constrained_layout.use": True,
     "path.simplify": True,
     "path.simplify_threshold": 0.2,
 }
+
+_MARGINS_IN: Final = (0.56, 0.1, 0.42, 0.08)
+"""Room left, right, below and above the axes: fixed, for it is a third faster than letting matplotlib find it, and panels line up."""
 
 _UNUSED: Final = re.compile(r"<metadata>.*?</metadata>\s*|<\?xml.*?\?>\s*|<!DOCTYPE.*?>\s*|<!--.*?-->\s*", re.DOTALL)
 _FAMILY: Final = re.compile(r"(font-family: )'[^;\"]*")
@@ -64,7 +66,10 @@ def drawing(key: str, width_in: float, height_in: float) -> Iterator[Figure]:
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context({**_STYLE, "svg.hashsalt": key}):
-        yield Figure(figsize=(width_in, height_in))
+        figure = Figure(figsize=(width_in, height_in))
+        left, right, low, high = _MARGINS_IN
+        figure.subplots_adjust(left / width_in, low / height_in, 1 - right / width_in, 1 - high / height_in, hspace=0.16)
+        yield figure
 
 
 def svg(figure: Figure, key: str, alt: str) -> Markup:

@@ -80,6 +80,8 @@ def discrimination(variants: Sequence[Variant], design: Mapping[str, Any]) -> li
     if not subjects:
         return []
     behind = " The other models are drawn behind it in grey." if len(classes) == 2 and len(subjects) > 1 else ""
+    if len(subjects) == 1:
+        return [_side_by_side(subjects[0], words, design)]
     band = f"The band is the interval at each point over patients.{behind}"
     return [
         Grid("Receiver operating characteristic", f"{words} The dashed diagonal is guessing. {band}", _roc_panels(subjects, design)),
@@ -149,6 +151,14 @@ def _area(area: Estimate | None) -> str:
         return ""
     limits = interval(area)
     return f"AUROC {number(area.value)}" + (f" ({limits})" if limits else "")
+
+
+def _side_by_side(subject: _Subject, words: str, design: Mapping[str, Any]) -> Grid:
+    """Return the three charts of a single model in one row."""
+    charts = (("ROC", _roc_panels), ("Precision and recall", _pr_panels), ("Calibration", _calibration_panels))
+    panels = [(title, draw([subject], design)[0]) for title, draw in charts]
+    text = f"{words} Bands and bars are intervals over patients; dashed lines are guessing and, in the calibration, what is perfect. {_CALIBRATION}"
+    return Grid(subject.title, text, tuple(Panel(title, panel.text, panel.svg) for title, panel in panels))
 
 
 def _behind(curves: Sequence[Curve], subjects: Sequence[_Subject], n: int) -> list[Curve]:

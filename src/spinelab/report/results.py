@@ -15,7 +15,7 @@ from spinelab.report.tables import results_csv
 _SIDE_PX: Final = 900
 """Longest side of a film in a reading, where detail matters more than the size of the page."""
 
-_PHANTOM_ORIGIN: Final = "This model was trained on phantoms, not on patients: what it says about a patient is no evidence."
+_PHANTOM_ORIGIN: Final = "This model has learnt from drawings, not from patients: what it says about a patient is no evidence."
 
 
 def write_results(

@@ -32,9 +32,15 @@ METRICS: Final[Mapping[str, Metric]] = {
         "More than two classes: each against the rest, averaged.",
     ),
     "accuracy": Metric("Accuracy", "The share of right answers. Read it beside the majority baseline: with a rare class, a constant answer scores high."),
-    "sensitivity": Metric("Sensitivity", "Of the examinations that have the condition, the share that the model finds."),
-    "specificity": Metric("Specificity", "Of the examinations without the condition, the share that the model calls free of it."),
-    "mcc": Metric("MCC", "Matthews correlation between answer and truth: 1 is perfect, 0 is what guessing or a constant reaches, −1 is always wrong."),
+    "sensitivity": Metric(
+        "Sensitivity", "Of the examinations that have the condition, the share that the model finds. More than two classes: averaged over them."
+    ),
+    "specificity": Metric(
+        "Specificity", "Of the examinations without the condition, the share that the model calls free of it. More than two classes: averaged over them."
+    ),
+    "mcc": Metric(
+        "MCC", "Matthews correlation between answer and truth: 1 is perfect, 0 is guessing, −1 is always wrong. It does not exist for a constant answer."
+    ),
     "f1": Metric("F1", "Harmonic mean of precision and sensitivity."),
     "f1_macro": Metric("F1 (macro)", "F1 of each class, averaged over the classes, so that a rare class counts as much as a frequent one."),
     "f1_micro": Metric("F1 (micro)", "F1 over all answers together; with one label an examination it equals accuracy."),
