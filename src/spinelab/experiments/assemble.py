@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from spinelab.core import TaskError
 from spinelab.evaluation import compute_metrics, paired_difference
 from spinelab.evaluation.types import Estimate, Predictions
-from spinelab.experiments.bench import Bench, Trained
+from spinelab.experiments.bench import Bench, CaseFile, FoldResult, Trained
 from spinelab.experiments.flags import against_chance, against_majority, collapse, never_answered, of_training
-from spinelab.experiments.folds import FoldResult
 from spinelab.report.content import Case, Flag, Variant
 
 
@@ -127,7 +126,7 @@ def _cases(bench: Bench, trained: Trained) -> tuple[Case, ...]:
     return tuple(_case(bench, fold, case) for fold, case in chosen)
 
 
-def _case(bench: Bench, fold: FoldResult, case: Any) -> Case:
+def _case(bench: Bench, fold: FoldResult, case: CaseFile) -> Case:
     position = int(fold.split.test[case.position])
     answer = bench.classes[int(np.argmax(fold.probabilities[case.position]))]
     return Case(case.kind, bench.examples[position].id, bench.labels[position], answer, case.probability_of_truth, case.explanations)

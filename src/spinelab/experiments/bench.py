@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from spinelab.core import Examples, Run, Task
+import numpy as np
+from numpy.typing import NDArray
+
+from spinelab.core import Examples, Explanation, Run, Task
 from spinelab.experiments.design import Design
-from spinelab.experiments.folds import FoldResult
 from spinelab.experiments.splits import Split
 from spinelab.experiments.variants import Plan
 
@@ -21,10 +25,42 @@ class Bench:
     target: str
     classes: tuple[str, ...]
     labels: tuple[str, ...]
+    groups: tuple[str, ...]
+    """Patients, those who share a picture being one; no split and no validation part separates them."""
     splits: tuple[Split, ...]
     out: Path
     run: Run
     design: Design
+
+    def training(self, split: Split) -> Examples:
+        """Return a fold's training examinations with these groups for patients."""
+        part = self.examples.subset(split.train)
+        if not self.examples.patients_known:
+            return part
+        return replace(part, items=tuple(replace(e, patient=self.groups[int(i)]) for e, i in zip(part, split.train, strict=True)))
+
+
+@dataclass(frozen=True, eq=False)
+class CaseFile:
+    """A held-out examination with its heatmaps, kept because it is the best, typical or worst of its fold."""
+
+    kind: str
+    position: int
+    probability_of_truth: float
+    explanations: tuple[Explanation, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class FoldResult:
+    """Answers of one model for the examinations of one test fold."""
+
+    split: Split
+    probabilities: NDArray[np.float64]
+    """(n_test, K); NaN rows where the model declined to answer."""
+    record: Mapping[str, Any]
+    parameters: int
+    predict_ms: float
+    cases: tuple[CaseFile, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

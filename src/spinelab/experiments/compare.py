@@ -13,11 +13,11 @@ from typing import Any
 from spinelab.core import Examples, Run, Settings, Task, TaskError
 from spinelab.experiments import words
 from spinelab.experiments.assemble import answered, predictions_of, table_of, variant_of
-from spinelab.experiments.bench import Bench, Trained
+from spinelab.experiments.bench import Bench, FoldResult, Trained
 from spinelab.experiments.constant import majority
 from spinelab.experiments.data_check import check_data
 from spinelab.experiments.design import Design, claim_folder, versions
-from spinelab.experiments.folds import FoldResult, fold_folder, run_fold
+from spinelab.experiments.folds import fold_folder, run_fold
 from spinelab.experiments.learning_curve import learning_curve
 from spinelab.experiments.pairs import compare_pairs
 from spinelab.experiments.splits import Split
@@ -53,7 +53,7 @@ def compare(
     )
     labels = examples.labels(target)
     splits = design.splits(labels, list(check.groups))
-    bench = Bench(task, examples, target, task.classes(examples, variants[0].settings), tuple(labels), tuple(splits), out, run, design)
+    bench = Bench(task, examples, target, task.classes(examples, variants[0].settings), tuple(labels), check.groups, tuple(splits), out, run, design)
     trained = _train_all(bench, variants)
     comparison = _conclude(bench, trained, check.summary, started)
     write_comparison(comparison, out)
@@ -95,7 +95,7 @@ def _train_all(bench: Bench, variants: Sequence[Plan]) -> list[Trained]:
 
 def _one_fold(bench: Bench, plan: Plan, split: Split, run: Run) -> FoldResult:
     folder = fold_folder(bench.out, plan.key, split)
-    return run_fold(bench.task, bench.examples, bench.classes, plan.settings, split, folder=folder, run=run, explain=True)
+    return run_fold(bench, plan.settings, split, folder=folder, run=run, explain=True)
 
 
 def _within(run: Run, position: int, total: int, text: str) -> Callable[[float, float, str], None]:

@@ -6,57 +6,35 @@ import json
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Examples, Explanation, InputError, Model, NotSureError, Result, Run, Settings, Task
+from spinelab.core import Examples, Explanation, InputError, Model, NotSureError, Result, Run, Settings
+from spinelab.experiments.bench import Bench, CaseFile, FoldResult
 from spinelab.experiments.splits import Split
 
 FOLD_SCHEMA: Final = "spinelab.fold/1"
 
 
-@dataclass(frozen=True, eq=False)
-class CaseFile:
-    """A held-out examination with its heatmaps, kept because it is the best, typical or worst of its fold."""
-
-    kind: str
-    position: int
-    probability_of_truth: float
-    explanations: tuple[Explanation, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class FoldResult:
-    """Answers of one model for the examinations of one test fold."""
-
-    split: Split
-    probabilities: NDArray[np.float64]
-    """(n_test, K); NaN rows where the model declined to answer."""
-    record: Mapping[str, Any]
-    parameters: int
-    predict_ms: float
-    cases: tuple[CaseFile, ...] = ()
-
-
-def run_fold(task: Task, examples: Examples, classes: Sequence[str], settings: Settings, split: Split, *, folder: Path, run: Run, explain: bool) -> FoldResult:
+def run_fold(bench: Bench, settings: Settings, split: Split, *, folder: Path, run: Run, explain: bool) -> FoldResult:
     """Return a fold's result, from disk if it is finished there, and otherwise by training."""
     stored = _load(folder, split)
     if stored is not None:
         return stored
+    task = bench.task
     workdir = folder.parent / f"{folder.name}.training"
     workdir.mkdir(parents=True, exist_ok=True)
-    training = examples.subset(split.train)
-    model = task.fit(training, settings, replace(run, workdir=workdir, resume=True))
-    held_out = examples.subset(split.test)
+    model = task.fit(bench.training(split), settings, replace(run, workdir=workdir, resume=True))
+    held_out = bench.examples.subset(split.test)
     started = time.perf_counter()
     results = task.predict_many(model, held_out, run)
     predict_ms = 1000 * (time.perf_counter() - started) / max(1, len(held_out))
-    probabilities = probability_table(results, classes, task.target(settings))
-    cases = _cases(task, model, held_out, probabilities, classes, settings) if explain else ()
+    probabilities = probability_table(results, bench.classes, bench.target)
+    cases = _cases(bench, model, held_out, probabilities) if explain else ()
     result = FoldResult(split, probabilities, model.record, model.parameters, predict_ms, cases)
     _save(result, folder)
     shutil.rmtree(workdir, ignore_errors=True)
@@ -73,9 +51,9 @@ def probability_table(results: Sequence[Result], classes: Sequence[str], target:
     return table
 
 
-def _cases(task: Task, model: Model, examples: Examples, table: NDArray[np.float64], classes: Sequence[str], settings: Settings) -> tuple[CaseFile, ...]:
+def _cases(bench: Bench, model: Model, examples: Examples, table: NDArray[np.float64]) -> tuple[CaseFile, ...]:
     """Return the best, the typical and the worst answer of this fold, with heatmaps."""
-    truth = [classes.index(label) for label in examples.labels(task.target(settings))]
+    truth = [bench.classes.index(label) for label in examples.labels(bench.target)]
     of_truth = table[np.arange(len(truth)), truth]
     answered = np.flatnonzero(np.isfinite(of_truth))
     if answered.size == 0:
@@ -85,7 +63,7 @@ def _cases(task: Task, model: Model, examples: Examples, table: NDArray[np.float
     cases = []
     for kind, position in chosen.items():
         try:
-            maps = task.explain(model, examples[int(position)].open())
+            maps = bench.task.explain(model, examples[int(position)].open())
         except NotSureError:
             continue
         if maps:

@@ -13,8 +13,8 @@ from spinelab.core import TaskError
 from spinelab.evaluation import compute_metrics
 from spinelab.evaluation.types import Predictions
 from spinelab.experiments.assemble import predictions_of, table_of
-from spinelab.experiments.bench import Bench, Trained
-from spinelab.experiments.folds import FoldResult, fold_folder, run_fold
+from spinelab.experiments.bench import Bench, FoldResult, Trained
+from spinelab.experiments.folds import fold_folder, run_fold
 from spinelab.experiments.splits import Split
 from spinelab.experiments.variants import Plan
 from spinelab.report.content import LearningCurve, Variant
@@ -61,7 +61,7 @@ def _part(bench: Bench, plan: Plan, fold: FoldResult, fraction: float, position:
     folder = fold_folder(bench.out, f"learning-curve-{round(100 * fraction)}-{plan.key}", split)
     text = f"learning curve of {plan.name}, {fraction:.0%} of the patients"
     run = replace(bench.run, progress=lambda done, of, _text: bench.run.progress(position[0] + (done / of if of else 0), position[1], text))
-    return run_fold(bench.task, bench.examples, bench.classes, plan.settings, split, folder=folder, run=run, explain=False)
+    return run_fold(bench, plan.settings, split, folder=folder, run=run, explain=False)
 
 
 def _subset(bench: Bench, split: Split, fraction: float) -> NDArray[np.int64] | None:

@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from spinelab.evaluation import corrected_resampled_t, delong_test, holm, mcnemar, metric_by_fold, paired_difference
+from spinelab.evaluation import corrected_resampled_t, delong_test, fold_values, holm, mcnemar, paired_difference
 from spinelab.evaluation.types import Estimate, Predictions
 from spinelab.experiments.design import Design
 from spinelab.experiments.splits import Split
@@ -52,12 +52,11 @@ def _answers(variant: Variant) -> Predictions:
 
 def _resampled_t(a: Predictions, b: Predictions, splits: Sequence[Split], design: Design) -> float | None:
     """Return the p-value over folds, ``None`` where there are fewer than three or the metric is undefined in some."""
-    differences = metric_by_fold(a, design.rank_by) - metric_by_fold(b, design.rank_by)
-    differences = differences[np.isfinite(differences)]
-    if differences.size < 3:
+    differences = fold_values(a, design.rank_by) - fold_values(b, design.rank_by)
+    if np.isfinite(differences).sum() < 3:
         return None
     ratio = float(np.mean([len(s.test) / len(s.train) for s in splits]))
-    return corrected_resampled_t(differences, test_to_train=ratio)
+    return corrected_resampled_t(differences, test_fraction_ratio=ratio)[1]
 
 
 def _mcnemar(a: Predictions, b: Predictions) -> float | None:
@@ -67,10 +66,10 @@ def _mcnemar(a: Predictions, b: Predictions) -> float | None:
 
 
 def _delong(a: Predictions, b: Predictions) -> float | None:
-    """Return the p-value for two classes and one examination a patient; the test knows no clusters."""
-    if len(a.classes) != 2 or len(set(a.patients)) < len(a.patients) or len(set(a.truth.tolist())) < 2:
+    """Return the p-value for two classes, with a patient's examinations as one cluster."""
+    if len(a.classes) != 2 or len(set(a.truth.tolist())) < 2:
         return None
-    return delong_test(a.truth, a.mean_probabilities[:, 1], b.mean_probabilities[:, 1])
+    return delong_test(a.truth, a.mean_probabilities[:, 1], b.mean_probabilities[:, 1], groups=a.patients)[1]
 
 
 def _pair(a: Variant, b: Variant, test: _Tests, adjusted: dict[str, float | None], metric: str) -> Pair:

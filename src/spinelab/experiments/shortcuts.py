@@ -77,7 +77,7 @@ def _guess(table: NDArray[np.float64], labels: Sequence[str], groups: Sequence[s
     probabilities = np.zeros((len(labels), len(classes)))
     folds = np.zeros(len(labels), dtype=np.int64)
     for split in grouped_folds(labels, groups, folds=_FOLDS, repeats=1, seed=0):
-        forest = ExtraTreesClassifier(n_estimators=200, min_samples_leaf=3, random_state=0)
+        forest = ExtraTreesClassifier(n_estimators=60, min_samples_leaf=3, random_state=0)
         forest.fit(table[split.train], truth[split.train])
         probabilities[np.ix_(split.test, forest.classes_)] = forest.predict_proba(table[split.test])
         folds[split.test] = split.fold

@@ -1,4 +1,4 @@
-"""Your own images: which class does a picture belong to?
+"""Your own images: which of your classes does a picture belong to.
 
 Input: a folder per class, or a manifest CSV with the columns path, patient, label (optionally view, sex, age, site).
 Output: the label with a probability for every class.

@@ -17,6 +17,8 @@ MANIFEST: Final = "manifest.csv"
 PHANTOM_MARKER: Final = "PHANTOM.json"
 REQUIRED: Final = ("path", "label")
 OPTIONAL: Final = ("patient", "view", "sex", "age", "site")
+HEALTHY: Final = frozenset({"normal", "healthy", "negative", "control", "controls", "none", "no", "absent", "below", "benign", "standard", "0", "false"})
+"""Labels that are the negative class when the other one is not among them."""
 _LAYOUT: Final = "a folder per class with images inside, or a manifest CSV with the columns path, patient, label (and optionally view, sex, age, site)"
 _SEXES: Final = {"f": "F", "female": "F", "w": "F", "m": "M", "male": "M", "o": "O", "other": "O"}
 
@@ -68,7 +70,9 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     columns = [str(c).strip().lower() for c in reader.fieldnames or ()]
     absent = [c for c in REQUIRED if c not in columns]
     if absent:
-        raise InputError(f"{path} has no column {' and '.join(absent)}; it has {', '.join(columns)}", expected=expected, action="name the columns in the first row")
+        raise InputError(
+            f"{path} has no column {' and '.join(absent)}; it has {', '.join(columns)}", expected=expected, action="name the columns in the first row"
+        )
     rows = [(reader.line_num, {c: (v or "").strip() for c, v in zip(columns, row.values(), strict=False)}) for row in reader]
     rows = [(number, row) for number, row in rows if any(row.values())]
     if not rows:
@@ -76,7 +80,9 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     for column in REQUIRED:
         blank = [number for number, row in rows if not row[column]]
         if blank:
-            raise InputError(f"{path}: no {column} in line {blank[0]} ({len(blank)} such)", expected=f"a {column} in every row", action="fill it in, or leave the row out")
+            raise InputError(
+                f"{path}: no {column} in line {blank[0]} ({len(blank)} such)", expected=f"a {column} in every row", action="fill it in, or leave the row out"
+            )
     return rows
 
 
@@ -162,7 +168,9 @@ def _class_folders_in(root: Path) -> tuple[Path, list[str]]:
     except PermissionError as error:
         raise InputError(f"{error.filename} cannot be opened", expected="a folder that may be read", action="change its permissions") from error
     if not inside:
-        raise InputError(f"{root} holds no class folders and no {MANIFEST}", expected=_LAYOUT, action="sort the images into a folder per class, or write a manifest")
+        raise InputError(
+            f"{root} holds no class folders and no {MANIFEST}", expected=_LAYOUT, action="sort the images into a folder per class, or write a manifest"
+        )
     return top, notes
 
 
@@ -211,3 +219,11 @@ def _is_phantom(folder: Path) -> bool:
         return bool(json.loads(marker.read_text(encoding="utf-8")).get("generator"))
     except (ValueError, AttributeError) as error:
         raise InputError(f"{marker} is damaged", expected="the marker that `spinelab phantom` wrote", action="make the phantoms again") from error
+
+
+def positive_of(names: Sequence[str], counts: Mapping[str, int]) -> str:
+    """Return which of two labels is the disease: the one that does not sound healthy, else the rarer, else the second."""
+    sick = [n for n in names if n.lower() not in HEALTHY]
+    if len(sick) == 1:
+        return sick[0]
+    return min(reversed(names), key=lambda n: counts[n])

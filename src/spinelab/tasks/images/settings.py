@@ -21,3 +21,6 @@ class ImagesSettings(ImageSettings):
     patience: int = setting(4, "passes without a better validation loss before training stops", low=1, high=10_000)
     lr: float = setting(3e-4, "learning rate at the start", low=1e-8, high=1.0)
     augment: str = setting("mild", "changes of brightness, contrast, position and size while training; never a flip", choices=("none", "mild"))
+    positive: str | None = setting(
+        None, "of two labels, the one that sensitivity and average precision are about; unless given, the one that does not sound healthy, else the rarer"
+    )

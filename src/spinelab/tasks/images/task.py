@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Example, Examples, Finding, InputError, Model, Progress, Result, Settings, Study, silent
+from spinelab.core import Example, Examples, Finding, InputError, Model, Progress, Result, Settings, Study, TaskError, silent
 from spinelab.tasks.images import data
 from spinelab.tasks.images.settings import ImagesSettings
 from spinelab.train import NetworkTask, Prepared, letterbox
@@ -34,6 +35,18 @@ class Images(NetworkTask):
 
     def examples(self, root: Path) -> Examples:
         return data.examples(root)
+
+    def classes(self, examples: Examples, settings: Settings) -> tuple[str, ...]:
+        """Return the labels in alphabetical order; of two, the positive one last (sensitivity is about it)."""
+        labels = examples.labels(data.TARGET)
+        names = tuple(sorted(set(labels)))
+        wanted = _images(settings).positive
+        if wanted is not None and wanted not in names:
+            raise TaskError(f"positive={wanted!r}", expected=f"one of the labels: {', '.join(names)}", action="choose one of these")
+        if len(names) != 2:
+            return names
+        positive = wanted or data.positive_of(names, Counter(labels))
+        return (names[1 - names.index(positive)], positive)
 
     def phantom(self, rng: np.random.Generator, difficulty: str = "typical") -> Example:
         from spinelab.tasks.images import phantom
