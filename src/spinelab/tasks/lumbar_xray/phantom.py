@@ -13,7 +13,18 @@ import numpy as np
 
 from spinelab.core import Example, Fact, Finding, Image, InputError, Landmark, Measurement, Progress, Result, Study, silent, unknown
 from spinelab.geometry import GRADES, LEVELS, LINES, meyerding_grade
-from spinelab.phantoms import DISORDER_SHARES, DISORDERS, DrawnFilm, LumbarPhantom, draw_age, lumbar_radiographs, write_jpg, write_marker, write_table, write_truth
+from spinelab.phantoms import (
+    DISORDER_SHARES,
+    DISORDERS,
+    DrawnFilm,
+    LumbarPhantom,
+    draw_age,
+    lumbar_radiographs,
+    write_jpg,
+    write_marker,
+    write_table,
+    write_truth,
+)
 from spinelab.phantoms import difficulty as hardness
 from spinelab.tasks.lumbar_xray.annotations import SHOWN_BY, SUBTYPES, VIEWS
 from spinelab.tasks.lumbar_xray.truth import DISORDER, SLIP_NAMES, TASK_NAME
@@ -46,7 +57,7 @@ def phantom(rng: np.random.Generator, difficulty: str = "typical") -> Example:
         "age_years": Fact(float(drawn.patient.age_years), "phantom"),
     }
     name = "0001"
-    study = Study(id=name, images=_images(drawn), patient=Fact(name, "phantom"), **facts)
+    study = Study(id=name, images=_images(drawn), patient=Fact(name, "phantom"), sex=facts["sex"], age_years=facts["age_years"])
     return Example(name, truth(drawn, name), lambda: study, patient=name, facts=facts)
 
 
@@ -97,9 +108,7 @@ def cohort(n: int, seed: int, difficulty: str) -> list[Subject]:
     disorders[chosen] = _kinds(rng, wanted)
     absent = rng.random(n) < limits.missing
     which = rng.choice(VIEWS, size=n)
-    return [
-        Subject(i + 1, str(sexes[i]), int(ages[i]), str(disorders[i]), str(which[i]) if absent[i] else None) for i in range(n)
-    ]
+    return [Subject(i + 1, str(sexes[i]), int(ages[i]), str(disorders[i]), str(which[i]) if absent[i] else None) for i in range(n)]
 
 
 def truth(drawn: LumbarPhantom, study: str) -> Result:
@@ -161,18 +170,13 @@ def _write_film(out: Path, subject: Subject, film: DrawnFilm, drawn: LumbarPhant
     folder, digit = _FOLDERS[film.view]
     stem = f"{subject.name}-{subject.sex}-{subject.age_years:03d}Y{digit}"
     write_jpg(out / folder / f"{stem}.jpg", film.pixels)
-    rows = [
-        ",".join([*(f"{value:.2f}" for value in line.ravel()), str(kind)])
-        for line, kind in zip(film.endplates, _classes(film, drawn), strict=True)
-    ]
+    rows = [",".join([*(f"{value:.2f}" for value in line.ravel()), str(kind)]) for line, kind in zip(film.endplates, _classes(film, drawn), strict=True)]
     (out / folder / f"{stem}.csv").write_text("\n".join(rows) + "\n", encoding="utf-8", newline="\n")
 
 
 def _classes(film: DrawnFilm, drawn: LumbarPhantom) -> list[int]:
     """Return the class of every line: a slip stands on the lower endplate of the slipped vertebra, on the film that shows it."""
-    kinds: Mapping[str, int] = {
-        f"{slip.vertebra} lower": SUBTYPES.index(slip.kind) for slip in drawn.slips if SHOWN_BY[SUBTYPES.index(slip.kind)] == film.view
-    }
+    kinds: Mapping[str, int] = {f"{slip.vertebra} lower": SUBTYPES.index(slip.kind) for slip in drawn.slips if SHOWN_BY[SUBTYPES.index(slip.kind)] == film.view}
     return [kinds.get(line, 0) for line in LINES[: len(film.endplates)]]
 
 
