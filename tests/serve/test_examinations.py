@@ -61,7 +61,7 @@ def test_pictures_of_a_folder_are_one_each(tmp_path: Path) -> None:
         picture(tmp_path / name)
     (tmp_path / "notes.txt").write_text("no picture", encoding="utf-8")
     (tmp_path / ".hidden.png").touch()
-    assert names(tmp_path, ONE) == ["x/a.png", "x/b.png", "y/a.png"]
+    assert names(tmp_path, ONE) == ["x/a", "x/b", "y/a"]
 
 
 def test_a_broken_picture_is_found_and_refused_when_opened(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_pictures_that_differ_in_the_view_belong_together(tmp_path: Path) -> Non
     for name in ("AP/0001-F-037Y0.png", "LA/0001-F-037Y1.png", "AP/0002-M-041Y0.png", "anna_ap.png", "anna_lateral.png"):
         picture(tmp_path / name)
     found = {examination.name: len(examination.open().images) for examination in find(tmp_path, TWO)}
-    assert found == {"0001-F-037": 2, "AP/0002-M-041Y0.png": 1, "anna": 2}
+    assert found == {"0001-F-037": 2, "AP/0002-M-041Y0": 1, "anna": 2}
     assert len(names(tmp_path, ONE)) == 5
 
 
@@ -112,15 +112,21 @@ def test_an_empty_folder_is_refused_by_the_reader(tmp_path: Path) -> None:
         examination.open()
 
 
+def test_two_files_of_one_name_keep_their_endings(tmp_path: Path) -> None:
+    picture(tmp_path / "a.jpg")
+    picture(tmp_path / "a.png")
+    assert names(tmp_path, ONE) == ["a", "a.png"]
+
+
 def test_studies_are_opened_again_when_asked_for(tmp_path: Path) -> None:
     for name in ("a.png", "b.png", "c.png"):
         picture(tmp_path / name)
     found = {examination.name: examination for examination in find(tmp_path, ONE)}
-    studies = Reopened(found, ["a.png", "b.png"])
-    assert studies["a.png"] is studies["a.png"]
-    assert studies["b.png"].id == "b.png"
-    assert studies.get("c.png") is None
+    studies = Reopened(found, ["a", "b"])
+    assert studies["a"] is studies["a"]
+    assert studies["b"].id == "b"
+    assert studies.get("c") is None
     explained = Explained(studies, lambda _study: [])
-    assert explained.get("a.png") == []
-    assert list(explained) == ["a.png", "b.png"]
+    assert explained.get("a") == []
+    assert list(explained) == ["a", "b"]
     assert len(explained) == len(studies) == 2

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MODEL_FILES: Final = ("model.json", "weights.safetensors")
 COMPARISON_FILES: Final = ("comparison.json", "experiment.json")
 EVALUATION_FILES: Final = ("evaluation.json",)
-RESULT_FILES: Final = ("result.json", "results.json")
+RESULT_FILES: Final = ("result.json", "results.csv")
 
 
 def describe_tasks(name: str | None = None) -> list[dict[str, Any]]:

@@ -133,7 +133,7 @@ def _name(paths: list[Path], source: Path, *, together: bool) -> str:
     """Return the path of a lone file, the folder of several, or what their names have in common."""
     first = paths[0].relative_to(source)
     if len(paths) == 1:
-        return first.as_posix()
+        return (first.parent / study_id(first)).as_posix()
     if together and _VIEW_MARK.search(first.stem):
         return _without_view(first)
     alone = len({p.parent for p in paths}) == 1 and first.parent != Path()
