@@ -9,7 +9,9 @@ import urllib.parse
 from pathlib import Path
 from typing import Final
 
-from torch import nn
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
 
 from spinelab.core import InputError, TaskError
 from spinelab.nn.backbone import Backbone, timm_name
@@ -60,15 +62,9 @@ def _from_file(backbones: list[Backbone], asked: str, file: Path) -> Started:
     _check_file(file)
     if any(b.name == "simple-cnn" for b in backbones):
         return _outcome(asked, "scratch", "simple-cnn has no pretrained weights; the file was not used")
+    tensors = _read(file)
     for one in backbones:
-        try:
-            _load(one, {"file": str(file)})
-        except (RuntimeError, KeyError, ValueError, OSError) as error:
-            raise InputError(
-                f"{file} does not fit {one.name}: {str(error).splitlines()[0]}",
-                expected=f"weights of timm's {timm_name(one.name)}",
-                action="give the file of this architecture, or use weights=scratch",
-            ) from error
+        _fill(one, tensors, file)
     return _outcome(asked, "file", "read from a local file", file.name)
 
 
@@ -141,8 +137,29 @@ def _network_trouble() -> str | None:
     return None
 
 
-def _load(one: Backbone, overlay: dict[str, str]) -> None:
-    import timm
+def _read(file: Path) -> dict[str, Tensor]:
+    try:
+        tensors: dict[str, Tensor] = load_file(file)
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{file} cannot be read: {error}", expected="a whole .safetensors file", action="copy or download the file again") from error
+    return tensors
 
-    donor = timm.create_model(timm_name(one.name), pretrained=True, pretrained_cfg_overlay=overlay, in_chans=1, num_classes=0, global_pool="")
-    one.body.load_state_dict(donor.state_dict())
+
+def _fill(one: Backbone, tensors: dict[str, Tensor], file: Path) -> None:
+    """Load a file's weights; the first layer, which saw three colours, is summed over them for grey film."""
+    from timm.models import adapt_input_conv
+
+    wanted = one.body.state_dict()
+    found = {name: tensors[name] for name in wanted if name in tensors}
+    first = f"{getattr(one.body, 'pretrained_cfg', {}).get('first_conv')}.weight"
+    if first in found:
+        found[first] = adapt_input_conv(wanted[first].shape[1], found[first])
+    bad = [name for name in wanted if name not in found or found[name].shape != wanted[name].shape]
+    bad = [name for name in bad if not name.endswith("num_batches_tracked")]
+    if bad:
+        raise InputError(
+            f"{file} does not fit {one.name}: {len(bad)} of {len(wanted)} tensors are missing or of another shape, such as {bad[0]}",
+            expected=f"weights of timm's {timm_name(one.name)}",
+            action="give the file of this architecture, or use weights=scratch",
+        )
+    one.body.load_state_dict(wanted | found)
