@@ -169,5 +169,6 @@ def _design_facts(bench: Bench, started: float) -> dict[str, Any]:
         "level": 0.95,
         "bootstraps": design.bootstraps,
         "seconds": time.perf_counter() - started,
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "positive": bench.classes[-1] if len(bench.classes) == 2 else None,
+        "command": shlex.join(Path(word).name if "/" in word and "=" not in word else word for word in sys.argv),
     }

@@ -53,7 +53,13 @@ def evaluate(task: Task, model: Model, examples: Examples, *, out: Path, run: Ru
     base = majority([model.classes[i] for i in predictions.truth], predictions.patients, model.classes, bootstraps=bootstraps)
     variant = _variant(model, predictions, base, predict_ms, bootstraps)
     data = _with_overlap(check.summary, model)
-    design = {"level": 0.95, "bootstraps": bootstraps, "compared": len(keep), "unanswered": {model.name: len(examples) - len(keep)}}
+    design = {
+        "positive": model.classes[-1] if len(model.classes) == 2 else None,
+        "level": 0.95,
+        "bootstraps": bootstraps,
+        "compared": len(keep),
+        "unanswered": {model.name: len(examples) - len(keep)},
+    }
     evaluation = Evaluation(
         task=task.name,
         title=task.title,

@@ -67,7 +67,8 @@ def against_majority(gain: Estimate, accuracy: Estimate, majority: str, share: f
 def against_chance(score: Estimate, metric: str, classes: int) -> Flag | None:
     """Return the flag unless the interval of the ranking metric lies above what a constant reaches."""
     chance = CHANCE[metric](classes)
-    if score.lo is not None and score.lo > chance:
+    perfect = score.value is not None and score.value >= 1  # every resample is perfect too, and there is no limit to give
+    if perfect or (score.lo is not None and score.lo > chance):
         return None
     return Flag("not-better-than-chance", f"Its interval for {metric.replace('_', ' ')} does not lie above {chance:.2f}, which guessing reaches.")
 

@@ -60,7 +60,12 @@ def _resampled_t(a: Predictions, b: Predictions, splits: Sequence[Split], design
 
 
 def _mcnemar(a: Predictions, b: Predictions) -> float | None:
-    """Return the exact p-value over examinations; with repeats, each examination's answer is that of the mean probability."""
+    """Return the exact p-value over patients with one examination each; with repeats, the answer is that of the mean probability.
+
+    Where patients have several, there is none: the test takes every examination for an independent patient.
+    """
+    if len(set(a.patients)) < len(a.patients):
+        return None
     right_a, right_b = (p.mean_probabilities.argmax(axis=1) == p.truth for p in (a, b))
     return mcnemar(right_a, right_b)
 
@@ -72,10 +77,16 @@ def _delong(a: Predictions, b: Predictions) -> float | None:
     return delong_test(a.truth, a.mean_probabilities[:, 1], b.mean_probabilities[:, 1], groups=a.patients)[1]
 
 
+def _excludes_zero(difference: Estimate) -> bool:
+    """Return whether the interval excludes zero; without limits, every resample gave the same difference."""
+    if difference.lo is None or difference.hi is None:
+        return difference.value is not None and abs(difference.value) > 1e-9
+    return difference.lo > 0 or difference.hi < 0
+
+
 def _pair(a: Variant, b: Variant, test: _Tests, adjusted: dict[str, float | None], metric: str) -> Pair:
-    low, high, p_holm = test.difference.lo, test.difference.hi, adjusted["bootstrap"]
-    excludes = low is not None and high is not None and (low > 0 or high < 0)
-    distinguishable = excludes and p_holm is not None and p_holm < 0.05
+    p_holm = adjusted["bootstrap"]
+    distinguishable = _excludes_zero(test.difference) and p_holm is not None and p_holm < 0.05
     text = pair_words(a.name, b.name, metric, test.difference, p_holm, adjusted["resampled_t"], distinguishable=distinguishable)
     return Pair(
         a=a.name,

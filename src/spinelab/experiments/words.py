@@ -80,11 +80,15 @@ def _listing(names: Sequence[str]) -> str:
 def pair_words(a: str, b: str, metric: str, difference: Estimate, p_holm: float | None, p_t_holm: float | None, *, distinguishable: bool) -> str:
     """Return one sentence on the difference between two models."""
     word = METRIC_WORDS.get(metric, metric)
-    if difference.value is None or difference.lo is None or difference.hi is None:
+    if difference.value is None:
         return f"{a} and {b}: no difference in {word} can be computed."
-    span = f"{difference.value:+.3f} ({difference.lo:+.3f} to {difference.hi:+.3f})"
+    low, high = difference.lo, difference.hi
+    limits = f"{low:+.3f} to {high:+.3f}" if low is not None and high is not None else "the same in every resample"
+    span = f"{difference.value:+.3f} ({limits})"
+    if not distinguishable and p_holm is None:
+        return f"{a} and {b} are not distinguishable on these data: difference in {word} {span}, and no test can be made."
     if not distinguishable:
-        includes = difference.lo <= 0 <= difference.hi
+        includes = low is None or high is None or low <= 0 <= high
         reason = "the interval includes zero" if includes else f"not after correction for the number of pairs (Holm p = {p_holm:.3f})"
         return f"{a} and {b} are not distinguishable on these data: difference in {word} {span}, {reason}."
     ahead, behind = (a, b) if difference.value > 0 else (b, a)
@@ -111,6 +115,8 @@ def statements(variants: Sequence[Variant], pairs: Sequence[Pair], data: DataSum
         told.append(
             f"Trained from scratch, because pretrained weights were not available: {_listing(scratch)}. Published figures mostly used pretrained weights."
         )
+    if design.get("positive"):
+        told.append(f"Sensitivity, precision and average precision are about {design['positive']}.")
     told += _declined(design)
     told += [pair.text for pair in pairs]
     told += [f"{v.name}: {note}" for v in variants for note in v.notes]

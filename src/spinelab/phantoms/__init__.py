@@ -7,7 +7,7 @@ patients; ``docs/reference/phantoms.md`` says what they show and what they leave
 from spinelab.phantoms.lumbar import DrawnFilm, LumbarPhantom, draw_disorder, lumbar_radiographs
 from spinelab.phantoms.patient import DISORDER_SHARES, DISORDERS, Patient, Slip, draw_age
 from spinelab.phantoms.spine import SpineFilm, ap_spine
-from spinelab.phantoms.write import MARKER, write_jpg, write_marker, write_table, write_truth
+from spinelab.phantoms.write import MARKER, is_phantom, write_jpg, write_marker, write_table, write_truth
 
 __all__ = [
     "DISORDERS",
@@ -21,6 +21,7 @@ __all__ = [
     "ap_spine",
     "draw_age",
     "draw_disorder",
+    "is_phantom",
     "lumbar_radiographs",
     "write_jpg",
     "write_marker",

@@ -58,6 +58,17 @@ def write_marker(out: Path, *, task: str, n: int, seed: int, difficulty: str, fa
     (out / MARKER).write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
 
 
+def is_phantom(folder: Path) -> bool:
+    """Return whether a data set carries the marker; a damaged marker is refused, for it must not pass for patients' data."""
+    marker = folder / MARKER
+    if not marker.is_file():
+        return False
+    try:
+        return bool(json.loads(marker.read_text(encoding="utf-8"))["generator"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{marker} is damaged", expected="the marker that `spinelab phantom` wrote", action="make the phantoms again") from error
+
+
 def _timeless(archive: bytes) -> bytes:
     """Return a workbook with every date in and around its parts set to a fixed one."""
     import re

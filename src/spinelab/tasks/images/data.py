@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,10 +10,10 @@ from typing import Any, Final
 
 from spinelab import io
 from spinelab.core import Example, Examples, Fact, Finding, InputError, Result, Study
+from spinelab.phantoms import is_phantom
 
 TARGET: Final = "label"
 MANIFEST: Final = "manifest.csv"
-PHANTOM_MARKER: Final = "PHANTOM.json"
 REQUIRED: Final = ("path", "label")
 OPTIONAL: Final = ("patient", "view", "sex", "age", "site")
 HEALTHY: Final = frozenset({"normal", "healthy", "negative", "control", "controls", "none", "no", "absent", "below", "benign", "standard", "0", "false"})
@@ -53,7 +52,7 @@ def _from_manifest(path: Path) -> Examples:
             expected="paths relative to the manifest's own folder",
             action="correct the path column or bring the files",
         )
-    return Examples(tuple(items), path.parent, phantom=_is_phantom(path.parent))
+    return Examples(tuple(items), path.parent, phantom=is_phantom(path.parent))
 
 
 def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
@@ -155,7 +154,7 @@ def _from_folders(root: Path) -> Examples:
     stray = [p for p in top.iterdir() if p.is_file() and p.suffix.lower() in io.IMAGE_SUFFIXES]
     if stray:
         notes.append(f"{len(stray)} image(s) lie outside any class folder and were left out, such as {stray[0].name}.")
-    return Examples(tuple(items), root, phantom=_is_phantom(root), notes=tuple(notes))
+    return Examples(tuple(items), root, phantom=is_phantom(root), notes=tuple(notes))
 
 
 def _class_folders_in(root: Path) -> tuple[Path, list[str]]:
@@ -209,16 +208,6 @@ def open_file(file: Path, name: str, patient: str | None, facts: Mapping[str, Fa
     who = Fact(patient, "data set") if patient is not None else Fact(None, "the data set names no patients")
     known: dict[str, Any] = {k: facts[k] for k in ("sex", "age_years") if k in facts}
     return Study(name, images=(image,), patient=who, facts={k: v for k, v in facts.items() if k not in known}, **known)
-
-
-def _is_phantom(folder: Path) -> bool:
-    marker = folder / PHANTOM_MARKER
-    if not marker.is_file():
-        return False
-    try:
-        return bool(json.loads(marker.read_text(encoding="utf-8")).get("generator"))
-    except (ValueError, AttributeError) as error:
-        raise InputError(f"{marker} is damaged", expected="the marker that `spinelab phantom` wrote", action="make the phantoms again") from error
 
 
 def positive_of(names: Sequence[str], counts: Mapping[str, int]) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from spinelab.core import Example, Examples, Fact, Image, InputError, Study, unknown
+from spinelab.phantoms import is_phantom
 from spinelab.tasks.lumbar_xray.annotations import SHOWN_BY, Annotation, read_annotation
 from spinelab.tasks.lumbar_xray.subjects import Subject, read_subjects
 from spinelab.tasks.lumbar_xray.truth import Refusal, truth_of
@@ -77,7 +78,7 @@ def examples(root: Path) -> Examples:
     sentences = (*table.notes, *notes.sentences())
     if not kept:
         raise InputError(f"{root}: no usable patient. {' '.join(sentences)[:600]}", expected=LAYOUT, action="correct the files named above")
-    return Examples(tuple(kept), root, phantom=(root / "PHANTOM.json").is_file(), notes=sentences)
+    return Examples(tuple(kept), root, phantom=is_phantom(root), notes=sentences)
 
 
 def _films(root: Path, notes: Notes) -> list[FilmFile]:
