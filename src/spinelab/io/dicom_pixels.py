@@ -123,7 +123,7 @@ def _directly(found: Layout, data: bytes, shape: tuple[int, ...]) -> NDArray[Any
     from pydicom.encaps import generate_frames
     from pydicom.pixels import convert_color_space
 
-    frames = [decode_frame(found.syntax, bytes(frame), shape[1:], found.bits_allocated) for frame in generate_frames(data, number_of_frames=found.frames)]
+    frames = [decode_frame(found.syntax, bytes(frame)) for frame in generate_frames(data, number_of_frames=found.frames)]
     unsigned = np.dtype(f"u{found.bits_allocated // 8}")
     if any(frame is None or frame.shape != shape[1:] or frame.dtype.itemsize > unsigned.itemsize for frame in frames):
         return None
@@ -147,6 +147,8 @@ def _without_unused_bits(pixels: NDArray[Any], found: Layout) -> NDArray[Any]:
     if found.bits_stored == bits or pixels.dtype.kind == "f":
         return pixels
     high = found.high_bit if found.native or found.syntax == "1.2.840.10008.1.2.5" else found.bits_stored - 1
+    if not found.signed and pixels.dtype.kind == "u" and high == found.bits_stored - 1 and int(pixels.max()) <= found.stored_range[1]:
+        return pixels
     wanted = np.dtype(f"{'i' if found.signed else 'u'}{pixels.dtype.itemsize}")
     return np.asarray(np.right_shift(np.left_shift(pixels.view(wanted), bits - 1 - high), bits - found.bits_stored))
 
