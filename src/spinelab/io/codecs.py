@@ -45,9 +45,4 @@ def _decoders(uid: Any) -> list[str]:
 
 
 def _direct(uid: str) -> list[str]:
-    names = []
-    for name in DIRECT.get(uid, ()):
-        module = "jpeg_ls" if name == "pyjpegls" else "imagecodecs"
-        if find_spec(module) is not None:
-            names.append(name if module == "jpeg_ls" else f"imagecodecs {name}")
-    return names
+    return [f"imagecodecs {name}" for name in DIRECT.get(uid, ())] if find_spec("imagecodecs") is not None else []

@@ -12,16 +12,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.io.codestream import stated_size
-
 DIRECT: Final[dict[str, tuple[str, ...]]] = {
     "1.2.840.10008.1.2.4.51": ("jpeg8",),  # 12 bits, which Pillow cannot
     "1.2.840.10008.1.2.4.57": ("ljpeg", "jpegsof3", "jpeg8"),
     "1.2.840.10008.1.2.4.70": ("ljpeg", "jpegsof3", "jpeg8"),
-    "1.2.840.10008.1.2.4.80": ("pyjpegls", "jpegls"),
-    "1.2.840.10008.1.2.4.81": ("pyjpegls", "jpegls"),
+    "1.2.840.10008.1.2.4.80": ("jpegls",),
+    "1.2.840.10008.1.2.4.81": ("jpegls",),
 }
-"""Codecs of imagecodecs (and pyjpegls) that are called frame by frame, in this order."""
+"""Codecs of imagecodecs that are called frame by frame, in this order."""
 
 DIRECT_COLOUR: Final = ("1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70")
 """Transfer syntaxes whose colour frames go the direct way too."""
@@ -47,7 +45,7 @@ def decode_frame(syntax: str, frame: bytes) -> NDArray[Any] | None:
     """Return one frame as stored unsigned values, or ``None`` where every codec declines it."""
     for name in DIRECT.get(syntax, ()):
         try:
-            pixels = _pyjpegls(frame) if name == "pyjpegls" else _imagecodecs(name, frame)
+            pixels = _imagecodecs(name, frame)
         except (RuntimeError, ValueError, TypeError):
             continue
         if pixels.size:
@@ -59,11 +57,3 @@ def _imagecodecs(name: str, frame: bytes) -> NDArray[Any]:
     import imagecodecs
 
     return np.asarray(getattr(imagecodecs, f"{name}_decode")(frame))
-
-
-def _pyjpegls(frame: bytes) -> NDArray[Any]:
-    import jpeg_ls  # type: ignore[import-untyped]
-
-    rows, columns = stated_size(frame) or (0, 0)
-    raw = bytes(jpeg_ls.decode_pixel_data(frame))
-    return np.frombuffer(raw, f"<u{max(1, len(raw) // max(1, rows * columns))}").reshape(rows, columns)
