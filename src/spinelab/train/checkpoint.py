@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from dataclasses import dataclass, field
@@ -49,7 +50,8 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
             f"The checkpoint cannot be written to {folder}: {error}", expected="a writable folder with free space", action="free some space"
         ) from error
     finally:
-        aside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            aside.unlink()
 
 
 def load(folder: Path, job: str) -> Checkpoint | None:
