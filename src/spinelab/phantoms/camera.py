@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -51,9 +53,12 @@ class Camera:
 
     def project(self, points_mm: Floats) -> Floats:
         """Return column and row ``(..., 2)`` of points ``(..., 3)`` in patient LPS."""
-        relative = np.asarray(points_mm, dtype=np.float64) - self.source_mm
-        scale = self.distance_mm / self.spacing_mm / (relative @ self.forward)
-        return np.stack([self.centre_px[0] + scale * (relative @ self.right), self.centre_px[1] + scale * (relative @ self.down)], axis=-1)
+        seen = (np.asarray(points_mm, dtype=np.float64) - self.source_mm) @ self._frame
+        return seen[..., :2] * (self.distance_mm / self.spacing_mm / seen[..., 2:]) + self.centre_px
+
+    @cached_property
+    def _frame(self) -> Floats:
+        return np.column_stack([self.right, self.down, self.forward])
 
     def magnification(self, point_mm: Floats) -> float:
         """Return detector millimetres per millimetre at this point of the patient."""
@@ -61,10 +66,15 @@ class Camera:
 
     def box(self, points_mm: Floats, margin_px: int = 2) -> Box | None:
         """Return the part of the film that holds these points, or ``None`` if they fall beside it."""
-        at = self.project(points_mm).reshape(-1, 2)
-        (x0, y0), (x1, y1) = np.floor(at.min(0)).astype(int) - margin_px, np.ceil(at.max(0)).astype(int) + margin_px + 1
-        y0, y1, x0, x1 = max(y0, 0), min(y1, self.shape[0]), max(x0, 0), min(x1, self.shape[1])
-        return (y0, y1, x0, x1) if y1 > y0 and x1 > x0 else None
+        at = self.project(points_mm)
+        return self.clip(at.min(0), at.max(0), margin_px)
+
+    def clip(self, low: Floats, high: Floats, margin_px: int) -> Box | None:
+        """Return the pixels between two points ``(2,)`` of the film, with a margin; ``None`` where none is on it."""
+        (x0, y0), (x1, y1) = low, high
+        top, bottom = max(math.floor(y0) - margin_px, 0), min(math.ceil(y1) + margin_px + 1, self.shape[0])
+        left, right = max(math.floor(x0) - margin_px, 0), min(math.ceil(x1) + margin_px + 1, self.shape[1])
+        return (top, bottom, left, right) if bottom > top and right > left else None
 
     def rays(self, box: Box, axes: Floats) -> tuple[Floats, Floats, Floats]:
         """Return the three components, along the columns of ``axes``, of the vectors from the source to the pixels of ``box``."""

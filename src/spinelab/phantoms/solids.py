@@ -63,7 +63,8 @@ def _crossing(origin: Floats, rays: Rays, radii: tuple[float, ...]) -> tuple[Flo
     With two radii the solid is an endless elliptic cylinder along the third axis.
     """
     scaled = [(origin[k] / r, rays[k] / r) for k, r in enumerate(radii)]
-    square = sum(d * d for _, d in scaled)
+    # A ray along the axis of a cylinder never meets its wall: a tiny slant stands for none.
+    square = np.maximum(sum(d * d for _, d in scaled), np.float32(1e-12))
     middle = -sum(o * d for o, d in scaled) / square
     nearest = sum((o + middle * d) ** 2 for o, d in scaled)
     return middle, np.sqrt(np.maximum(1 - nearest, 0) / square)
@@ -179,7 +180,7 @@ class Tube:
     def _segment(self, layer: Floats, camera: Camera, at: Floats, k: int) -> None:
         scale = camera.magnification(self.points_mm[k]) / camera.spacing_mm
         reach = int(np.ceil(max(self.radii_mm[k : k + 2]) * scale)) + 1
-        box = camera.box(self.points_mm[k : k + 2], margin_px=reach)
+        box = camera.clip(np.minimum(at[k], at[k + 1]), np.maximum(at[k], at[k + 1]), reach)
         if box is None:
             return
         y0, y1, x0, x1 = box

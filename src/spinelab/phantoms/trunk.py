@@ -114,8 +114,8 @@ def lungs(top_mm: Floats, back_mm: float) -> list[Solid]:
     """Return the lung bases above the domes of the diaphragm; ``top_mm`` is the centre of T11."""
     made: list[Solid] = []
     for side in (1, -1):
-        centre = np.array([side * 84 + top_mm[0], back_mm - 78, top_mm[2] + 148 + (4 if side > 0 else 12)])
-        made.append(Ellipsoid(centre, (70, 62, 150), turned(14, side * 3), core=-0.62 * SOFT))
+        centre = np.array([side * 84 + top_mm[0], back_mm - 78, top_mm[2] + 122 + (4 if side > 0 else 12)])
+        made.append(Ellipsoid(centre, (70, 62, 124), turned(14, side * 3), core=-0.62 * SOFT))
     return made
 
 
@@ -139,7 +139,7 @@ def _rib(v: Vertebra, side: int, degrees: float, build: Build, density: float) -
 
 def pelvis(sacrum: Mapping[str, Vertebra], density: float, scale: float) -> list[Solid]:
     """Return the sacral wings with their foramina, the median crest, and both iliac bones."""
-    core, cortex = 0.0055 * density, 0.38 * CORTEX * (0.45 + 0.55 * density)
+    core, cortex = 0.0062 * density, 0.22 * CORTEX * (0.45 + 0.55 * density)
     made: list[Solid] = []
 
     def piece(level: str, at: tuple[float, float, float], radii: tuple[float, float, float], turn: Floats) -> None:
@@ -163,18 +163,17 @@ def pelvis(sacrum: Mapping[str, Vertebra], density: float, scale: float) -> list
 
 
 def _ilium(base: Vertebra, side: int, density: float, scale: float) -> ShellPatch:
-    """Return an iliac wing: a flared blade, thick along the arched crest and at the sacroiliac joint, thin in between."""
-    centre = base.centre_mm + np.array([side * 7, -22, -104]) * scale
-    half = (47 * scale, 84 * scale, 190 * scale)
+    """Return an iliac wing: a flared blade, thick along the arched crest, thin below it and towards the sacrum."""
+    centre = base.centre_mm + np.array([side * 9, -12, -104]) * scale
+    half = (46 * scale, 72 * scale, 190 * scale)
 
     def part(x: Floats, y: Floats, z: Floats) -> Floats:
         crest = (152 - 0.0085 * (y / scale - 8) ** 2) * scale - z
-        there = _edge(crest / 1.5) * _edge((side * x - 6) / 4) * _edge((z - 72) / 18)
+        there = _edge(crest / 1.5) * _edge((side * x - 6) / 4) * _edge((z - 62) / 16)
         rim = 2.4 * _edge((6 - crest) / 2)
-        joint = 0.9 * _edge((y - 52 * scale) / 6)
-        return there * (0.75 + rim + joint)
+        return there * (0.30 + 0.45 * _edge((z - 105) / 14) + rim) * (1 - 0.75 * _edge((y - 34 * scale) / 9))
 
-    turn = turned(-8, side * -24) @ turned(0, 0, side * 34)
+    turn = turned(10, side * -24) @ turned(0, 0, side * 34)
     return ShellPatch(centre, half, turn, thickness_mm=5.0 * scale, density=0.7 * CORTEX * (0.5 + 0.5 * density), part=part)
 
 
