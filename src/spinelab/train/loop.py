@@ -25,6 +25,9 @@ WRITING_SHARE: Final = 0.1
 """Largest share of the time that may go into writing checkpoints; a pass shorter than that is not written."""
 
 
+_PLAIN: Final = frozenset({"_current_fx_name", "_steps", "_shown"})
+
+
 @dataclass(frozen=True)
 class Plan:
     """What the loop is told besides the network.
@@ -60,6 +63,13 @@ class Loop(LightningModule):  # type: ignore[misc]  # Lightning is not followed 
         self._restored: checkpoints.Checkpoint | None = None
         self._started = self._epoch_started = self._shown = time.perf_counter()
         self._written, self._writing_s = self._started, 0.0
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Store plain attributes plainly: Lightning notes the running hook's name some 40 times a step, and a module's own way costs a tenth of it."""
+        if name in _PLAIN:
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
 
     @property
     def epoch(self) -> int:
@@ -106,7 +116,7 @@ class Loop(LightningModule):  # type: ignore[misc]  # Lightning is not followed 
         pixels, available, labels = batch
         own = getattr(self.net, "training_loss", None)
         loss: Tensor = own(pixels, available, labels, self.criterion) if own is not None else self.criterion(self.net(pixels, available), labels)
-        self._sum += loss.detach()
+        self._sum.add_(loss.detach())
         self._steps += 1
         if time.perf_counter() - self._shown > PROGRESS_S:
             self._show()
