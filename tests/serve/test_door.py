@@ -50,6 +50,13 @@ def test_an_interruption_says_how_to_go_on() -> None:
     assert "--resume" in result.stderr
 
 
+def test_an_interruption_that_became_an_exit_is_still_one() -> None:
+    leaving = SystemExit(1)
+    leaving.__context__ = KeyboardInterrupt()
+    assert outcome(leaving).exit_code == 130
+    assert outcome(SystemExit(3)).exit_code == 3
+
+
 def test_a_bug_keeps_its_traceback() -> None:
     result = outcome(ZeroDivisionError("bug"))
     assert isinstance(result.exception, ZeroDivisionError)

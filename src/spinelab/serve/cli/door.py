@@ -24,8 +24,12 @@ class Door(TyperGroup):
             answer = super().invoke(ctx)
             sys.stdout.flush()
         except KeyboardInterrupt:
-            _say("Interrupted. Finished work is kept; the same command with --resume goes on from it (fit, compare).")
-            raise typer.Exit(INTERRUPTED) from None
+            raise _interrupted() from None
+        except SystemExit as leaving:
+            # Lightning turns Ctrl-C into an exit with code 1.
+            if isinstance(leaving.__context__, KeyboardInterrupt):
+                raise _interrupted() from None
+            raise
         except OSError as error:
             refused = _leave_quietly(error) or _explained(error)
             if refused is None:
@@ -37,6 +41,11 @@ class Door(TyperGroup):
             _say(f"Cannot go on: {error}")
             raise typer.Exit(REFUSED) from error
         return answer
+
+
+def _interrupted() -> typer.Exit:
+    _say("Interrupted. Finished work is kept; the same command with --resume goes on from it (fit, compare).")
+    return typer.Exit(INTERRUPTED)
 
 
 def _is_refusal(error: Exception) -> bool:
