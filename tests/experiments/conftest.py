@@ -47,7 +47,9 @@ class Toy(Task):
         grey = np.array([e.open().images[0].pixels.mean() for e in examples])
         means = np.array([grey[labels == c].mean() for c in classes])
         record = {"history": [{"epoch": 1, "train_loss": 1.0, "validation_loss": 1.0}], "seconds": 0.1, "weights": {"asked": "scratch", "used": "scratch"}}
-        return Model("toy", settings, classes, {"means": means, "n": np.array([len(labels)]), "counts": np.array([(labels == c).sum() for c in classes])}, record)
+        return Model(
+            "toy", settings, classes, {"means": means, "n": np.array([len(labels)]), "counts": np.array([(labels == c).sum() for c in classes])}, record
+        )
 
     def predict(self, model, study):
         grey = float(study.images[0].pixels.mean())
@@ -99,7 +101,7 @@ def toy_examples(
             pixels = np.clip(grey + rng.normal(0, 12) + low + rng.normal(0, 4, low.shape), 0, 255).astype(np.uint8)
             name = f"p{p:03d}f{f}"
             truth = Result("toy", "reader", name, findings=(Finding("label", label),))
-            facts = {"sex": Fact("FM"[p % 2], "made up"), "age_years": Fact(float(20 + p), "made up")}
+            facts = {"sex": Fact("FM"[p % 2], "made up"), "age_years": Fact(float(20 + 37 * p % 60), "made up")}
             items.append(Example(name, truth, partial(_study, name, pixels), f"patient{p:03d}", {}, facts))
     return Examples(tuple(items), Path("toy-data"))
 

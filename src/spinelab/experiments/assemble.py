@@ -96,7 +96,7 @@ def variant_of(bench: Bench, trained: Trained, predictions: Predictions | None, 
         precision=_said(records, "precision", "used"),
         weights=_said(records, "weights", "used"),
         cases=_cases(bench, trained),
-        notes=tuple(dict.fromkeys(note for r in records for note in r.get("notes", ()))),
+        notes=tuple(dict.fromkeys(note for r in records for note in r.get("notes", ()) if note not in bench.examples.notes)),
     )
 
 

@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinelab.core import Example, Examples, Image, InputError, Progress, silent
+from spinelab.evaluation.types import Estimate
 from spinelab.experiments.duplicates import Duplicate, Fingerprint, find_duplicates, fingerprint, merge_groups
 from spinelab.experiments.shortcuts import patient_facts, picture_facts, probe
 from spinelab.experiments.splits import patients_per_class
+from spinelab.experiments.words import say
 from spinelab.io import to_uint8
 from spinelab.report.content import DataSummary, Flag
 
@@ -223,7 +225,7 @@ def _flags(
         ),
         (any(d["same_patient"] is False for d in leaks), "duplicates-across-patients", _across(leaks)),
         (bool(conflicts), "conflicting-labels", _conflict_words(conflicts)),
-        *[(bool(s["suspicious"]), "shortcut", _shortcut_words(s)) for s in shortcuts],
+        *[(True, "shortcut", _shortcut_words(s)) for s in shortcuts if s["suspicious"]],
     ]
     return tuple(Flag(code, text) for holds, code, text in flags if holds)
 
@@ -244,8 +246,5 @@ def _conflict_words(conflicts: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _shortcut_words(found: Mapping[str, Any]) -> str:
-    auroc = found["auroc"]
-    return (
-        f"The {found['kind']} alone tell the classes apart with AUROC {auroc['value']:.2f} ({auroc['lo']:.2f}-{auroc['hi']:.2f}): "
-        "a model may be reading these instead of the anatomy."
-    )
+    auroc = say(Estimate(**found["auroc"]))
+    return f"The {found['kind']} alone tell the classes apart with AUROC {auroc}: a model may be reading these instead of the anatomy."

@@ -81,10 +81,11 @@ def find_duplicates(prints: Sequence[Fingerprint], progress: Callable[[float, fl
         "negative": lambda d: -d,
     }
     exact = _exact_pairs(prints)
-    seen = set(exact)
     found += [_duplicate(prints, i, j, "exact", 1.0) for i, j in exact]
+    copies = {j for _, j in exact}
+    seen: set[tuple[int, int]] = set()
     for done, (kind, change) in enumerate(ways.items()):
-        candidates = [pair for pair in _candidates(prints, change, hashed=kind == "near") if pair not in seen]
+        candidates = [pair for pair in _candidates(prints, change, hashed=kind == "near") if pair not in seen and not copies & set(pair)]
         for count, (i, j) in enumerate(candidates):
             if progress is not None:
                 progress(done + count / len(candidates), len(ways), "looking for copies of a picture")

@@ -81,5 +81,5 @@ def _point(bench: Bench, plan: Plan, folds: Sequence[FoldResult]) -> tuple[int, 
     counts = [len({bench.examples[int(i)].group for i in f.split.train}) for f in folds]
     single = replace(bench, design=replace(bench.design, repeats=1))
     table, numbers = table_of(single, Trained(plan, tuple(folds)))
-    keep = np.isfinite(table).all(axis=(0, 2))
+    keep = np.asarray(np.isfinite(table).all(axis=(0, 2)))
     return round(float(np.mean(counts))), predictions_of(single, table, numbers, keep)

@@ -58,7 +58,7 @@ def probe(kind: str, facts: Sequence[Mapping[str, float]], labels: Sequence[str]
     """Return how well a forest guesses the label from such facts on held-out patients, or ``None`` where too few can tell.
 
     The answer holds ``kind``, ``facts``, ``auroc`` (value, lo, hi) and ``suspicious``: the interval lies above 0.5 and the
-    value above 0.6.
+    value above 0.6, or the classes are told apart without a mistake.
     """
     table = np.array([list(row.values()) for row in facts])
     varying = [name for name, column in zip(facts[0], table.T, strict=True) if np.ptp(column) > 0] if facts else []
@@ -67,7 +67,8 @@ def probe(kind: str, facts: Sequence[Mapping[str, float]], labels: Sequence[str]
         return None
     estimate = compute_metrics(_guess(table, labels, groups), metrics=["auroc"], bootstraps=1000)["auroc"]
     value, low = estimate.value, estimate.lo
-    suspicious = value is not None and low is not None and low > 0.5 and value > 0.6
+    perfect = value is not None and value >= 1  # every resample is perfect too, and there is no limit to give
+    suspicious = perfect or (value is not None and low is not None and low > 0.5 and value > 0.6)
     return {"kind": kind, "facts": varying, "auroc": estimate.to_dict(), "suspicious": suspicious}
 
 

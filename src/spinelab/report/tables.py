@@ -91,7 +91,7 @@ def _column(name: str, site: str | None, side: str | None) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.9g}" if math.isfinite(value) else ""
+    return repr(value) if math.isfinite(value) else ""
 
 
 def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
