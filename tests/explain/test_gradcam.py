@@ -114,8 +114,8 @@ def trained():
     torch.manual_seed(0)
     net = MultiViewNet(lambda: backbone("simple-cnn"), views=1, classes=2, dropout=0.0).train()
     pixels, labels, _ = planted(64, np.random.default_rng(0))
-    optimizer = torch.optim.Adam(net.parameters(), lr=2e-3)
-    for step in range(24):
+    optimizer = torch.optim.Adam(net.parameters(), lr=3e-3)
+    for step in range(60):
         rows = torch.arange(16) + 16 * (step % 4)
         optimizer.zero_grad()
         functional.cross_entropy(net(pixels[rows], view(16)), labels[rows]).backward()

@@ -83,7 +83,7 @@ def test_standard_trains_each_view_as_if_alone():
 
 def test_attention_weighs_views_between_none_and_all():
     net = network("hybrid", "attention").eval()
-    features = torch.randn(5, 2, 256)
+    features = torch.randn(5, 2, 128)
     only_first = torch.tensor([[True, False]] * 5)
     torch.testing.assert_close(net._attend(features, only_first), features[:, 0])
     both = net._attend(features, torch.ones(5, 2, dtype=torch.bool))

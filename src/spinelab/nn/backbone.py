@@ -25,13 +25,13 @@ GREY_STD: Final = (0.229 + 0.224 + 0.225) / 3
 class SimpleCNN(nn.Sequential):
     """Four blocks of convolution, batch normalisation, ReLU and pooling, trained from scratch.
 
-    The source paper names such a network without giving its widths; 32, 64, 128 and 256 channels are ours.
+    The source paper names such a network without giving its widths; 16, 32, 64 and 128 channels are ours.
     """
 
-    num_features = 256
+    num_features = 128
 
     def __init__(self, in_chans: int = 1) -> None:
-        widths = (in_chans, 32, 64, 128, self.num_features)
+        widths = (in_chans, 16, 32, 64, self.num_features)
         super().__init__(*(_block(before, after) for before, after in itertools.pairwise(widths)))
 
 
