@@ -16,8 +16,8 @@ class ImagesSettings(ImageSettings):
     on two processor cores without a GPU.
     """
 
-    image_size: int = setting(128, "side of the square that a picture is fitted into, in pixels, keeping its proportions", low=32, high=1024)
-    epochs: int = setting(15, "most passes over the training pictures", low=1, high=10_000)
+    image_size: int = setting(112, "side of the square that a picture is fitted into, in pixels, keeping its proportions", low=32, high=1024)
+    epochs: int = setting(12, "most passes over the training pictures", low=1, high=10_000)
     patience: int = setting(4, "passes without a better validation loss before training stops", low=1, high=10_000)
     lr: float = setting(3e-4, "learning rate at the start", low=1e-8, high=1.0)
     augment: str = setting("mild", "changes of brightness, contrast, position and size while training; never a flip", choices=("none", "mild"))
