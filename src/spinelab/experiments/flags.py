@@ -10,7 +10,7 @@ import numpy as np
 from spinelab.evaluation.types import Estimate, Predictions
 from spinelab.report.content import Flag
 
-COLLAPSED_SHARE: Final = 0.95
+COLLAPSED_SHARE: Final = 0.90
 """Share of one answer from which a model may be collapsed."""
 COLLAPSED_MARGIN: Final = 0.10
 """How far above chance its balanced accuracy may lie while it still counts as collapsed."""

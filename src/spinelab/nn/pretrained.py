@@ -82,7 +82,7 @@ def _check_file(file: Path) -> None:
 def _from_hub(backbones: list[Backbone], asked: str) -> Started:
     names = {b.name for b in backbones}
     if "simple-cnn" in names:
-        return _outcome(asked, "scratch", "simple-cnn has no pretrained weights: it is trained from scratch by design")
+        return _outcome("scratch", "scratch", "simple-cnn has no pretrained weights: it is trained from scratch by design")
     why_not = next(filter(None, (_hub_trouble(timm_name(name)) for name in sorted(names))), None)
     if why_not is not None:
         return _outcome(asked, "scratch", why_not)
