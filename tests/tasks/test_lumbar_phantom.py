@@ -155,15 +155,17 @@ def test_a_phantom_looks_like_a_study_read_from_disk():
 
 
 def tell_tales(view, kind, patients):
-    """What a shortcut would use: size, brightness, borders, corners and a tiny thumbnail's rim, for balanced labels."""
-    features, labels = [], []
+    """What a shortcut would use: size, brightness, borders and a tiny thumbnail's rim, of each patient without and with a slip.
+
+    Pairs make the probe sharp: whatever differs between patients by chance is the same in both films.
+    """
     other = {"AP": "LATERAL", "LATERAL": "AP"}[view]
-    for i in range(patients):
-        rng = np.random.default_rng([77, i])
-        drawn = lumbar_radiographs(rng, difficulty="typical", disorder="normal" if i % 2 else kind, missing_view=other, scale=0.06)
-        features.append(margins(drawn.films[view].pixels))
-        labels.append(i % 2 == 0)
-    return np.array(features), np.array(labels)
+    features = [
+        margins(lumbar_radiographs(np.random.default_rng([77, i]), difficulty="typical", disorder=label, missing_view=other, scale=0.06).films[view].pixels)
+        for i in range(patients)
+        for label in ("normal", kind)
+    ]
+    return np.array(features), np.tile([False, True], patients), np.repeat(np.arange(patients), 2)
 
 
 def margins(pixels):
@@ -175,25 +177,29 @@ def margins(pixels):
 
 
 def auroc_interval(scores, labels, rng):
-    """Percentile bootstrap of the rank AUROC, 95 %."""
+    """Percentile bootstrap over patients (neighbouring pairs) of the rank AUROC, 95 %."""
     values = []
     for _ in range(400):
-        pick = rng.integers(len(labels), size=len(labels))
-        positive, negative = scores[pick][labels[pick]], scores[pick][~labels[pick]]
+        patients = rng.integers(len(labels) // 2, size=len(labels) // 2)
+        negative, positive = scores[2 * patients], scores[2 * patients + 1]
         values.append(np.mean(positive[:, None] > negative) + 0.5 * np.mean(positive[:, None] == negative))
     return np.percentile(values, [2.5, 97.5])
 
 
-@pytest.mark.parametrize(("view", "kind", "patients"), [("LATERAL", "anterolisthesis", 130), ("AP", "right-laterolisthesis", 60)])
+@pytest.mark.parametrize(("view", "kind", "patients"), [("LATERAL", "anterolisthesis", 50), ("AP", "right-laterolisthesis", 30)])
 def test_size_brightness_border_and_margins_say_nothing_about_the_label(view, kind, patients):
+    """At most .06 from chance: the moved bone itself changes the spread of grey by a twentieth of what differs between patients.
+
+    Unpaired, on 700 patients, the probe's AUROC was .48 (.44 to .52).
+    """
     from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.model_selection import GroupKFold, cross_val_predict
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    features, labels = tell_tales(view, kind, patients)
+    features, labels, patient = tell_tales(view, kind, patients)
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.05, max_iter=2000))
-    folds = StratifiedKFold(5, shuffle=True, random_state=0)
-    scores = cross_val_predict(probe, features, labels, cv=folds, method="predict_proba")[:, 1]
+    scores = cross_val_predict(probe, features, labels, groups=patient, cv=GroupKFold(5), method="predict_proba")[:, 1]
     low, high = auroc_interval(scores, labels, np.random.default_rng(0))
-    assert low < 0.5 < high
+    assert 0.44 < low
+    assert high < 0.56

@@ -28,6 +28,12 @@ class Difficulty:
         Standard deviation of the patient's rotation and tilt on the table.
     quanta
         Photons a mm2 without a patient.
+    spread
+        How much patients and exposures vary, 1 as usual.
+    facing
+        Image sides to which patients may face on a lateral film.
+    borders
+        Part of the films that show the collimator's edges.
     """
 
     prevalence: float
@@ -44,6 +50,8 @@ class Difficulty:
     blur_mm: Range
     flatten: Range
     spread: float
+    facing: tuple[str, ...]
+    borders: float
     field_margin_mm: Range
     gas: Range
     cobb_deg: Range
@@ -51,18 +59,21 @@ class Difficulty:
 
 DIFFICULTY: Final = {
     "easy": Difficulty(
-        prevalence=0.40, slip_percent=(25, 60), settle_percent=0.6, several=0.0, missing=0.0, age_matters=False, side_deg=0.0, turn_deg=0.0,
-        patient_turn_deg=0.0, quanta=(1e6, 2e6), scatter=(0.10, 0.25), blur_mm=(0.25, 0.4), flatten=(0.75, 0.9), spread=0.4,
-        field_margin_mm=(45, 100), gas=(0.3, 0.7), cobb_deg=(35, 65),
+        prevalence=0.40, slip_percent=(40, 60), settle_percent=0.4, several=0.0, missing=0.0, age_matters=False, side_deg=0.0, turn_deg=0.0,
+        patient_turn_deg=0.0, quanta=(1e6, 2e6), scatter=(0.10, 0.25), blur_mm=(0.25, 0.4), flatten=(0.75, 0.9), spread=0.1,
+        facing=("left",), borders=0.0,
+        field_margin_mm=(56, 64), gas=(0.3, 0.7), cobb_deg=(35, 65),
     ),
     "typical": Difficulty(
         prevalence=0.19, slip_percent=(8, 40), settle_percent=1.1, several=0.0, missing=0.03, age_matters=True, side_deg=3.0, turn_deg=3.0,
         patient_turn_deg=2.0, quanta=(1.5e5, 5e5), scatter=(0.2, 0.6), blur_mm=(0.3, 0.6), flatten=(0.55, 0.85), spread=1.0,
+        facing=("left", "right"), borders=0.4,
         field_margin_mm=(30, 110), gas=(0.5, 1.0), cobb_deg=(20, 60),
     ),
     "hard": Difficulty(
         prevalence=0.19, slip_percent=(6, 25), settle_percent=1.5, several=0.25, missing=0.08, age_matters=True, side_deg=11.0, turn_deg=8.0,
         patient_turn_deg=4.5, quanta=(8e4, 4e5), scatter=(0.4, 1.2), blur_mm=(0.35, 1.0), flatten=(0.35, 0.75), spread=1.9,
+        facing=("left", "right"), borders=0.4,
         field_margin_mm=(12, 110), gas=(0.6, 1.3), cobb_deg=(12, 50),
     ),
 }  # fmt: skip

@@ -54,7 +54,7 @@ def frame(
     at = rough.project(points_mm)
     low, high = limits.field_margin_mm
     margins = rng.uniform(low, high, 4) * [wide[1], wide[1] * 1.15, wide[0], wide[0]]
-    border = float(rng.uniform(4, 28)) if rng.random() < 0.4 else 0.0
+    border = float(rng.uniform(4, 28)) if rng.random() < limits.borders else 0.0
     top, bottom = at[:, 1].min() - margins[0], at[:, 1].max() + margins[1]
     left, right = at[:, 0].min() - margins[2], at[:, 0].max() + margins[3]
     rows, columns = (round(float(span + 2 * border) / spacing) for span in (bottom - top, right - left))

@@ -103,7 +103,7 @@ def lumbar_radiographs(
     pose = turned(*(streams[2].normal(0, limits.patient_turn_deg, 3) * [0.6, 0.5, 1.0]))
     twin, spine = _stand(patient, (), pose), _stand(patient, slips, pose)
     scene = _scene(streams[3], patient, spine, twin, slips, limits)
-    facing = ("left", "right")[int(streams[5].integers(2))]
+    facing = str(streams[5].choice(limits.facing))
     films = {
         view: _film(stream, view if view == "AP" else facing, scene, (spine, twin), patient, limits, scale)
         for view, stream in zip(VIEWS, streams[4:], strict=True)
