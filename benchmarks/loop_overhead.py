@@ -66,7 +66,7 @@ def framed() -> float:
     loop = Timed(network(), cross_entropy(), batches(), Plan(Settings(), "bench", None, silent, validates=False))
     options = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False, "num_sanity_val_steps": 0}
     with quiet():
-        Trainer(accelerator="cpu", devices=1, max_epochs=1, **options).fit(loop, loop.batches)
+        Trainer(accelerator="cpu", devices=1, max_epochs=1, **options).fit(loop, loop.feed)
     return loop.took
 
 

@@ -146,6 +146,19 @@ def test_every_precision_and_sampling_trains(toy, make, settings, run, precision
     assert model.record["images"] == {"none": 18, "square": 6}
 
 
+@pytest.mark.parametrize("clip", [0.0, 0.01])
+def test_steps_here_and_steps_by_lightning_give_the_same_weights(toy, make, settings, run, monkeypatch, clip):
+    from spinelab.train import fitting
+
+    chosen = settings.with_overrides({"epochs": 2, "batch_size": 4, "gradient_clip": clip, "precision": "bf16"})
+    here = toy.fit(make(44), chosen, run)
+    make_loop = fitting._loop
+    monkeypatch.setattr(fitting, "_loop", lambda *args, direct: make_loop(*args, direct=False))
+    lightnings = toy.fit(make(44), chosen, run)
+    for name, tensor in here.tensors.items():
+        np.testing.assert_array_equal(tensor, lightnings.tensors[name])
+
+
 def test_dual_learns_only_from_complete_examinations_and_says_when_it_cannot_answer(toy, make, settings, run):
     chosen = settings.with_overrides({"views": 2, "mode": "dual", "epochs": 1, "validation_fraction": 0})
     both, single = make(20, views=(0, 1)), make(3, seed=5)

@@ -11,7 +11,7 @@ import torch
 from spinelab.core import InputError, Run, TaskError
 from spinelab.train import ImageSettings, Prepared, checkpoint, cross_entropy, letterbox
 from spinelab.train.augment import mild
-from spinelab.train.batches import Films, PlainBatches, TrainingBatches
+from spinelab.train.batches import Films, Handfuls, PlainBatches, TrainingBatches
 from spinelab.train.precision import choose_device, choose_precision
 from spinelab.train.sampling import resample
 from spinelab.train.seeds import epoch_seed, seeded
@@ -74,6 +74,14 @@ def test_a_pass_shows_every_film_once_and_never_one_alone(n, sizes):
     batches.epoch = 1
     if n > 3:
         assert shown != [batch[2].tolist() for batch in batches]
+
+
+def test_handfuls_are_the_same_batches():
+    batches = TrainingBatches(films(11), np.arange(11), batch_size=2, seed=0, augment=False)
+    handfuls = Handfuls(batches, 4)
+    assert [len(h) for h in handfuls] == [4, 1]
+    assert len(handfuls) == 2
+    assert [b[2].tolist() for h in handfuls for b in h] == [b[2].tolist() for b in batches]
 
 
 def test_several_devices_share_a_pass_in_equal_steps():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -66,6 +67,21 @@ class TrainingBatches:
                 yield self.films.changed_batch(rows, np.random.default_rng([self.seed, self.epoch, 2, number]))
             else:
                 yield self.films.batch(rows)
+
+
+class Handfuls:
+    """Batches handed over several at a time, so that what the trainer does around each handover is paid once for all of them."""
+
+    def __init__(self, batches: TrainingBatches, size: int) -> None:
+        self.batches, self.size = batches, size
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.batches) / self.size)
+
+    def __iter__(self) -> Iterator[list[Batch]]:
+        coming = iter(self.batches)
+        while handful := list(itertools.islice(coming, self.size)):
+            yield handful
 
 
 class PlainBatches:

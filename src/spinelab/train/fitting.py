@@ -75,7 +75,8 @@ def fit(task: NetworkTask, examples: Examples, settings: ImageSettings, run: Run
         _require_classes(classes)
         net = task.network(settings, classes)
         material, notes = _material(task, examples, settings, run, classes, every_view=bool(getattr(net, "requires_all_views", False)))
-        loop = _loop(task, net, material, settings, run)
+        direct = _strategy(run) == "auto" and precision["used"] != "16"
+        loop = _loop(task, net, material, settings, run, direct=direct)
         _begin(loop, settings, run)
         _train(loop, material, run, device, precision["lightning"])
     if material.split.why is not None:
@@ -121,12 +122,12 @@ def _material(
     return Material(examples, classes, Films(pixels, available, labels), keys, split, drawn), notes
 
 
-def _loop(task: NetworkTask, net: nn.Module, material: Material, settings: ImageSettings, run: Run) -> Loop:
+def _loop(task: NetworkTask, net: nn.Module, material: Material, settings: ImageSettings, run: Run, *, direct: bool) -> Loop:
     counts = list(material.counts(material.drawn).values())
     criterion: Callable[[Tensor, Tensor], Tensor] = task.loss(settings, counts)
     batches = TrainingBatches(material.films, material.drawn, batch_size=settings.batch_size, seed=settings.seed, augment=settings.augment == "mild")
     job = {"task": task.name, "settings": settings.to_dict(), "classes": material.classes, "data": material.digest}
-    plan = Plan(settings, _digest(job), run.workdir, run.progress, validates=len(material.split.validation) > 0)
+    plan = Plan(settings, _digest(job), run.workdir, run.progress, validates=len(material.split.validation) > 0, direct=direct)
     return Loop(net.to(memory_format=torch.channels_last), criterion, batches, plan)
 
 
@@ -160,7 +161,7 @@ def _train(loop: Loop, material: Material, run: Run, device: str, precision: str
             strategy=strategy,
             precision=precision,
             max_epochs=left,
-            gradient_clip_val=settings.gradient_clip or None,
+            gradient_clip_val=None if loop.plan.direct else settings.gradient_clip or None,
             num_sanity_val_steps=0,
             logger=False,
             enable_checkpointing=False,
@@ -169,7 +170,7 @@ def _train(loop: Loop, material: Material, run: Run, device: str, precision: str
             default_root_dir=folder,
         )
         finished = loop.epoch
-        trainer.fit(loop, loop.batches, validation)
+        trainer.fit(loop, loop.feed, validation)
         if loop.epoch == finished:
             _collect(loop, Path(folder))
     loop.net.to("cpu")

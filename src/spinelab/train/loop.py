@@ -16,11 +16,12 @@ from torch import Tensor, nn
 
 from spinelab.core import Progress, TaskError
 from spinelab.train import checkpoint as checkpoints
-from spinelab.train.batches import Batch, TrainingBatches
+from spinelab.train.batches import Batch, Handfuls, TrainingBatches
 from spinelab.train.seeds import epoch_seed
 from spinelab.train.settings import ImageSettings
 
 PROGRESS_S: Final = 0.25
+HANDFUL: Final = 8
 WRITING_SHARE: Final = 0.1
 """Largest share of the time that may go into writing checkpoints; a pass shorter than that is not written."""
 
@@ -32,7 +33,8 @@ _PLAIN: Final = frozenset({"_current_fx_name", "_steps", "_shown"})
 class Plan:
     """What the loop is told besides the network.
 
-    ``job`` identifies the checkpoints in ``workdir``; ``spool`` is where the first of several processes leaves its outcome for the
+    ``job`` identifies the checkpoints in ``workdir``. ``direct`` (one device, no loss scaling) steps the optimiser here instead of through
+    Lightning, which takes handfuls of batches then. ``spool`` is where the first of several processes leaves its outcome for the
     process that started them.
     """
 
@@ -41,6 +43,7 @@ class Plan:
     workdir: Path | None
     progress: Progress
     validates: bool
+    direct: bool = True
     spool: Path | None = None
 
 
@@ -54,6 +57,7 @@ class Loop(LightningModule):  # type: ignore[misc]  # Lightning is not followed 
     def __init__(self, net: nn.Module, criterion: Callable[[Tensor, Tensor], Tensor], batches: TrainingBatches, plan: Plan) -> None:
         super().__init__()
         self.net, self.criterion, self.batches, self.plan = net, criterion, batches, plan
+        self.automatic_optimization = not plan.direct
         self.history: list[dict[str, float]] = []
         self.best: dict[str, Tensor] = {}
         self.best_epoch, self.best_loss, self.stopped = 0, math.inf, "last-epoch"
@@ -112,7 +116,28 @@ class Loop(LightningModule):  # type: ignore[misc]  # Lightning is not followed 
         if self.plan.spool is not None and self.global_rank == 0:
             checkpoints.save(self.plan.spool, self.state())
 
-    def training_step(self, batch: Batch, _number: int) -> Tensor:
+    @property
+    def feed(self) -> TrainingBatches | Handfuls:
+        """What Lightning iterates."""
+        return Handfuls(self.batches, HANDFUL) if self.plan.direct else self.batches
+
+    def training_step(self, batch: Any, _number: int) -> Tensor | None:
+        if not self.plan.direct:
+            return self._loss(batch)
+        for one in batch:
+            self._step(one)
+        return None
+
+    def _step(self, batch: Batch) -> None:
+        self.optimizer.zero_grad()
+        torch.autograd.backward(self._loss(batch))
+        if self.plan.settings.gradient_clip > 0:
+            nn.utils.clip_grad_norm_(self.net.parameters(), self.plan.settings.gradient_clip)
+        self.optimizer.step()
+        # Autocast keeps 16-bit copies of the weights until its context ends; these are of before the step.
+        torch.clear_autocast_cache()
+
+    def _loss(self, batch: Batch) -> Tensor:
         pixels, available, labels = batch
         own = getattr(self.net, "training_loss", None)
         loss: Tensor = own(pixels, available, labels, self.criterion) if own is not None else self.criterion(self.net(pixels, available), labels)
