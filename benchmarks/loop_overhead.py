@@ -14,7 +14,7 @@ from lightning.pytorch import Trainer
 
 from spinelab.core import setting, silent
 from spinelab.nn import MultiViewNet
-from spinelab.nn.backbone import Backbone
+from spinelab.nn.backbones import Backbone
 from spinelab.train import ImageSettings, cross_entropy
 from spinelab.train.batches import Films, TrainingBatches
 from spinelab.train.loop import Loop, Plan

@@ -38,6 +38,8 @@ def compare(
     variants = plans(settings, vary)
     target = _common_target(task, variants)
     check = check_data(examples, target, run.progress)
+    labels = examples.labels(target)
+    splits = design.splits(labels, list(check.groups))
     claim_folder(
         out,
         {
@@ -51,8 +53,6 @@ def compare(
         },
         resume=resume,
     )
-    labels = examples.labels(target)
-    splits = design.splits(labels, list(check.groups))
     bench = Bench(task, examples, target, task.classes(examples, variants[0].settings), tuple(labels), check.groups, tuple(splits), out, run, design)
     trained = _train_all(bench, variants)
     comparison = _conclude(bench, trained, check.summary, started)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from spinelab.nn.gradcam import cam_layers, gradcam
+from spinelab.nn.cam import cam_layers, gradcam
 
 __all__ = ["cam_layers", "gradcam", "weights_matter"]
 

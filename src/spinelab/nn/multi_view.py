@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from spinelab.core import TaskError
-from spinelab.nn.backbone import Backbone
+from spinelab.nn.backbones import Backbone
 
 MODES: Final = ("standard", "dual", "hybrid")
 FUSIONS: Final = ("concat", "attention", "mean")

@@ -14,7 +14,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from spinelab.core import InputError, TaskError
-from spinelab.nn.backbone import Backbone, timm_name
+from spinelab.nn.backbones import Backbone
+from spinelab.nn.names import timm_name
 
 HUB_WAIT_S: Final = 3.0
 Started = dict[str, str | None]
@@ -61,7 +62,7 @@ def _outcome(asked: str, used: str, why: str, source: str | None = None) -> Star
 def _from_file(backbones: list[Backbone], asked: str, file: Path) -> Started:
     _check_file(file)
     if any(b.name == "simple-cnn" for b in backbones):
-        return _outcome(asked, "scratch", "simple-cnn has no pretrained weights; the file was not used")
+        return _outcome("scratch", "scratch", "simple-cnn has no pretrained weights; the file was not used")
     tensors = _read(file)
     for one in backbones:
         _fill(one, tensors, file)

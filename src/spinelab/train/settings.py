@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import ClassVar
 
 from spinelab.core import Settings, setting
+from spinelab.nn.names import NAMES, check_name
 
 SAMPLINGS = ("none", "under", "over", "combined", "weighted")
 
 
 @dataclass(frozen=True)
 class ImageSettings(Settings):
-    """How a network is made and trained; a task's own settings derive from this class."""
+    """How a network is made and trained; a task's own settings derive from this class and may know more ``architectures``."""
+
+    architectures: ClassVar[tuple[str, ...]] = NAMES
 
     model: str = setting("resnet18", "architecture: simple-cnn, resnet18, mobilenetv2, densenet121, or timm:NAME for any convolutional network of timm")
     weights: str = setting(
@@ -43,6 +47,10 @@ class ImageSettings(Settings):
     )
     validation_fraction: float = setting(1 / 9, "share of the training patients that decides when to stop (1/9 of 90 % is the paper's 10 %)", low=0.0, high=0.5)
     seed: int = setting(0, "start of every random number", low=0, high=2**31 - 1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_name(self.model, self.architectures)
 
 
 TRAINING_ONLY = frozenset(spec.name for spec in fields(ImageSettings)) - {"image_size"}

@@ -10,12 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from spinelab.core import TaskError
-
-TIMM_NAMES: Final = {"resnet18": "resnet18.tv_in1k", "mobilenetv2": "mobilenetv2_100.ra_in1k", "densenet121": "densenet121.tv_in1k"}
-"""The source paper's pretrained networks, and the weights of each in timm (torchvision's own where timm has them)."""
-
-NAMES: Final = ("simple-cnn", *TIMM_NAMES)
-ANY_TIMM: Final = "timm:"
+from spinelab.nn.names import NAMES, check_name, timm_name
 
 GREY_MEAN: Final = (0.485 + 0.456 + 0.406) / 3
 GREY_STD: Final = (0.229 + 0.224 + 0.225) / 3
@@ -75,19 +70,6 @@ class Backbone(nn.Module):
         """Return one feature vector ``(B, width)`` a film ``(B, S, S)``."""
         maps: Tensor = self.body(self.normalise(film))
         return maps.mean(dim=(2, 3))
-
-
-def check_name(name: str) -> None:
-    """Raise `TaskError` unless ``name`` is a known architecture or ``timm:NAME``; imports nothing heavy."""
-    if name not in NAMES and not (name.startswith(ANY_TIMM) and len(name) > len(ANY_TIMM)):
-        close = difflib.get_close_matches(name, NAMES, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else "choose one of these; `timm:NAME` takes any convolutional network of the timm library"
-        raise TaskError(f"model={name!r}", expected=f"one of {', '.join(NAMES)}, or timm:NAME", action=hint)
-
-
-def timm_name(name: str) -> str:
-    """Return the name under which timm knows a backbone."""
-    return TIMM_NAMES.get(name) or name.removeprefix(ANY_TIMM)
 
 
 def backbone(name: str, *, in_chans: int = 1) -> Backbone:
