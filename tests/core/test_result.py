@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from spinelab.core import Finding, InputError, Landmark, Mask, Measurement, Result
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "core_result.json"

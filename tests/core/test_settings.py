@@ -2,6 +2,7 @@ import copy
 from dataclasses import dataclass
 
 import pytest
+
 from spinelab.core import InputError, Settings, TaskError, setting
 
 

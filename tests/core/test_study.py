@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from spinelab.core import Fact, Image, InputError, Signal, Study, unknown
 
 PICTURE = np.zeros((4, 5), dtype=np.uint8)

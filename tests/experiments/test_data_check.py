@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from spinelab.core import Examples, InputError
-from spinelab.experiments.data_check import check_data
+from spinelab.core import Examples, InputError, Run
+from spinelab.experiments.data_check import announce, check_data
 from spinelab.experiments.shortcuts import picture_facts, probe
 
 
@@ -97,3 +97,12 @@ def test_picture_facts_are_what_they_say():
     assert facts["aspect"] == pytest.approx(60 / 90)
     assert facts["bytes a pixel"] == pytest.approx(0.1)
     assert (facts["top border"], facts["bottom border"]) == (255, 0)
+
+
+def test_what_is_wrong_is_told_before_training(make_examples, relabel):
+    examples = make_examples(patients=80, separation=0.0)
+    examples = relabel(relabel(examples, 150, open=examples[3].open), 151, patient="patient000")
+    heard = []
+    announce(check_data(examples, "label").summary, Run(tell=heard.append))
+    assert any("Equal pictures: p001f1 and p075f0 (exact, 1.00)" in sentence for sentence in heard)
+    assert any("Patients with two labels: patient000 (bright, dark)" in sentence for sentence in heard)

@@ -24,6 +24,10 @@ Progress = Callable[[float, float, str], None]
 """``progress(done, total, text)``, called now and then."""
 
 
+def unheard(_sentence: str) -> None:
+    """A sentence that nobody listens to."""
+
+
 def silent(_done: float, _total: float, _text: str) -> None:
     """Progress that nobody watches."""
 
@@ -106,15 +110,16 @@ class Examples(Sequence[Example]):
 class Run:
     """The circumstances of one fit, kept apart from the settings: none of them may change the answer's meaning.
 
-    ``progress(done, total, text)`` is called now and then; ``workdir`` is where checkpoints go (nothing is kept without one);
-    ``cache`` is where decoded images go; ``weights`` is a local file of pretrained weights; ``devices``, ``nodes`` and
-    ``strategy`` are handed to Lightning.
+    ``progress(done, total, text)`` is called now and then; ``tell(sentence)`` when something must be known before training goes
+    on; ``workdir`` is where checkpoints go (nothing is kept without one); ``cache`` is where decoded images go; ``weights`` is a
+    local file of pretrained weights; ``devices``, ``nodes`` and ``strategy`` are handed to Lightning.
     """
 
     workdir: Path | None = None
     cache: Path | None = None
     weights: Path | None = None
     progress: Progress = silent
+    tell: Callable[[str], None] = unheard
     resume: bool = False
     devices: int | str = 1
     nodes: int = 1

@@ -15,7 +15,7 @@ from spinelab.experiments import words
 from spinelab.experiments.assemble import answered, predictions_of, table_of, variant_of
 from spinelab.experiments.bench import Bench, FoldResult, Trained
 from spinelab.experiments.constant import majority
-from spinelab.experiments.data_check import check_data
+from spinelab.experiments.data_check import announce, check_data
 from spinelab.experiments.design import Design, claim_folder, versions
 from spinelab.experiments.folds import fold_folder, run_fold
 from spinelab.experiments.learning_curve import learning_curve
@@ -38,6 +38,7 @@ def compare(
     variants = plans(settings, vary)
     target = _common_target(task, variants)
     check = check_data(examples, target, run.progress)
+    announce(check.summary, run)
     labels = examples.labels(target)
     splits = design.splits(labels, list(check.groups))
     claim_folder(

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Example, Examples, Image, InputError, Progress, silent
+from spinelab.core import Example, Examples, Image, InputError, Progress, Run, silent
 from spinelab.evaluation.types import Estimate
 from spinelab.experiments.duplicates import Duplicate, Fingerprint, find_duplicates, fingerprint, merge_groups
 from spinelab.experiments.shortcuts import patient_facts, picture_facts, probe
@@ -24,6 +24,10 @@ from spinelab.report.content import DataSummary, Flag
 FEW_PATIENTS: Final = 30
 """Patients of the rarest class below which a ranking is said to be out of reach: with 30 patients the 95 % Wilson interval of a
 sensitivity of 0.8 is still 0.63-0.90."""
+
+
+SHOWN: Final = 10
+"""How many equal pictures or patients are named before training; all are in the report."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +75,18 @@ def check_data(examples: Examples, target: str, progress: Progress = silent) -> 
         phantom=examples.phantom,
     )
     return DataCheck(summary, tuple(groups))
+
+
+def announce(summary: DataSummary, run: Run) -> None:
+    """Tell what is wrong with the data before anything is trained on them, the pictures and patients concerned by name."""
+    for flag in summary.flags:
+        run.tell(flag.text)
+    pairs = [f"{d['a']} and {d['b']} ({d['kind']}, {d['similarity']:.2f})" for d in summary.duplicates]
+    patients = [f"{c['patient']} ({', '.join(c['labels'])})" for c in summary.conflicts if c["kind"] == "patient"]
+    for what, names in (("Equal pictures", pairs), ("Patients with two labels", patients)):
+        if names:
+            more = f"; and {len(names) - SHOWN} more, all in the report" if len(names) > SHOWN else ""
+            run.tell(f"{what}: {'; '.join(names[:SHOWN])}{more}")
 
 
 def _require_two_classes(examples: Examples, labels: Sequence[str]) -> None:

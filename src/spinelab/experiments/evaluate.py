@@ -17,7 +17,7 @@ from spinelab.evaluation.types import Estimate, Predictions
 from spinelab.experiments import words
 from spinelab.experiments.assemble import gain_over
 from spinelab.experiments.constant import majority
-from spinelab.experiments.data_check import check_data
+from spinelab.experiments.data_check import announce, check_data
 from spinelab.experiments.design import versions
 from spinelab.experiments.flags import against_chance, against_majority, collapse, never_answered, of_training
 from spinelab.experiments.folds import probability_table
@@ -39,6 +39,7 @@ def evaluate(task: Task, model: Model, examples: Examples, *, out: Path, run: Ru
     target = task.target(model.settings)
     labels = _known_labels(model, examples, target)
     check = check_data(examples, target, run.progress)
+    announce(check.summary, run)
     started = time.perf_counter()
     table = probability_table(task.predict_many(model, examples, run), model.classes, target)
     predict_ms = 1000 * (time.perf_counter() - started) / len(examples)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spinelab.core import Examples, Model, Run, Settings, Task
-from spinelab.experiments.data_check import check_data
+from spinelab.experiments.data_check import announce, check_data
 
 
 def fit(task: Task, examples: Examples, settings: Settings, run: Run) -> Model:
@@ -13,6 +13,7 @@ def fit(task: Task, examples: Examples, settings: Settings, run: Run) -> Model:
     what it was made from.
     """
     check = check_data(examples, task.target(settings), run.progress)
+    announce(check.summary, run)
     model = task.fit(examples, settings, run)
     summary = check.summary
     model.record["data"] = {
