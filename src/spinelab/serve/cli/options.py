@@ -37,6 +37,11 @@ def chosen_settings(words: list[str] | None, file: Path | None) -> dict[str, Any
     return {**(choices.read_settings_file(file) if file else {}), **choices.parse_set(words or ())}
 
 
+def _note(sentence: str) -> None:
+    """Say at once what must be known before training goes on."""
+    typer.echo(f"Note: {sentence}", err=True)
+
+
 def make_run(progress: Progress, *, resume: bool = False, weights: Path | None = None, cache: Path | None = None, **machine: Any) -> Run:
     """Gather the circumstances of a run; refuse a file of weights that is not there and a number of devices that is none."""
     from spinelab.core import Run, TaskError
@@ -47,6 +52,7 @@ def make_run(progress: Progress, *, resume: bool = False, weights: Path | None =
         raise TaskError(f"--devices {devices}", expected="a number from 1 up, or auto", action="use --devices 1")
     return Run(
         progress=progress,
+        tell=_note,
         resume=resume,
         weights=None if weights is None else places.existing(weights, "a file of pretrained weights"),
         cache=cache,
