@@ -96,6 +96,17 @@ def test_a_local_file_of_three_colours_is_summed_for_grey_film(tmp_path):
     torch.testing.assert_close(net.body.layer4[1].conv2.weight, donor.layer4[1].conv2.weight)
 
 
+def test_a_folder_holds_a_file_an_architecture(tmp_path):
+    import timm
+
+    donor = timm.create_model("resnet18", num_classes=1000)
+    save_file({name: t.contiguous() for name, t in donor.state_dict().items()}, tmp_path / "resnet18.safetensors")
+    assert start_from(backbone("resnet18"), "imagenet", tmp_path)["source"] == "resnet18.safetensors"
+    assert start_from(backbone("simple-cnn"), "imagenet", tmp_path)["used"] == "scratch"
+    with pytest.raises(InputError, match="no weights of mobilenetv2"):
+        start_from(backbone("mobilenetv2"), "imagenet", tmp_path)
+
+
 def test_unusable_files_are_refused(tmp_path):
     pickle, wrong, cut = tmp_path / "weights.pth", tmp_path / "wrong.safetensors", tmp_path / "cut.safetensors"
     pickle.write_bytes(b"anything")

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from spinelab.core import InputError, TaskError
 from spinelab.nn.backbones import Backbone
-from spinelab.nn.names import timm_name
+from spinelab.nn.names import ANY_TIMM, timm_name
 
 HUB_WAIT_S: Final = 3.0
 Started = dict[str, str | None]
@@ -29,7 +29,7 @@ def start_from(net: nn.Module, asked: str, file: Path | None = None) -> Started:
     asked
         ``imagenet`` (a given ``file`` stands in for the hub), ``file`` or ``scratch``.
     file
-        Local ``.safetensors`` file in timm's own layout.
+        Local ``.safetensors`` file in timm's own layout, or a folder with one such file an architecture (``resnet18.safetensors``).
 
     Returns
     -------
@@ -59,14 +59,31 @@ def _outcome(asked: str, used: str, why: str, source: str | None = None) -> Star
     return {"asked": asked, "used": used, "why": why, "source": source}
 
 
-def _from_file(backbones: list[Backbone], asked: str, file: Path) -> Started:
-    _check_file(file)
+def _from_file(backbones: list[Backbone], asked: str, place: Path) -> Started:
     if any(b.name == "simple-cnn" for b in backbones):
-        return _outcome("scratch", "scratch", "simple-cnn has no pretrained weights; the file was not used")
-    tensors = _read(file)
+        return _outcome("scratch", "scratch", "simple-cnn has no pretrained weights: it is trained from scratch by design")
+    used = []
     for one in backbones:
-        _fill(one, tensors, file)
-    return _outcome(asked, "file", "read from a local file", file.name)
+        file = _file_for(one.name, place)
+        _check_file(file)
+        _fill(one, _read(file), file)
+        used.append(file.name)
+    return _outcome(asked, "file", "read from a local file", ", ".join(dict.fromkeys(used)))
+
+
+def _file_for(name: str, place: Path) -> Path:
+    """Return the file itself or, of a folder, the one that bears the architecture's name or timm's."""
+    if not place.is_dir():
+        return place
+    known = [place / f"{stem}.safetensors" for stem in dict.fromkeys((name.removeprefix(ANY_TIMM), timm_name(name)))]
+    found = next((file for file in known if file.is_file()), None)
+    if found is None:
+        raise InputError(
+            f"{place} holds no weights of {name}",
+            expected=" or ".join(file.name for file in known),
+            action="bring the file, or leave the architecture out, or set weights=scratch",
+        )
+    return found
 
 
 def _check_file(file: Path) -> None:

@@ -21,7 +21,13 @@ SettingsFile = Annotated[Path | None, typer.Option("--settings", metavar="FILE.t
 
 _MACHINE = "Machine"
 Weights = Annotated[
-    Path | None, typer.Option("--weights", metavar="FILE", help="Pretrained weights from a local file instead of the hub.", rich_help_panel=_MACHINE)
+    Path | None,
+    typer.Option(
+        "--weights",
+        metavar="PATH",
+        help="Pretrained weights from a local .safetensors file, or a folder with one an architecture, instead of the hub.",
+        rich_help_panel=_MACHINE,
+    ),
 ]
 Cache = Annotated[Path | None, typer.Option("--cache", metavar="DIR", help="Where decoded images are kept between runs.", rich_help_panel=_MACHINE)]
 Accelerator = Annotated[str, typer.Option("--accelerator", help="auto, cpu, gpu, ... as Lightning names them.", rich_help_panel=_MACHINE)]
