@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from sklearn.metrics import log_loss
+
 from spinelab.experiments import baselines
 from spinelab.experiments.constant import majority
 

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+
 from spinelab.core import Finding, Result, TaskError
 from spinelab.experiments import evaluate, fit
 
