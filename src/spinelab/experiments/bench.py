@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Examples, Explanation, Run, Task
+from spinelab.core import Examples, Explanation, Progress, Run, Task
 from spinelab.experiments.design import Design
 from spinelab.experiments.splits import Split
 from spinelab.experiments.variants import Plan
+from spinelab.io.cache import DECODING
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,3 +71,16 @@ class Trained:
     plan: Plan
     folds: tuple[FoldResult, ...]
     failure: str | None = None
+
+
+def within(run: Run, position: int, total: int, text: str) -> Progress:
+    """Return the progress of one of ``total`` folds as progress of the whole; it never goes back, so that the time left can be told."""
+    reached = 0.0
+
+    def progress(done: float, of: float, what: str) -> None:
+        nonlocal reached
+        if what != DECODING:
+            reached = max(reached, done / of if of else 0.0)
+        run.progress(position + reached, total, text)
+
+    return progress

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from spinelab.core import Examples, Run, Settings, Task, TaskError
 from spinelab.experiments import words
 from spinelab.experiments.assemble import answered, predictions_of, table_of, variant_of
-from spinelab.experiments.bench import Bench, FoldResult, Trained
+from spinelab.experiments.bench import Bench, FoldResult, Trained, within
 from spinelab.experiments.constant import majority
 from spinelab.experiments.data_check import announce, check_data
 from spinelab.experiments.design import Design, claim_folder, versions
@@ -80,7 +80,7 @@ def _train_all(bench: Bench, variants: Sequence[Plan]) -> list[Trained]:
             if plan.key in failed:
                 continue
             position = s * len(variants) + v
-            run = replace(bench.run, progress=_within(bench.run, position, total, f"{plan.name}, {_split_name(bench.design, split)}"))
+            run = replace(bench.run, progress=within(bench.run, position, total, f"{plan.name}, {_split_name(bench.design, split)}"))
             try:
                 done[plan.key].append(_one_fold(bench, plan, split, run))
             except TaskError as error:
@@ -97,10 +97,6 @@ def _train_all(bench: Bench, variants: Sequence[Plan]) -> list[Trained]:
 def _one_fold(bench: Bench, plan: Plan, split: Split, run: Run) -> FoldResult:
     folder = fold_folder(bench.out, plan.key, split)
     return run_fold(bench, plan.settings, split, folder=folder, run=run, explain=True)
-
-
-def _within(run: Run, position: int, total: int, text: str) -> Callable[[float, float, str], None]:
-    return lambda done, of, _text: run.progress(position + (done / of if of else 0), total, text)
 
 
 def _split_name(design: Design, split: Split) -> str:

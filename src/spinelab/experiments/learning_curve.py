@@ -13,7 +13,7 @@ from spinelab.core import TaskError
 from spinelab.evaluation import compute_metrics
 from spinelab.evaluation.types import Predictions
 from spinelab.experiments.assemble import predictions_of, table_of
-from spinelab.experiments.bench import Bench, FoldResult, Trained
+from spinelab.experiments.bench import Bench, FoldResult, Trained, within
 from spinelab.experiments.folds import fold_folder, run_fold
 from spinelab.experiments.splits import Split
 from spinelab.experiments.variants import Plan
@@ -60,7 +60,7 @@ def _part(bench: Bench, plan: Plan, fold: FoldResult, fraction: float, position:
     split = replace(fold.split, train=part)
     folder = fold_folder(bench.out, f"learning-curve-{round(100 * fraction)}-{plan.key}", split)
     text = f"learning curve of {plan.name}, {fraction:.0%} of the patients"
-    run = replace(bench.run, progress=lambda done, of, _text: bench.run.progress(position[0] + (done / of if of else 0), position[1], text))
+    run = replace(bench.run, progress=within(bench.run, *position, text))
     return run_fold(bench, plan.settings, split, folder=folder, run=run, explain=False)
 
 

@@ -25,6 +25,8 @@ from numpy.typing import NDArray
 
 from spinelab.core import Example, InputError, Progress, SpinelabError, silent
 
+DECODING: Final = "decoding films"
+"""What progress says while films are decoded, which happens once however many folds there are."""
 SCHEMA: Final = "spinelab.images/1"
 SUFFIX: Final = ".films"
 PACK_EXAMPLES: Final = 512
@@ -136,7 +138,7 @@ class ImageCache:
                 for film in pool.map(lambda key: _prepared(missing[key], prepare), part):
                     films.append(film)
                     done += 1
-                    progress(done, len(names), "decoding films")
+                    progress(done, len(names), DECODING)
                 yield _write(folder, part, films)
 
 
