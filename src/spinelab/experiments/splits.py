@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedGroupKFold
 
 from spinelab.core import InputError
 
@@ -47,6 +46,8 @@ def grouped_holdout(labels: Sequence[str], groups: Sequence[str], *, fraction: f
 
 
 def _stratified(labels: Sequence[str], groups: Sequence[str], parts: int, seed: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    from sklearn.model_selection import StratifiedGroupKFold
+
     splitter = StratifiedGroupKFold(n_splits=parts, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
