@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from spinelab.core import Examples, Run, Settings, Task, TaskError
+from spinelab.core.versions import versions
 from spinelab.experiments import words
 from spinelab.experiments.assemble import answered, predictions_of, table_of, variant_of
 from spinelab.experiments.bench import Bench, FoldResult, Trained, within
 from spinelab.experiments.constant import majority
 from spinelab.experiments.data_check import announce, check_data
-from spinelab.experiments.design import Design, claim_folder, versions
+from spinelab.experiments.design import Design, claim_folder
 from spinelab.experiments.folds import fold_folder, run_fold
 from spinelab.experiments.learning_curve import learning_curve
 from spinelab.experiments.pairs import compare_pairs

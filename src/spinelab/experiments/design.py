@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
-from platform import python_version
 from typing import Any, Final
 
 from spinelab.core import InputError, TaskError
@@ -81,14 +79,3 @@ def _check_same(out: Path, before: dict[str, Any], identity: dict[str, Any], *, 
             expected="a new folder, or --resume",
             action="add --resume to continue where it stopped, or choose another --out",
         )
-
-
-def versions() -> dict[str, str]:
-    """Return the versions that figures depend on."""
-    found = {"python": python_version()}
-    for name in ("spinelab", "torch", "timm", "lightning", "numpy", "scipy", "scikit-learn", "pydicom"):
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found

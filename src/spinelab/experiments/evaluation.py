@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinelab.core import Examples, Model, Run, Task, TaskError
+from spinelab.core.versions import versions
 from spinelab.evaluation import compute_metrics
 from spinelab.evaluation.types import Estimate, Predictions
 from spinelab.experiments import words
 from spinelab.experiments.assemble import gain_over
 from spinelab.experiments.constant import majority
 from spinelab.experiments.data_check import announce, check_data
-from spinelab.experiments.design import versions
 from spinelab.experiments.flags import against_chance, against_majority, collapse, never_answered, of_training
 from spinelab.experiments.folds import probability_table
 from spinelab.report import write_evaluation

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import os
 import platform
 import shutil
@@ -18,6 +17,8 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 import numpy as np
+
+from spinelab.core.versions import version as installed
 
 LIBRARIES: Final = (
     "numpy",
@@ -50,7 +51,7 @@ def examine() -> dict[str, Any]:
         "spinelab": __version__,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
-        "libraries": {name: _version(name) for name in LIBRARIES},
+        "libraries": {name: installed(name) for name in LIBRARIES},
         "devices": _devices(),
         "memory": _memory(),
         "disk": {"here": _disk(Path.cwd()), "cache": _disk(cache_folder())},
@@ -122,13 +123,6 @@ def cache_folder() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("spinelab"))
-
-
-def _version(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _library_lines(libraries: dict[str, str | None]) -> Iterator[str]:

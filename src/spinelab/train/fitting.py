@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from spinelab.core import Examples, InputError, Model, Run, TaskError
+from spinelab.core.versions import versions
 from spinelab.io.cache import ImageCache
 from spinelab.nn import start_from
 from spinelab.train import checkpoint as checkpoints
@@ -211,15 +210,3 @@ def _record(loop: Loop, material: Material, settings: ImageSettings) -> dict[str
         "data_digest": material.digest,
         "versions": versions(),
     }
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of what took part."""
-    names = ("spinelab", "torch", "timm", "lightning", "numpy", "opencv-python-headless")
-    found = {"python": platform.python_version()}
-    for name in names:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
