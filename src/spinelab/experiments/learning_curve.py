@@ -20,17 +20,19 @@ from spinelab.experiments.variants import Plan
 from spinelab.report.content import LearningCurve, Variant
 
 FRACTIONS: Final = (0.25, 0.5)
+MOST_FOLDS: Final = 3
+"""Folds on which the curve is drawn: all of its points are about the test patients of the same folds."""
 LEAST_PATIENTS: Final = 4
 """Patients of each class in the smallest part, below which no curve is drawn."""
 
 
 def learning_curve(bench: Bench, trained: Sequence[Trained], variants: Sequence[Variant]) -> LearningCurve | None:
-    """Return accuracy and ranking metric of the first-ranked model against the number of training patients."""
+    """Return accuracy and ranking metric of the first-ranked model against the number of training patients, on the first folds."""
     best = next((v for v in variants if v.rank == 1), None)
     if best is None:
         return None
     source = next(t for t in trained if t.plan.name == best.name)
-    first = [f for f in source.folds if f.split.repeat == 0]
+    first = [f for f in source.folds if f.split.repeat == 0][:MOST_FOLDS]
     points: list[tuple[int, Predictions]] = []
     for fraction in FRACTIONS:
         try:
