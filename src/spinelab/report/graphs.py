@@ -29,8 +29,8 @@ _TRAINING: Final = (
     "Loss on the films that the model learns from (solid) and on those that decide when to stop (dashed), one line a fold. A gap that widens is overfitting."
 )
 _LEARNING: Final = (
-    "What the same model reaches when it learns from fewer patients, on the test patients of up to three folds, with intervals; dashed, what a constant reaches. "
-    "A curve that still rises says that more patients would help."
+    "What the same model reaches when it learns from fewer patients, on the test patients of up to three folds, with intervals; "
+    "dashed, what a constant reaches. A curve that still rises says that more patients would help."
 )
 
 
