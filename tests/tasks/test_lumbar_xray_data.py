@@ -248,7 +248,7 @@ def test_upper_case_png_endplates_outside_and_phantom_marker(tmp_path):
     film(tmp_path / "ap" / "0001-f-037y0.JPG", None)
     (tmp_path / "ap" / "0001-f-037y0.CSV").write_text(table(frontal_lines()))
     film(tmp_path / "la" / "0001-f-037y1.png", table(lateral_lines()), size=(90, 240))
-    (tmp_path / "PHANTOM.json").write_text("{}")
+    (tmp_path / "PHANTOM.json").write_text('{"generator": "spinelab"}')
     found = examples(tmp_path)
     assert found.phantom
     assert sorted(found[0].files) == ["AP", "LATERAL"]

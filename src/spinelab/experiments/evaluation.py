@@ -150,7 +150,7 @@ def _headline(variant: Variant, data: DataSummary, base: Mapping[str, Any]) -> s
     else:
         verdict = f"{variant.name} does better than guessing on these data"
     context = f"always answering {base['majority_class']!r} is right for {base['majority_share']:.0%}"
-    return f"{verdict}: {figures}; {context}; {words.rarest(data)}."
+    return f"{words.origin(data)}{verdict}: {figures}; {context}; {words.rarest(data)}."
 
 
 def _statements(variant: Variant, data: DataSummary, design: Mapping[str, Any], model: Model) -> tuple[str, ...]:

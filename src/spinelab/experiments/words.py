@@ -40,7 +40,12 @@ def headline(variants: Sequence[Variant], pairs: Sequence[Pair], data: DataSumma
     metric = METRIC_WORDS.get(rank_by, rank_by)
     ranked = sorted((v for v in variants if v.rank is not None), key=lambda v: v.rank or 0)
     context = f"{rarest(data).capitalize()}; always answering {baseline['majority_class']!r} is right for {float(str(baseline['majority_share'])):.0%}."
-    return f"{_verdict(variants, ranked, pairs, metric, rank_by)} {context}"
+    return f"{origin(data)}{_verdict(variants, ranked, pairs, metric, rank_by)} {context}"
+
+
+def origin(data: DataSummary) -> str:
+    """Return what stands before any figure made from phantoms."""
+    return "On digital phantoms, not patients: " if data.phantom else ""
 
 
 def _verdict(variants: Sequence[Variant], ranked: Sequence[Variant], pairs: Sequence[Pair], metric: str, rank_by: str) -> str:
