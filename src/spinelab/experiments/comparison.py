@@ -158,15 +158,18 @@ def _mark_indistinguishable(variants: Sequence[Variant], pairs: Sequence[Pair]) 
 
 def _design_facts(bench: Bench, started: float) -> dict[str, Any]:
     design = bench.design
-    return {
-        "folds": None if design.holdout is not None else design.folds,
-        "holdout": design.holdout,
-        "repeats": design.repeats,
-        "seed": design.seed,
-        "rank_by": design.rank_by,
-        "level": 0.95,
-        "bootstraps": design.bootstraps,
-        "seconds": time.perf_counter() - started,
-        "positive": bench.classes[-1] if len(bench.classes) == 2 else None,
-        "command": shlex.join(Path(word).name if "/" in word and "=" not in word else word for word in sys.argv),
-    }
+    parts = {"folds": design.folds} if design.holdout is None else {"holdout": design.holdout}
+    positive = {"positive": bench.classes[-1]} if len(bench.classes) == 2 else {}
+    return (
+        parts
+        | positive
+        | {
+            "repeats": design.repeats,
+            "seed": design.seed,
+            "rank_by": design.rank_by,
+            "level": 0.95,
+            "bootstraps": design.bootstraps,
+            "seconds": time.perf_counter() - started,
+            "command": shlex.join(Path(word).name if "/" in word and "=" not in word else word for word in sys.argv),
+        }
+    )

@@ -159,7 +159,9 @@ def _digest(examples: Examples, labels: Sequence[str], prints: Sequence[Fingerpr
 
 
 def _class_counts(examples: Examples, labels: Sequence[str]) -> dict[str, dict[str, int | None]]:
-    images = Counter(labels)
+    images: Counter[str] = Counter()
+    for example, label in zip(examples, labels, strict=True):
+        images[label] += max(1, len(example.files))
     patients = patients_per_class(labels, examples.groups()) if examples.patients_known else {}
     return {label: {"images": images[label], "patients": patients.get(label)} for label in sorted(images)}
 

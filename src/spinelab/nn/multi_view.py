@@ -67,6 +67,11 @@ class MultiViewNet(nn.Module):
         """True when no answer can be given with a view missing."""
         return self.mode == "dual"
 
+    @property
+    def added_losses(self) -> int:
+        """How many losses `training_loss` adds up, so that curves can show their mean beside the validation loss."""
+        return self.views if self.mode == "standard" else 1
+
     def cam_layers(self) -> list[nn.Module]:
         """Return the layer of each view whose feature maps Grad-CAM weighs."""
         return [self._backbone(v).body for v in range(self.views)]

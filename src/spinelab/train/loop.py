@@ -170,7 +170,7 @@ class Loop(LightningModule):  # type: ignore[misc]  # Lightning is not followed 
         self._checkpoint()
 
     def _row(self) -> dict[str, float]:
-        row: dict[str, float] = {"epoch": self.epoch + 1, "train_loss": float(self._sum) / max(1, self._steps)}
+        row: dict[str, float] = {"epoch": self.epoch + 1, "train_loss": float(self._sum) / max(1, self._steps) / int(getattr(self.net, "added_losses", 1))}
         if self._answers:
             logits, labels = (torch.cat(part) for part in zip(*self._answers, strict=True))
             self._answers = []
