@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MODEL_FILES: Final = ("model.json", "weights.safetensors")
 COMPARISON_FILES: Final = ("comparison.json", "experiment.json")
 EVALUATION_FILES: Final = ("evaluation.json",)
+PHANTOM_NOTE: Final = "The model was trained on digital phantoms: what it says is no evidence about a patient."
 RESULT_FILES: Final = ("result.json", "results.csv")
 
 
@@ -116,19 +117,23 @@ def read(path: PathLike, model: PathLike | Model, out: PathLike | None = None, *
     if folder is not None:
         seen = examinations.Reopened(found, {result.study for result in results if _answered(result)})
         explained = examinations.Explained(seen, lambda study: task.explain(loaded, study))
-        phantom_model = bool(loaded.record.get("phantom") or loaded.record.get("data", {}).get("phantom"))
-        report.write_results(results, folder, studies=seen, explanations=explained, phantom_model=phantom_model, model_summary=_summary(loaded))
+        report.write_results(results, folder, studies=seen, explanations=explained, phantom_model=_of_phantoms(loaded), model_summary=_summary(loaded))
     return results
 
 
 def _answer(task: Task, model: Model, examination: Examination, *, alone: bool) -> Result:
     """Answer for one examination; among many, a refusal is an answer too, so that one bad file does not stop the rest."""
     try:
-        return task.predict(model, replace(examination.open(), id=examination.name))
+        result = task.predict(model, replace(examination.open(), id=examination.name))
+        return replace(result, notes=(PHANTOM_NOTE, *result.notes)) if _of_phantoms(model) else result
     except SpinelabError as refusal:
         if alone:
             raise
         return Result(task.name, model.name, examination.name, notes=(f"No answer: {refusal}",))
+
+
+def _of_phantoms(model: Model) -> bool:
+    return bool(model.record.get("phantom") or model.record.get("data", {}).get("phantom"))
 
 
 def _answered(result: Result) -> bool:
