@@ -198,6 +198,11 @@ def test_a_metric_that_a_constant_can_win_does_not_rank(metric):
         Design(rank_by=metric)
 
 
+def test_too_few_patients_is_said_of_every_model(toy, make_examples, tmp_path, quick_run):
+    assert all("too-few-patients" in codes(v) for v in run(toy, make_examples(patients=40), tmp_path / "few", quick_run).variants)
+    assert not any("too-few-patients" in codes(v) for v in run(toy, make_examples(patients=80), tmp_path / "many", quick_run).variants)
+
+
 def test_folds_lie_in_readable_folders(tmp_path, toy, make_examples, quick_run):
     run(toy, make_examples(), tmp_path / "out", quick_run)
     names = sorted(p.name for p in (tmp_path / "out" / "folds").iterdir())

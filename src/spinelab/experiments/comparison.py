@@ -113,7 +113,7 @@ def _conclude(bench: Bench, trained: Sequence[Trained], data: DataSummary, start
     base = majority([bench.classes[i] for i in some.truth], some.patients, bench.classes, bootstraps=bench.design.bootstraps)
     variants = _rank([variant_of(bench, t, predictions.get(t.plan.key), base) for t in trained], bench.design.rank_by)
     pairs = compare_pairs(variants, bench.splits, bench.design)
-    variants = _mark_indistinguishable(variants, pairs)
+    variants = _mark_few_patients(_mark_indistinguishable(variants, pairs), data)
     curve = learning_curve(bench, trained, variants) if bench.design.learning_curve else None
     design = _design_facts(bench, started) | {"compared": int(kept.sum()), "unanswered": unanswered}
     return Comparison(
@@ -154,6 +154,12 @@ def _mark_indistinguishable(variants: Sequence[Variant], pairs: Sequence[Pair]) 
         flag = Flag("not-distinguishable", f"Not distinguishable from {', '.join(others)} on these data.")
         marked.append(replace(v, flags=(*v.flags, flag)) if v.name in level and v.rank is not None else v)
     return marked
+
+
+def _mark_few_patients(variants: Sequence[Variant], data: DataSummary) -> list[Variant]:
+    """Put the flag on every model too: it is their ranking that so few patients cannot carry."""
+    few = tuple(flag for flag in data.flags if flag.code == "too-few-patients")
+    return [replace(v, flags=(*v.flags, *few)) if v.predictions is not None else v for v in variants]
 
 
 def _design_facts(bench: Bench, started: float) -> dict[str, Any]:
