@@ -199,8 +199,7 @@ def compare(  # noqa: PLR0913 - the design of an experiment
     design = experiments.Design(folds=folds, repeats=repeats, holdout=holdout, seed=seed, rank_by=rank_by, learning_curve=learning_curve)
     chosen = _task(task)
     settled = choices.settle(chosen.settings_type(), settings)
-    fixed = settings if isinstance(settings, Mapping) else {}
-    varied = choices.settle_vary(settled, vary, fixed)
+    varied = choices.settle_vary(settled, vary, settings if isinstance(settings, Mapping) else {})
     source = places.existing(data, chosen.takes)
     folder = places.new_folder(
         places.default_out(task, source) if out is None else out,
