@@ -203,6 +203,22 @@ def test_too_few_patients_is_said_of_every_model(toy, make_examples, tmp_path, q
     assert not any("too-few-patients" in codes(v) for v in run(toy, make_examples(patients=80), tmp_path / "many", quick_run).variants)
 
 
+def test_many_pairs_are_told_of_the_first_ranked_only(toy, make_examples, tmp_path, quick_run):
+    found = compare(
+        toy,
+        make_examples(separation=12.0),
+        out=tmp_path / "out",
+        settings=toy.settings_type(),
+        vary={"model": ["mean", "guess", "constant"], "seed": [0, 1]},
+        design=QUICK,
+        resume=False,
+        run=quick_run,
+    )
+    assert len(found.pairs) == 15
+    assert not any("constant" in s and "difference" in s for s in found.statements)
+    assert found.variants[0].name == "mean + seed=0"
+
+
 def test_folds_lie_in_readable_folders(tmp_path, toy, make_examples, quick_run):
     run(toy, make_examples(), tmp_path / "out", quick_run)
     names = sorted(p.name for p in (tmp_path / "out" / "folds").iterdir())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -96,8 +97,14 @@ def variant_of(bench: Bench, trained: Trained, predictions: Predictions | None, 
         precision=_said(records, "precision", "used"),
         weights=_said(records, "weights", "used"),
         cases=_cases(bench, trained),
-        notes=tuple(dict.fromkeys(note for r in records for note in r.get("notes", ()) if note not in bench.examples.notes)),
+        notes=_notes(records, bench.examples.notes),
     )
+
+
+def _notes(records: Sequence[Mapping[str, Any]], known: Sequence[str]) -> tuple[str, ...]:
+    """Return what the folds remarked, a sentence that differs in its numbers once, without what is known of the data."""
+    remarks = (note for r in records for note in r.get("notes", ()) if note not in known)
+    return tuple({re.sub(r"\d+", "#", note): note for note in remarks}.values())
 
 
 def gain_over(predictions: Predictions, constant: Predictions, bootstraps: int) -> Estimate:

@@ -53,4 +53,4 @@ def plans(settings: Settings, vary: Mapping[str, Sequence[Any]]) -> list[Plan]:
 def _name(varied: Mapping[str, Any], settings: Settings) -> str:
     if not varied:
         return str(getattr(settings, "model", "model"))
-    return ", ".join(str(v) if isinstance(v, str) and not v.isdigit() else f"{k}={v}" for k, v in varied.items())
+    return " + ".join(str(v) if isinstance(v, str) and not v.isdigit() else f"{k}={v}" for k, v in varied.items())

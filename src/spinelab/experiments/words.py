@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from spinelab.evaluation.types import Estimate
 from spinelab.report.content import DataSummary, Pair, Variant
@@ -15,6 +16,10 @@ METRIC_WORDS: Mapping[str, str] = {
     "quadratic_kappa": "quadratic kappa",
     "accuracy": "accuracy",
 }
+
+
+MOST_PAIRS: Final = 6
+"""Pairs of models up to which every difference is told in words."""
 
 
 def say(estimate: Estimate) -> str:
@@ -123,9 +128,19 @@ def statements(variants: Sequence[Variant], pairs: Sequence[Pair], data: DataSum
     if design.get("positive"):
         told.append(f"Sensitivity, precision and average precision are about {design['positive']}.")
     told += _declined(design)
-    told += [pair.text for pair in pairs]
+    told += _pairs_told(variants, pairs)
     told += [f"{v.name}: {note}" for v in variants for note in v.notes]
     return tuple(dict.fromkeys(told))
+
+
+def _pairs_told(variants: Sequence[Variant], pairs: Sequence[Pair]) -> list[str]:
+    """Return the sentences on pairs of ranked models; of many, those with the first-ranked one."""
+    ranked = {v.name: v.rank for v in variants if v.rank is not None}
+    between = [p for p in pairs if p.a in ranked and p.b in ranked]
+    if len(between) <= MOST_PAIRS:
+        return [p.text for p in between]
+    first = [p for p in between if 1 in (ranked[p.a], ranked[p.b])]
+    return [*(p.text for p in first), f"The other {len(between) - len(first)} pairs of ranked models stand in the table of pairwise tests."]
 
 
 def _declined(design: Mapping[str, object]) -> list[str]:
