@@ -1,6 +1,7 @@
 """Study, Result, Task, Model, Settings and errors: the words every other part is written in. numpy only."""
 
 from spinelab.core.errors import InputError, NotSureError, SpinelabError, TaskError
+from spinelab.core.measuring import Quantity, Reference, Stroke
 from spinelab.core.model import Model
 from spinelab.core.result import Finding, Landmark, Mask, Measurement, Result
 from spinelab.core.settings import Settings, setting
@@ -22,11 +23,14 @@ __all__ = [
     "Model",
     "NotSureError",
     "Progress",
+    "Quantity",
+    "Reference",
     "Result",
     "Run",
     "Settings",
     "Signal",
     "SpinelabError",
+    "Stroke",
     "Study",
     "Task",
     "TaskError",

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinelab.core.errors import InputError
+from spinelab.core.measuring import Quantity, Reference, Stroke
 from spinelab.core.model import Model
 from spinelab.core.result import Result
 from spinelab.core.settings import Settings
@@ -166,7 +167,7 @@ class Task(ABC):
 
     @abstractmethod
     def target(self, settings: Settings) -> str:
-        """Return the name of the finding that these settings learn."""
+        """Return the name of the finding that these settings learn; ``""`` where a task only measures."""
 
     @abstractmethod
     def fit(self, examples: Examples, settings: Settings, run: Run) -> Model:
@@ -187,6 +188,23 @@ class Task(ABC):
     def classes(self, examples: Examples, settings: Settings) -> tuple[str, ...]:
         """Return the class names, in the order of the probabilities."""
         return tuple(sorted(set(examples.labels(self.target(settings)))))
+
+    def quantities(self, settings: Settings) -> tuple[Quantity, ...]:
+        """Return what models with these settings measure, in the order of the report; nothing for a task that only classifies."""
+        return ()
+
+    def regions(self, settings: Settings) -> Mapping[str, tuple[str, ...]]:
+        """Return the landmarks of each part of the spine, for errors by region."""
+        return {}
+
+    def drawing(self, result: Result) -> tuple[Stroke, ...]:
+        """Return how a result is drawn on its film: by default every landmark as a point with its name."""
+        points = ((p.x, p.y) for p in result.landmarks)
+        return tuple(Stroke("point", (at,), "landmark", p.name, "landmarks") for p, at in zip(result.landmarks, points, strict=True))
+
+    def reference(self, quantity: Quantity, *, age_years: float | None, sex: str | None) -> Reference | None:
+        """Return what is usual for such a person; ``None`` where no published range fits, or it needs an age that is not known."""
+        return None
 
     def analysis(self, examples: Examples, settings: Settings) -> list[dict[str, Any]]:
         """Return task-specific sections of the comparison report: ``{"title", "text", "svg" or "table"}``."""
