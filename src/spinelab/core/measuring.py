@@ -60,4 +60,4 @@ class Stroke:
 
     def __post_init__(self) -> None:
         if self.kind not in STROKES or self.role not in ROLES:
-            raise InputError(f"A stroke of kind {self.kind!r} and role {self.role!r}", expected=f"{', '.join(STROKES)}; {', '.join(ROLES)}", action="choose one")
+            raise InputError(f"A stroke of kind {self.kind!r} and role {self.role!r}", expected=f"{', '.join(STROKES)}; {', '.join(ROLES)}", action="choose")
