@@ -193,6 +193,10 @@ class Task(ABC):
         """Return what models with these settings measure, in the order of the report; nothing for a task that only classifies."""
         return ()
 
+    def route(self, settings: Settings) -> str:
+        """Return how models with these settings reach the target: ``classifies`` (the picture) or ``measures`` (and then decides)."""
+        return "classifies"
+
     def regions(self, settings: Settings) -> Mapping[str, tuple[str, ...]]:
         """Return the landmarks of each part of the spine, for errors by region."""
         return {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinelab.core import Examples, Explanation, Progress, Run, Task
+from spinelab.experiments.data_check import with_groups
 from spinelab.experiments.design import Design
 from spinelab.experiments.splits import Split
 from spinelab.experiments.variants import Plan
@@ -35,10 +36,7 @@ class Bench:
 
     def training(self, split: Split) -> Examples:
         """Return a fold's training examinations with these groups for patients."""
-        part = self.examples.subset(split.train)
-        if not self.examples.patients_known:
-            return part
-        return replace(part, items=tuple(replace(e, patient=self.groups[int(i)]) for e, i in zip(part, split.train, strict=True)))
+        return with_groups(self.examples.subset(split.train), [self.groups[int(i)] for i in split.train])
 
 
 @dataclass(frozen=True, eq=False)

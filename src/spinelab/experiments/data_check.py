@@ -5,20 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from spinelab.core import Example, Examples, Image, InputError, Progress, Run, silent
+from spinelab.core import Example, Examples, InputError, Progress, Run, silent
 from spinelab.evaluation.types import Estimate
-from spinelab.experiments.duplicates import Duplicate, Fingerprint, find_duplicates, fingerprint, merge_groups
-from spinelab.experiments.shortcuts import patient_facts, picture_facts, probe
+from spinelab.experiments.duplicates import Duplicate, Fingerprint, find_duplicates, merge_groups
+from spinelab.experiments.opening import open_all
+from spinelab.experiments.shortcuts import patient_facts, probe
 from spinelab.experiments.splits import patients_per_class
 from spinelab.experiments.words import say
-from spinelab.io import to_uint8
 from spinelab.report.content import DataSummary, Flag
 
 FEW_PATIENTS: Final = 30
@@ -36,35 +34,56 @@ class DataCheck:
 
     summary: DataSummary
     groups: tuple[str, ...]
+    sizes: tuple[tuple[int, int], ...] = ()
+    """Rows and columns of each example's first picture; empty where some example has none."""
+    spacings: tuple[tuple[float, float] | None, ...] = ()
+    """Its row and column spacing in millimetres, ``None`` where the file does not state it; one an example."""
+
+    def merged(self, examples: Examples) -> Examples:
+        """Return the examples, patients who share a picture being one, for whatever is split off inside a fit."""
+        return with_groups(examples, self.groups)
 
 
-def check_data(examples: Examples, target: str, progress: Progress = silent) -> DataCheck:
+def with_groups(examples: Examples, groups: Sequence[str]) -> Examples:
+    """Return the examples with these groups for patients; where nothing was merged they stay as they are, known or not."""
+    return replace(examples, items=tuple(e if e.group == g else replace(e, patient=g) for e, g in zip(examples, groups, strict=True)))
+
+
+def check_data(examples: Examples, target: str, progress: Progress = silent, *, measures: bool = False) -> DataCheck:
     """Open every file once and say what stands in the way of an honest comparison.
+
+    Parameters
+    ----------
+    target
+        The finding that is learnt; without one, nothing that needs classes is looked at.
+    measures
+        Whether models for these data measure as well: then a single class is no reason to refuse.
 
     Raises
     ------
     InputError
-        If files cannot be read (all of them are named, up to five), or if there are fewer than two classes.
+        If files cannot be read (all of them are named, up to five), or if there are fewer than two classes to tell apart.
     """
-    labels = examples.labels(target)
-    if not labels:
-        raise InputError(f"{examples.root}: no examples", expected="a data set with at least two classes", action="check the path and the layout")
-    _require_two_classes(examples, labels)
-    prints, facts, sizes = _open_all(examples, progress)
+    if not len(examples):
+        raise InputError(f"{examples.root}: no examples", expected="a data set with its truth", action="check the path and the layout")
+    labels = examples.labels(target) if target else []
+    if target and not measures:
+        _require_two_classes(examples, labels)
+    prints, facts, sizes, spacings = open_all(examples, progress)
     duplicates = find_duplicates(prints, progress)
     groups = merge_groups(examples.groups(), duplicates)
-    shortcuts = _probes(examples, facts, labels, groups)
+    shortcuts = _probes(examples, facts, labels, groups) if target else ()
     listed = tuple(_listed(examples, labels, d) for d in duplicates)
     leaks = tuple(d for d in listed if not d["same_patient"])
     conflicts = _conflicts(examples, labels, listed)
     flags = _flags(examples, labels, listed, leaks, conflicts, shortcuts)
     summary = DataSummary(
         root=examples.root.name,
-        digest=_digest(examples, labels, prints),
+        digest=_digest(examples, [] if measures else labels, prints),
         patients=len(set(examples.groups())) if examples.patients_known else None,
         images=sum(max(1, len(e.files)) for e in examples),
         examinations=len(examples),
-        classes=_class_counts(examples, labels),
+        classes=_class_counts(examples, labels) if target else {},
         duplicates=listed,
         leaks=leaks,
         conflicts=conflicts,
@@ -74,7 +93,7 @@ def check_data(examples: Examples, target: str, progress: Progress = silent) -> 
         notes=examples.notes,
         phantom=examples.phantom,
     )
-    return DataCheck(summary, tuple(groups))
+    return DataCheck(summary, tuple(groups), tuple(sizes) if len(sizes) == len(examples) else (), tuple(spacings))
 
 
 def announce(summary: DataSummary, run: Run) -> None:
@@ -98,63 +117,13 @@ def _require_two_classes(examples: Examples, labels: Sequence[str]) -> None:
         )
 
 
-def _open_all(examples: Examples, progress: Progress) -> tuple[list[Fingerprint], list[dict[str, float]], list[tuple[int, int]]]:
-    """Return fingerprints of all pictures, and facts and size of each example's first."""
-    prints: list[Fingerprint] = []
-    facts: list[dict[str, float]] = []
-    sizes: list[tuple[int, int]] = []
-    broken: list[InputError] = []
-    for index, example in enumerate(examples):
-        progress(index, len(examples), "opening every file")
-        try:
-            study = example.open()
-            pictures = [(image, to_uint8(_flat(image))) for image in study.images]
-        except InputError as error:
-            broken.append(error)
-            continue
-        prints += [_print_of(index, image, picture) for image, picture in pictures]
-        if pictures:
-            facts.append(picture_facts(pictures[0][1], _file_bytes(pictures[0][0])))
-            sizes.append(pictures[0][1].shape)
-    if broken:
-        raise _unreadable(examples, broken)
-    return prints, facts, sizes
-
-
-def _flat(image: Image) -> Image:
-    """Return a flat picture of a volume or cine loop: its middle slice or frame."""
-    if image.axes[0] in "ZT":
-        middle = np.array(image.pixels[image.pixels.shape[0] // 2])
-        return Image(middle, image.axes[1:], modality=image.modality, window=image.window, source=image.source)
-    return image
-
-
-def _print_of(index: int, image: Image, picture: NDArray[np.uint8]) -> Fingerprint:
-    path = Path(image.source) if image.source and Path(image.source).is_file() else None
-    return fingerprint(index, str(image.view.value or ""), path, picture)
-
-
-def _file_bytes(image: Image) -> int:
-    path = Path(image.source)
-    return path.stat().st_size if image.source and path.is_file() else image.pixels.nbytes
-
-
-def _unreadable(examples: Examples, broken: Sequence[InputError]) -> InputError:
-    shown = "; ".join(error.given for error in broken[:5])
-    more = f"; and {len(broken) - 5} more" if len(broken) > 5 else ""
-    return InputError(
-        f"{len(broken)} of {len(examples)} examinations in {examples.root} cannot be read: {shown}{more}",
-        expected=broken[0].expected,
-        action="repair these files, or take them out of the folder or the manifest; nothing was trained",
-    )
-
-
 def _digest(examples: Examples, labels: Sequence[str], prints: Sequence[Fingerprint]) -> str:
-    """Return a digest of names, labels, patients and contents, independent of where the folder lies."""
+    """Return a digest of names, labels (without them, whole truths), patients and contents, independent of where the folder lies."""
     contents: dict[int, list[str]] = defaultdict(list)
     for p in prints:
         contents[p.example].append(p.file_digest or p.pixel_digest)
-    rows = sorted(f"{e.id}|{label}|{e.patient}|{','.join(contents[i])}" for i, (e, label) in enumerate(zip(examples, labels, strict=True)))
+    truths = labels or [hashlib.sha256(e.truth.to_json().encode()).hexdigest() for e in examples]
+    rows = sorted(f"{e.id}|{truth}|{e.patient}|{','.join(contents[i])}" for i, (e, truth) in enumerate(zip(examples, truths, strict=True)))
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
 
@@ -174,12 +143,13 @@ def _listed(examples: Examples, labels: Sequence[str], d: Duplicate) -> dict[str
         "kind": d.kind,
         "similarity": d.similarity,
         "same_patient": a.patient == b.patient if a.patient is not None else None,
-        "same_label": labels[d.a] == labels[d.b],
-    }
+    } | ({"same_label": labels[d.a] == labels[d.b]} if labels else {})
 
 
 def _conflicts(examples: Examples, labels: Sequence[str], duplicates: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
     """Return pictures that carry two labels, then patients that do."""
+    if not labels:
+        return ()
     pictures: list[Mapping[str, Any]] = [{"kind": "picture", "a": d["a"], "b": d["b"]} for d in duplicates if not d["same_label"]]
     by_patient: dict[str, set[str]] = defaultdict(set)
     for example, label in zip(examples, labels, strict=True):
@@ -226,8 +196,7 @@ def _flags(
     conflicts: Sequence[Mapping[str, Any]],
     shortcuts: Sequence[Mapping[str, Any]],
 ) -> tuple[Flag, ...]:
-    rarest, count = next(iter(patients_per_class(labels, examples.groups()).items()))
-    who = "patients" if examples.patients_known else "images (patients are not known)"
+    few = _few(examples, labels)
     flags = [
         (examples.phantom, "phantom-data", "These are digital phantoms: the figures say that the program works, nothing about patients."),
         (
@@ -235,7 +204,7 @@ def _flags(
             "patients-unknown",
             "No patient column: films of one patient may stand on both sides of a split, and every figure may be too good.",
         ),
-        (count < FEW_PATIENTS, "too-few-patients", f"The rarest class, {rarest}, has {count} {who}: too few to rank models that are close."),
+        (few is not None, "too-few-patients", few or ""),
         (
             bool(duplicates),
             "duplicates",
@@ -246,6 +215,17 @@ def _flags(
         *[(True, "shortcut", _shortcut_words(s)) for s in shortcuts if s["suspicious"]],
     ]
     return tuple(Flag(code, text) for holds, code, text in flags if holds)
+
+
+def _few(examples: Examples, labels: Sequence[str]) -> str | None:
+    """Return the sentence on too few patients, of the rarest class where there are classes."""
+    groups = examples.groups()
+    rarest, count = next(iter(patients_per_class(labels, groups).items())) if labels else ("", len(set(groups)))
+    if count >= FEW_PATIENTS:
+        return None
+    who = "patients" if examples.patients_known else "images (patients are not known)"
+    whose = f"The rarest class, {rarest}, has" if labels else "There are"
+    return f"{whose} {count} {who}: too few to rank models that are close."
 
 
 def _plural(count: int, noun: str) -> str:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from spinelab.core import Examples, Model, Run, Settings, Task
+from spinelab.experiments.constant_measures import learnt_constants
 from spinelab.experiments.data_check import announce, check_data
+from spinelab.experiments.named_splits import part_to_learn
 
 
-def fit(task: Task, examples: Examples, settings: Settings, run: Run) -> Model:
-    """Train one model on all examples.
+def fit(task: Task, examples: Examples, settings: Settings, run: Run, *, split: str | None = None) -> Model:
+    """Train one model on all examples; where the data come with splits, on their training split or the one named.
 
-    The model's record gains ``data`` (digest, classes, patients, flags, phantom or not), so that whoever uses the model learns
-    what it was made from.
+    Patients who share a picture are handed to the task as one, so that whatever it splits off inside is honest. The model's record
+    gains ``data`` (digest, classes, patients, flags, phantom or not, split, and what constants were learnt for comparison), so that
+    whoever uses the model learns what it was made from.
     """
-    check = check_data(examples, task.target(settings), run.progress)
+    part = part_to_learn(examples, split, run.tell)
+    examples, quantities = part.examples, task.quantities(settings)
+    check = check_data(examples, task.target(settings), run.progress, measures=bool(quantities))
     announce(check.summary, run)
-    model = task.fit(examples, settings, run)
+    model = task.fit(check.merged(examples), settings, run)
     summary = check.summary
     model.record["data"] = {
         "root": summary.root,
@@ -27,4 +32,8 @@ def fit(task: Task, examples: Examples, settings: Settings, run: Run) -> Model:
         "flags": [{"code": flag.code, "text": flag.text} for flag in summary.flags],
         "notes": list(summary.notes),
     }
+    if part.name:
+        model.record["data"]["split"] = part.name
+    if quantities:
+        model.record["data"]["constants"] = learnt_constants(quantities, examples, check.sizes)
     return model

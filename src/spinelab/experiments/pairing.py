@@ -1,0 +1,106 @@
+"""Answers beside truths: measurements by name, unit, site and side, landmarks by name."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinelab.core import Measurement, Quantity, Result
+from spinelab.report.measured import MeasuredLandmarks, MeasuredQuantity
+
+NOT_GIVEN = "not given"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What makes two measurements the same quantity."""
+
+    quantity: Quantity
+    site: str | None = None
+    side: str | None = None
+
+    def of(self, result: Result) -> Measurement | None:
+        """Return a result's measurement of this kind."""
+        wanted = (self.quantity.name, self.quantity.unit, self.site, self.side)
+        return next((m for m in result.measurements if (m.name, m.unit, m.site, m.side) == wanted), None)
+
+    @property
+    def place(self) -> str:
+        """Site and side as a part of a column's name: ``_L4_L5_left``."""
+        return "".join(f"_{re.sub(r'[^0-9A-Za-z]+', '_', part)}" for part in (self.site, self.side) if part)
+
+
+def kinds(quantities: Sequence[Quantity], truths: Sequence[Result], answers: Sequence[Result] = ()) -> tuple[Kind, ...]:
+    """Return every kind of measurement that occurs, in the order of the quantities."""
+    found: dict[tuple[str, str], list[tuple[str | None, str | None]]] = {}
+    for result in (*truths, *answers):
+        for m in result.measurements:
+            places = found.setdefault((m.name, m.unit), [])
+            if (m.site, m.side) not in places:
+                places.append((m.site, m.side))
+    return tuple(Kind(q, site, side) for q in quantities for site, side in found.get((q.name, q.unit), ()))
+
+
+def metric_name(name: str, statistic: str, unit: str) -> str:
+    """Return the name of a metric in ``evaluation.json``: ``cobb_max_mae_deg``."""
+    unit = {"%": "percent", "1": ""}.get(unit, unit)
+    return "_".join(part for part in (name, statistic, unit) if part)
+
+
+def measured_quantity(kind: Kind, answers: Sequence[Result], truths: Sequence[Result]) -> MeasuredQuantity:
+    """Return a quantity's answers and truths, row by row; figures are added later."""
+    table = np.full((4, len(truths)), np.nan)
+    reasons: Counter[str] = Counter()
+    for row, (answer, truth) in enumerate(zip(answers, truths, strict=True)):
+        given, true = kind.of(answer), kind.of(truth)
+        known = true is not None and true.value is not None
+        if true is not None and true.value is not None:
+            table[3, row] = true.value
+        if given is not None and given.value is not None:
+            table[:3, row] = given.value, *(given.interval or (math.nan, math.nan))
+        elif known:
+            reasons[(given.withheld if given is not None else None) or NOT_GIVEN] += 1
+    quantity = kind.quantity
+    title = " ".join(part for part in (quantity.title, kind.site, kind.side) if part)
+    column = quantity.column if not kind.place else f"{quantity.name}{kind.place}{quantity.column.removeprefix(quantity.name)}"
+    return MeasuredQuantity(
+        f"{quantity.name}{kind.place}", column, quantity.unit, title, quantity.how, table[0], table[1], table[2], table[3], dict(reasons.most_common())
+    )
+
+
+def landmark_tables(answers: Sequence[Result], truths: Sequence[Result], spacings: Sequence[Any]) -> MeasuredLandmarks | None:
+    """Return landmarks by name and their distances from the truth; ``None`` where no truth has any.
+
+    Parameters
+    ----------
+    spacings
+        Row and column spacing of each film in millimetres, or ``None``.
+    """
+    names = tuple(dict.fromkeys(p.name for truth in truths for p in truth.landmarks))
+    if not names:
+        return None
+    predicted, truth = (_points(results, names) for results in (answers, truths))
+    offset = predicted - truth
+    pixel = np.array([[math.nan, math.nan] if s is None else [s[1], s[0]] for s in spacings], dtype=np.float64).reshape(-1, 1, 2)
+    return MeasuredLandmarks(names, predicted, truth, _length(offset), _length(offset * pixel))
+
+
+def _length(offset: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.hypot(offset[..., 0], offset[..., 1]), dtype=np.float64)
+
+
+def _points(results: Sequence[Result], names: Sequence[str]) -> NDArray[np.float64]:
+    place = {name: n for n, name in enumerate(names)}
+    table = np.full((len(results), len(names), 2), np.nan)
+    for row, result in zip(table, results, strict=True):
+        for p in result.landmarks:
+            if p.name in place:
+                row[place[p.name]] = p.x, p.y
+    return table
