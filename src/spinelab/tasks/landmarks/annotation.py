@@ -1,0 +1,113 @@
+"""What one picture's annotation says, whichever file it came from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from spinelab.core import Fact, InputError
+
+Point = tuple[float, float]
+
+LAYOUT: Final = (
+    "pictures with landmarks.csv (image, landmark, x, y; or image, NAME_x, NAME_y, ...), a COCO keypoints file, or labelme files; "
+    "and beside them, if something is to be measured, measurements.toml"
+)
+FACTS: Final = ("sex", "age", "site", "split")
+_SEXES: Final = {"f": "F", "female": "F", "w": "F", "m": "M", "male": "M", "o": "O", "other": "O"}
+
+
+@dataclass(frozen=True, eq=False)
+class Annotated:
+    """A picture and its points, in pixels with pixel centres at whole numbers; absent points are left out.
+
+    ``name`` is the picture's path as the annotation gives it; ``where`` names the place in the file for messages.
+    """
+
+    name: str
+    points: Mapping[str, Point]
+    where: str
+    patient: str | None = None
+    spacing_mm: tuple[float, float] | None = None
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Book:
+    """All annotations of a data set: ``folders`` are where pictures are looked for, ``names`` the points in their order of appearance."""
+
+    source: Path
+    pictures: tuple[Annotated, ...]
+    names: tuple[str, ...]
+    folders: tuple[Path, ...]
+    notes: tuple[str, ...] = ()
+
+
+def number(text: object, where: str, what: str) -> float:
+    """Return a finite number; raises `InputError` with the place where it stands."""
+    try:
+        value = float(str(text).strip())
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise InputError(f"{where}: {what} is {str(text)[:40]!r}", expected="a number", action="correct it; leave a point that is not in the picture out")
+    return value
+
+
+def spacing_of(text: object, where: str) -> tuple[float, float] | None:
+    """Return the spacing of square pixels in mm, ``None`` for a blank; raises `InputError` outside .001 to 50 mm."""
+    if text is None or not str(text).strip():
+        return None
+    value = number(text, where, "spacing_mm")
+    if not 0.001 <= value <= 50:
+        raise InputError(f"{where}: spacing_mm is {value:g}", expected="millimetres a pixel, from 0.001 to 50, or blank", action="correct it or leave it blank")
+    return value, value
+
+
+def stated(said: Mapping[str, str | None], where: str, source: str) -> dict[str, Fact]:
+    """Return what the data set states of `FACTS` about a picture; ``None`` is a column that is not there, an empty text a blank.
+
+    Raises
+    ------
+    InputError
+        For an age or a sex that is none.
+    """
+    facts: dict[str, Fact] = {}
+    for name in FACTS:
+        text = said.get(name)
+        if text is not None:
+            origin = f"{source} column {name}" + ("" if text else " is blank")
+            facts[{"age": "age_years"}.get(name, name)] = Fact(_value(name, text, where) if text else None, origin)
+    return facts
+
+
+def _value(name: str, text: str, where: str) -> str | float:
+    if name == "sex":
+        if text.lower() not in _SEXES:
+            raise InputError(f"{where}: sex {text!r}", expected="F, M, O or blank", action="correct it or leave it blank")
+        return _SEXES[text.lower()]
+    if name == "age":
+        years = number(text, where, "age")
+        if not 0 <= years <= 130:
+            raise InputError(f"{where}: age {text}", expected="years from 0 to 130, or blank", action="correct it or leave it blank")
+        return years
+    return text
+
+
+def in_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Return names once each, in the order of their first appearance."""
+    return tuple(dict.fromkeys(names))
+
+
+def read_text(path: Path, expected: str) -> str:
+    """Return a text file's content; raises `InputError` if it cannot be read or is empty."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (UnicodeDecodeError, OSError) as error:
+        raise InputError(f"{path} cannot be read as text: {error}", expected=expected, action="save it as UTF-8") from error
+    if not text.strip():
+        raise InputError(f"{path} is empty", expected=expected, action="write or export it again")
+    return text

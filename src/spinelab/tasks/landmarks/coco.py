@@ -1,0 +1,110 @@
+"""Named points from COCO keypoints, https://cocodataset.org/#format-data: pixel centres at whole numbers, visibility 0 is absent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from spinelab.core import InputError
+from spinelab.tasks.landmarks.annotation import FACTS, Annotated, Book, Point, in_order, number, read_text, spacing_of, stated
+
+_EXPECTED: Final = "a COCO keypoints file: images, annotations with keypoints x, y, v, and categories with the names of their keypoints"
+
+
+def is_coco(body: object) -> bool:
+    """Tell whether a JSON file's content has the parts of a COCO data set."""
+    return isinstance(body, Mapping) and all(isinstance(body.get(key), list) for key in ("images", "annotations", "categories"))
+
+
+def read_coco(path: Path) -> Book:
+    """Read one file. With several categories a point is called ``CATEGORY KEYPOINT``; two objects of a category in a picture are refused.
+
+    ``patient``, ``spacing_mm``, ``sex``, ``age``, ``site`` and ``split`` are understood in an image's entry, though COCO does not define them.
+    """
+    try:
+        body = json.loads(read_text(path, _EXPECTED))
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path} is no JSON: {error}", expected=_EXPECTED, action="export it again") from error
+    if not is_coco(body):
+        raise InputError(f"{path} is no COCO data set", expected=_EXPECTED, action="export it as COCO keypoints")
+    categories = _categories(path, body)
+    images = _images(path, body)
+    points: dict[Any, dict[str, Point]] = {}
+    seen: set[tuple[Any, Any]] = set()
+    for place, entry in enumerate(body["annotations"]):
+        where = f"{path.name} annotations[{place}]"
+        image, category = _of(entry, "image_id", images, where), _of(entry, "category_id", categories, where)
+        if (image, category) in seen:
+            raise InputError(
+                f"{where}: a second object of one category in {images[image]['file_name']}",
+                expected="one object of a category in a picture: the points of two cannot be told apart by name",
+                action="give the objects different categories (L4, L5, ...), or crop a picture for each",
+            )
+        seen.add((image, category))
+        points.setdefault(image, {}).update(_points(entry, categories[category], where))
+    annotated = tuple(_annotated(path, images[image], found) for image, found in points.items())
+    bare = [images[i]["file_name"] for i in images if i not in points]
+    notes = (f"{len(bare)} picture(s) of {path.name} have no annotation and were left out, such as {bare[0]}.",) if bare else ()
+    if not annotated:
+        raise InputError(f"{path} holds no annotation", expected=_EXPECTED, action="annotate the pictures")
+    names = in_order(name for category in categories.values() for name in category)
+    return Book(path, annotated, names, (path.parent, path.parent / "images", path.parent.parent / "images", path.parent.parent), notes)
+
+
+def _categories(path: Path, body: Mapping[str, Any]) -> dict[Any, tuple[str, ...]]:
+    """Return the names of the points of each category that has any."""
+    listed = [c for c in body["categories"] if isinstance(c, Mapping) and c.get("keypoints")]
+    if not listed:
+        raise InputError(f"{path}: no category names its keypoints", expected=_EXPECTED, action="export keypoints, not boxes or outlines alone")
+    found: dict[Any, tuple[str, ...]] = {}
+    for category in listed:
+        names = tuple(str(name) for name in category["keypoints"])
+        found[category.get("id")] = names if len(listed) == 1 else tuple(f"{category.get('name')} {name}" for name in names)
+    flat = [name for names in found.values() for name in names]
+    repeated = [name for place, name in enumerate(flat) if name in flat[:place]]
+    if repeated:
+        raise InputError(f"{path}: two keypoints are called {repeated[0]!r}", expected="different names", action="rename one of them")
+    return found
+
+
+def _images(path: Path, body: Mapping[str, Any]) -> dict[Any, Mapping[str, Any]]:
+    found: dict[Any, Mapping[str, Any]] = {}
+    for place, entry in enumerate(body["images"]):
+        if not isinstance(entry, Mapping) or not isinstance(entry.get("file_name"), str) or not isinstance(entry.get("id"), int | str):
+            raise InputError(f"{path.name} images[{place}] has no id or file_name", expected=_EXPECTED, action="export it again")
+        if entry["id"] in found:
+            raise InputError(f"{path.name} images[{place}]: a second image with id {entry['id']!r}", expected="one id an image", action="export it again")
+        found[entry["id"]] = entry
+    return found
+
+
+def _of(entry: Any, key: str, known: Mapping[Any, Any], where: str) -> Any:
+    value = entry.get(key) if isinstance(entry, Mapping) else None
+    if not isinstance(value, int | str) or value not in known:
+        what = "an image of the file" if key == "image_id" else "a category with keypoints"
+        raise InputError(f"{where}: {key} {value!r}", expected=what, action="export the file again, or remove the annotation")
+    return value
+
+
+def _points(entry: Mapping[str, Any], names: tuple[str, ...], where: str) -> dict[str, Point]:
+    flat = entry.get("keypoints")
+    if not isinstance(flat, list) or len(flat) != 3 * len(names):
+        given = f"{len(flat)} numbers" if isinstance(flat, list) else "no keypoints"
+        raise InputError(f"{where}: {given}", expected=f"{3 * len(names)}: x, y, v of {len(names)} points", action="export the file again")
+    found = {}
+    for place, name in enumerate(names):
+        x, y, v = (number(value, where, f"{name} {axis}") for value, axis in zip(flat[3 * place : 3 * place + 3], "xyv", strict=True))
+        if v not in (0, 1, 2):
+            raise InputError(f"{where}: visibility of {name} is {v:g}", expected="0 (absent), 1 (hidden, position marked) or 2 (seen)", action="correct it")
+        if v:
+            found[name] = (x, y)
+    return found
+
+
+def _annotated(path: Path, image: Mapping[str, Any], points: Mapping[str, Point]) -> Annotated:
+    where = f"{path.name} image {image['id']!r}"
+    said = {key: None if image.get(key) is None else str(image[key]).strip() for key in ("patient", *FACTS)}
+    facts = stated(said, where, path.name)
+    return Annotated(str(image["file_name"]), points, where, said["patient"] or None, spacing_of(image.get("spacing_mm"), where), facts)

@@ -1,0 +1,144 @@
+"""Named points from a CSV: a row a point (long), or a row a picture (wide)."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from spinelab.core import InputError
+from spinelab.tasks.landmarks.annotation import Annotated, Book, Point, in_order, number, read_text, spacing_of, stated
+
+FILE: Final = "landmarks.csv"
+_SAME: Final = {"path": "image", "file": "image", "filename": "image", "film": "image", "point": "landmark", "x_px": "x", "y_px": "y", "age_years": "age"}
+_ABOUT: Final = ("patient", "spacing_mm", "sex", "age", "site", "split")
+_YES: Final = {"1": True, "2": True, "true": True, "yes": True, "": True, "0": False, "false": False, "no": False}
+_EXPECTED: Final = "a CSV with the columns image, landmark, x, y (a row a point), or image, NAME_x, NAME_y, ... (a row a picture)"
+
+Row = Mapping[str, str]
+
+
+def read_csv(path: Path) -> Book:
+    """Read either layout; raises `InputError` with the line that is wrong."""
+    rows = _rows(path)
+    columns = set(rows[0][1])
+    if "image" not in columns:
+        raise InputError(f"{path} has no column image; it has {', '.join(sorted(columns))}", expected=_EXPECTED, action="name the columns in the first row")
+    long = {"landmark", "x", "y"}
+    if long & columns and not long <= columns:
+        missing = " and ".join(sorted(long - columns))
+        raise InputError(f"{path} has no column {missing}; it has {', '.join(sorted(columns))}", expected=_EXPECTED, action="name the columns in the first row")
+    pictures, names = _long(path, rows) if long <= columns else _wide(path, rows)
+    _check_patients(path, pictures)
+    return Book(path, pictures, names, (path.parent, path.parent / "images", path.parent / "films"))
+
+
+def _rows(path: Path) -> list[tuple[int, Row]]:
+    """Return the rows with their line numbers; numbers with a decimal comma are understood where the semicolon separates."""
+    lines = read_text(path, _EXPECTED).splitlines()
+    delimiter = max(",;\t", key=lines[0].count)
+    reader = csv.reader(lines, delimiter=delimiter)
+    header = [_SAME.get(name.strip().lower(), name.strip()) for name in next(reader)]
+    header = [name.lower() if name.lower() in ("image", "landmark", "x", "y", "visible", *_ABOUT) else name for name in header]
+    repeated = [name for number, name in enumerate(header) if name and name in header[:number]]
+    if repeated:
+        raise InputError(f"{path}: two columns are called {repeated[0]!r}", expected="different names", action="rename one of them")
+    rows: list[tuple[int, Row]] = []
+    for cells in reader:
+        if not any(cell.strip() for cell in cells):
+            continue
+        if len(cells) > len(header) and any(cell.strip() for cell in cells[len(header) :]):
+            raise InputError(f"{path} line {reader.line_num}: {len(cells)} cells under {len(header)} columns", expected=_EXPECTED, action="correct the line")
+        values = [cell.strip() for cell in cells] + [""] * (len(header) - len(cells))
+        rows.append((reader.line_num, {name: value for name, value in zip(header, values, strict=False) if name}))
+    if not rows:
+        raise InputError(f"{path} has no rows", expected=_EXPECTED, action="write the points")
+    if delimiter == ";":
+        rows = [(at, {k: v.replace(",", ".") if _is_number(v.replace(",", ".")) else v for k, v in row.items()}) for at, row in rows]
+    return rows
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _long(path: Path, rows: Sequence[tuple[int, Row]]) -> tuple[tuple[Annotated, ...], tuple[str, ...]]:
+    found: dict[str, list[tuple[int, Row]]] = {}
+    for at, row in rows:
+        for column in ("image", "landmark"):
+            if not row[column]:
+                raise InputError(f"{path} line {at}: no {column}", expected=f"an {column} in every row", action="fill it in, or leave the row out")
+        found.setdefault(row["image"], []).append((at, row))
+    pictures = []
+    for image, own in found.items():
+        points: dict[str, Point | None] = {}
+        for at, row in own:
+            if row["landmark"] in points:
+                raise InputError(
+                    f"{path} line {at}: {image} has a second point {row['landmark']!r}", expected="every point once a picture", action="remove or rename one"
+                )
+            points[row["landmark"]] = _point(row.get("x", ""), row.get("y", ""), row.get("visible", ""), f"{path.name} line {at}")
+        pictures.append(_annotated(path, image, own, points))
+    return tuple(pictures), in_order(row["landmark"] for _, row in rows)
+
+
+def _wide(path: Path, rows: Sequence[tuple[int, Row]]) -> tuple[tuple[Annotated, ...], tuple[str, ...]]:
+    columns = [c for c in rows[0][1] if c not in ("image", *_ABOUT)]
+    names = in_order(c[:-2] for c in columns if c[-2:].lower() in ("_x", "_y") and len(c) > 2)
+    where = {c.lower(): c for c in columns}
+    for name in names:
+        missing = [f"{name}{end}" for end in ("_x", "_y") if f"{name}{end}".lower() not in where]
+        if missing:
+            raise InputError(f"{path} has no column {missing[0]}", expected="NAME_x and NAME_y of every point", action="add the column or rename the other one")
+    if not names:
+        raise InputError(f"{path} has no points; its columns are {', '.join(rows[0][1])}", expected=_EXPECTED, action="name the columns in the first row")
+    pictures, seen = [], set()
+    for at, row in rows:
+        if not row["image"] or row["image"] in seen:
+            said = f"{row['image']} stands in two rows" if row["image"] else "no image"
+            raise InputError(f"{path} line {at}: {said}", expected="one row a picture", action="correct the line or leave it out")
+        seen.add(row["image"])
+        points = {n: _point(row[where[f"{n}_x".lower()]], row[where[f"{n}_y".lower()]], "", f"{path.name} line {at}, {n}") for n in names}
+        pictures.append(_annotated(path, row["image"], [(at, row)], points))
+    return tuple(pictures), names
+
+
+def _point(x: str, y: str, visible: str, where: str) -> Point | None:
+    """Return the position, or ``None`` for a point that is marked or left blank as absent."""
+    if visible.lower() not in _YES:
+        raise InputError(f"{where}: visible is {visible!r}", expected="1 (seen), 2 (seen, as COCO writes it), 0 (absent) or blank", action="correct it")
+    if not _YES[visible.lower()] or not (x or y):
+        return None
+    return number(x, where, "x"), number(y, where, "y")
+
+
+def _annotated(path: Path, image: str, rows: Sequence[tuple[int, Row]], points: Mapping[str, Point | None]) -> Annotated:
+    about: dict[str, str | None] = {}
+    for column in _ABOUT:
+        said = in_order(row[column] for _, row in rows if column in row)
+        if len(said) > 1:
+            raise InputError(
+                f"{path} line {rows[0][0]} and below: {image} has {column} {said[0]!r} and {said[1]!r}",
+                expected=f"one {column} a picture",
+                action="correct the rows of this picture",
+            )
+        about[column] = said[0] if said else None
+    where = f"{path.name} line {rows[0][0]}"
+    facts = stated(about, where, path.name)
+    there = {name: at for name, at in points.items() if at is not None}
+    return Annotated(image, there, where, about["patient"] or None, spacing_of(about["spacing_mm"], where), facts)
+
+
+def _check_patients(path: Path, pictures: Sequence[Annotated]) -> None:
+    blank = [p for p in pictures if p.patient is None]
+    if blank and len(blank) < len(pictures):
+        raise InputError(
+            f"{path}: no patient for {blank[0].name} ({len(blank)} such)",
+            expected="a patient for every picture, or no patient column at all",
+            action="fill it in: without it, pictures of one patient could stand on both sides of a split",
+        )

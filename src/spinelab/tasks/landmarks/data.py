@@ -1,0 +1,226 @@
+"""Pictures with named points, in whichever of three layouts they come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from spinelab import io
+from spinelab.core import Example, Examples, Fact, InputError, Landmark, Result, Study
+from spinelab.phantoms import is_phantom
+from spinelab.tasks.landmarks import csv_files
+from spinelab.tasks.landmarks.annotation import LAYOUT, Annotated, Book
+from spinelab.tasks.landmarks.coco import is_coco, read_coco
+from spinelab.tasks.landmarks.csv_files import read_csv
+from spinelab.tasks.landmarks.declaration import FILE, Declaration
+from spinelab.tasks.landmarks.labelme import is_labelme, load, read_labelme
+from spinelab.tasks.landmarks.measure import measurements
+from spinelab.tasks.landmarks.pictures import Header, look, opened, outside, spacing_for
+from spinelab.tasks.landmarks.toml_file import read_declaration
+
+TASK_NAME: Final = "landmarks"
+_SHOWN: Final = 3
+
+
+@dataclass(frozen=True, eq=False)
+class DeclaredExamples(Examples):
+    """A data set that says itself what its points are and what is measured between them."""
+
+    declaration: Declaration = field(default_factory=Declaration)
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """An annotation with its picture."""
+
+    annotated: Annotated
+    path: Path
+    header: Header
+
+
+def examples(root: Path) -> DeclaredExamples:
+    """Read a data set: a CSV of points, a COCO keypoints file, labelme files, or a folder that holds one of these.
+
+    Raises
+    ------
+    InputError
+        If there is none of these or more than one, a line of it cannot be used, x and y look swapped, or no picture remains.
+    """
+    root = Path(root)
+    book = _book(root)
+    home = root if root.is_dir() else root.parent
+    declaration = _declaration(home, book)
+    found, notes = _pictures(book)
+    found, more = _inside(found)
+    notes = [*book.notes, *notes, *more]
+    bare = [f.annotated.name for f in found if not any(name in f.annotated.points for name in declaration.landmarks)]
+    if bare:
+        notes.append(f"{len(bare)} picture(s) with no point in them were left out, such as {bare[0]}.")
+    items, remarks = _examples([f for f in found if f.annotated.name not in set(bare)], declaration)
+    notes += remarks + _about(book, declaration, items)
+    if not items:
+        raise InputError(f"{root}: no picture with a point remains. {' '.join(notes)[:600]}".strip(), expected=LAYOUT, action="correct what is named")
+    return DeclaredExamples(tuple(items), home, phantom=is_phantom(home), notes=tuple(notes), declaration=declaration)
+
+
+def _book(root: Path) -> Book:
+    if not root.exists():
+        raise InputError(f"{root} does not exist", expected=LAYOUT, action="check the path")
+    if root.is_file():
+        return _file(root)
+    if (root / csv_files.FILE).is_file():
+        return read_csv(root / csv_files.FILE)
+    try:
+        inside = sorted(p for p in root.rglob("*") if p.is_file() and p.suffix.lower() in (".csv", ".json") and not p.name.startswith("."))
+    except OSError as error:
+        raise InputError(f"{root} cannot be listed ({error.strerror})", expected="a readable folder", action="check the permissions") from error
+    tables = [p for p in inside if p.suffix.lower() == ".csv" and p.parent == root]
+    bodies = [(p, load(p)) for p in inside if p.suffix.lower() == ".json"]
+    sets = [p for p, body in bodies if is_coco(body)]
+    single = [(p, body) for p, body in bodies if isinstance(body, Mapping) and is_labelme(body)]
+    kinds = [str(p.relative_to(root)) for p in (*tables, *sets)] + ([f"{len(single)} labelme file(s)"] if single else [])
+    if len(kinds) != 1:
+        given = f"{root} holds {', '.join(kinds[:5])}: which one is meant?" if kinds else f"{root} holds no annotation that can be read"
+        raise InputError(given, expected=LAYOUT, action="give the file itself" if kinds else "check the folder, or name the CSV landmarks.csv")
+    if single:
+        return read_labelme(root, single)
+    return read_csv(tables[0]) if tables else read_coco(sets[0])
+
+
+def _file(path: Path) -> Book:
+    if path.suffix.lower() != ".json":
+        return read_csv(path)
+    body = load(path)
+    if isinstance(body, Mapping) and is_labelme(body):
+        return read_labelme(path.parent, [(path, body)])
+    return read_coco(path)
+
+
+def _declaration(home: Path, book: Book) -> Declaration:
+    """Return what ``measurements.toml`` declares, in the data's folder or the one above; only the points where there is none."""
+    for folder in (home, home.parent):
+        if (folder / FILE).is_file():
+            return read_declaration(folder / FILE).with_landmarks(book.names, FILE)
+    return Declaration(book.names)
+
+
+def _pictures(book: Book) -> tuple[list[_Found], list[str]]:
+    """Return the annotations whose picture is there and can be looked at; the others are told."""
+    found, missing, unread, seen = [], [], [], dict[Path, str]()
+    for annotated in book.pictures:
+        path = next((folder / annotated.name for folder in book.folders if (folder / annotated.name).is_file()), None)
+        if path is None:
+            missing.append(annotated.name)
+            continue
+        same = seen.setdefault(path.resolve(), annotated.name)
+        if same != annotated.name:
+            raise InputError(
+                f"{annotated.where}: {annotated.name} and {same} are the same picture", expected="one name a picture", action="join the two under one name"
+            )
+        try:
+            found.append(_Found(annotated, path, look(path)))
+        except InputError as error:
+            unread.append(f"{annotated.name} ({error.given})")
+    if not found:
+        raise InputError(
+            f"{book.source}: none of its {len(book.pictures)} pictures can be read, such as {(missing + unread)[0]}",
+            expected=f"paths from {' or '.join(str(folder) for folder in book.folders[:2])}",
+            action="bring the pictures, or correct their names",
+        )
+    notes = [_said(missing, "picture(s) of the annotation are not there"), _said(unread, "picture(s) cannot be read")]
+    used = {f.path.resolve() for f in found} | {(book.folders[0] / name).resolve() for name in missing}
+    return found, [n for n in (*notes, _said(_strangers(used), "picture(s) have no annotation")) if n]
+
+
+def _strangers(used: set[Path]) -> list[str]:
+    """Return pictures beside the annotated ones that the annotation does not name."""
+    folders = {path.parent for path in used if path.is_file()}
+    inside = [p for folder in sorted(folders) for p in sorted(folder.iterdir())]
+    return [p.name for p in inside if p.is_file() and p.name.lower().endswith(io.IMAGE_SUFFIXES) and p.resolve() not in used]
+
+
+def _said(names: Sequence[str], what: str) -> str:
+    shown = ", ".join(names[:_SHOWN]) + (" and others" if len(names) > _SHOWN else "")
+    return f"{len(names)} {what} and were left out: {shown}." if names else ""
+
+
+def _inside(found: Sequence[_Found]) -> tuple[list[_Found], list[str]]:
+    """Take points outside their picture for absent, after asking whether x and y are swapped or given as parts of the picture."""
+    beyond = [(f, name) for f in found for name, at in f.annotated.points.items() if f.header.size is not None and outside(at, f.header.size)]
+    _refuse_swapped(found, {f.annotated.name for f, _ in beyond})
+    _refuse_parts(found)
+    if not beyond:
+        return list(found), []
+    drop: dict[str, set[str]] = {}
+    for f, name in beyond:
+        drop.setdefault(f.annotated.name, set()).add(name)
+    kept = []
+    for f in found:
+        points = {name: at for name, at in f.annotated.points.items() if name not in drop.get(f.annotated.name, ())}
+        kept.append(replace(f, annotated=replace(f.annotated, points=points)))
+    shown = ", ".join(f"{name} of {f.annotated.name}" for f, name in beyond[:_SHOWN])
+    return kept, [f"{len(beyond)} point(s) lie outside their picture and count as absent: {shown}{' and others' if len(beyond) > _SHOWN else ''}."]
+
+
+def _refuse_swapped(found: Sequence[_Found], beyond: set[str]) -> None:
+    """Refuse data of which most pictures with points outside have all of them inside once x and y are exchanged."""
+    suspects = [f for f in found if f.annotated.name in beyond and f.header.size is not None]
+    swapped = [f for f in suspects if f.header.size and not any(outside((y, x), f.header.size) for x, y in f.annotated.points.values())]
+    if suspects and 2 * len(swapped) > len(suspects):
+        first = swapped[0].annotated
+        raise InputError(
+            f"{first.where}: points of {len(swapped)} picture(s), such as {first.name}, lie outside, and would lie inside with x and y exchanged",
+            expected="x counts columns to the right, y counts rows downwards",
+            action="exchange the two columns",
+        )
+
+
+def _refuse_parts(found: Sequence[_Found]) -> None:
+    """Refuse coordinates that are all between 0 and 1: parts of the picture's size, not pixels."""
+    flat = [value for f in found for at in f.annotated.points.values() for value in at]
+    if len(flat) >= 6 and all(0 <= value <= 1 for value in flat):
+        raise InputError(
+            f"{found[0].annotated.where} and all others: every coordinate lies between 0 and 1",
+            expected="pixels of the original picture",
+            action="multiply x by the picture's width and y by its height",
+        )
+
+
+def _examples(found: Sequence[_Found], declaration: Declaration) -> tuple[list[Example], list[str]]:
+    items, remarks = [], []
+    for f in found:
+        spacing, remark = spacing_for(f.path, f.header, f.annotated)
+        remarks += [remark] if remark else []
+        at = f.annotated.points
+        points = tuple(Landmark(name, *at[name]) for name in declaration.landmarks if name in at)
+        name = f.annotated.name
+        truth = Result(TASK_NAME, "reader", name, measurements=measurements(points, spacing, declaration), landmarks=points)
+        patient = f.annotated.patient or (str(f.header.patient.value) if f.header.patient.known else None)
+        facts: dict[str, Fact] = {**f.annotated.facts, "spacing_mm": spacing}
+        items.append(opened(Example(name, truth, _never, patient, {"": f.path}, facts)))
+    said = f"{len(remarks)} picture(s) state another spacing than the table; the file's own was used: {', '.join(remarks[:_SHOWN])}."
+    return items, [said] if remarks else []
+
+
+def _never() -> Study:
+    raise InputError("An example without a file", expected="an example made by `examples`", action="report this as a bug")
+
+
+def _about(book: Book, declaration: Declaration, items: Sequence[Any]) -> list[str]:
+    """Return what a reader of the report has to know about the declaration."""
+    notes = []
+    ignored = [name for name in book.names if name not in declaration.landmarks]
+    if ignored:
+        notes.append(f"Points that {FILE} does not list were left out: {', '.join(ignored)}.")
+    if not declaration.flips:
+        notes.append(f"No picture is flipped while training, because {FILE} does not say which points swap in a mirrored picture ([mirror] pairs).")
+    if declaration.measures and any(m.kind == "distance" for m in declaration.measures):
+        bare = sum(not item.facts["spacing_mm"].known for item in items)
+        if bare:
+            notes.append(f"{bare} of {len(items)} picture(s) state no pixel spacing: their distances are in pixels only.")
+    rare = [name for name in declaration.landmarks if not any(p.name == name for item in items for p in item.truth.landmarks)]
+    if rare and items:
+        raise InputError(f"{book.source}: {rare[0]!r} is in no picture", expected="every point in at least one picture", action="leave the point out")
+    return notes
