@@ -1,0 +1,145 @@
+"""Tables of several readers, and of subgroups and sites."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spinelab.core import InputError
+from spinelab.evaluation.bland_altman import bland_altman
+from spinelab.evaluation.cluster import check_patients
+from spinelab.evaluation.icc import icc
+from spinelab.evaluation.resampling import LEVEL, Floats
+
+LEAST_IN_SUBGROUP: Final = 10
+"""Patients below which a subgroup's figures are not given: an interval would span nearly everything."""
+
+_CLUSTERED: Final = "several films a patient: the ICC takes the first film of each patient, bias and limits take all"
+
+
+def readers_table(
+    ratings: ArrayLike,
+    readers: Sequence[str] | None = None,
+    patients: Sequence[Any] | NDArray[Any] | None = None,
+    *,
+    least: int = LEAST_IN_SUBGROUP,
+    level: float = LEVEL,
+) -> dict[str, Any]:
+    """Return the agreement of several readers, a model among them if wished: all together, and each pair.
+
+    Bias and limits use every film that both of a pair rated; the overall ICC only films that all rated, and says how many were left out. With several
+    films a patient, Bland-Altman follows the 2007 method and the ICC uses each patient's first completely rated film.
+
+    Parameters
+    ----------
+    ratings
+        (films, readers) in one unit; nan where a reader gave no number.
+    readers
+        Names of the columns; ``reader 1`` and so on without.
+    patients
+        (films,) patient of each film.
+    least
+        Patients below which a pair's or the overall figures are replaced by a note.
+
+    Returns
+    -------
+    dict
+        ``readers``: a dict a reader with ``reader``, ``n``, ``missing``; ``overall``: `icc` as a dict or a note; ``pairs``: a dict a pair with
+        ``a``, ``b``, ``n``, ``patients`` and either ``bland_altman`` (a - b), ``icc_2_1``, ``icc_3_1``, ``sem_agreement``, ``mdc95_agreement`` and
+        ``mdc95_consistency``, or a ``note``. JSON-able.
+
+    Raises
+    ------
+    InputError
+        Fewer than two readers, or names that do not fit.
+    """
+    table = np.asarray(ratings, dtype=np.float64)
+    if table.ndim != 2 or table.shape[1] < 2:
+        raise InputError(f"Ratings of shape {table.shape}", expected="(films, readers) with two readers or more", action="put one reader in a column")
+    names = [f"reader {number + 1}" for number in range(table.shape[1])] if readers is None else list(readers)
+    if len(names) != table.shape[1]:
+        raise InputError(f"{len(names)} names for {table.shape[1]} readers", expected="one name a column", action="check the table")
+    owners = check_patients(patients, len(table))
+    rated = np.isfinite(table)
+    pairs = [
+        {"a": names[a], "b": names[b]} | _pair(table[:, [a, b]][rated[:, [a, b]].all(axis=1)], owners[rated[:, [a, b]].all(axis=1)], least, level)
+        for a, b in combinations(range(table.shape[1]), 2)
+    ]
+    return {
+        "readers": [{"reader": name, "n": int(n), "missing": len(table) - int(n)} for name, n in zip(names, rated.sum(axis=0), strict=True)],
+        "overall": _overall(table, owners, least, level),
+        "pairs": pairs,
+    }
+
+
+def _pair(both: Floats, patients: NDArray[Any], least: int, level: float) -> dict[str, Any]:
+    count = len(np.unique(patients))
+    row: dict[str, Any] = {"n": len(both), "patients": count}
+    if count < least:
+        return row | {"note": _too_few(least)}
+    limits = bland_altman(both[:, 0], both[:, 1], patients, level=level)
+    found = icc(both[_first_of_each(patients)], level=level)
+    return row | {
+        "bland_altman": limits.to_dict(),
+        "icc_2_1": found.forms["ICC(2,1)"].icc.to_dict(),
+        "icc_3_1": found.forms["ICC(3,1)"].icc.to_dict(),
+        "sem_agreement": found.sem_agreement.to_dict(),
+        "mdc95_agreement": found.mdc95_agreement.to_dict(),
+        "mdc95_consistency": found.mdc95_consistency.to_dict(),
+    }
+
+
+def _overall(table: Floats, patients: NDArray[Any], least: int, level: float) -> dict[str, Any]:
+    complete = np.isfinite(table).all(axis=1)
+    dropped = int((~complete).sum())
+    owners, rated = patients[complete], table[complete]
+    count = len(np.unique(owners))
+    if count < max(least, 2):
+        return {"n": len(rated), "patients": count, "dropped": dropped, "note": _too_few(least)}
+    notes = [f"{dropped} of {len(table)} films left out: not every reader rated them"] * bool(dropped) + [_CLUSTERED] * (len(rated) > count)
+    return icc(rated[_first_of_each(owners)], level=level).to_dict() | {"n": len(rated), "patients": count, "dropped": dropped, "note": "; ".join(notes)}
+
+
+def _first_of_each(patients: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the row of each patient's first film, in the order of the rows."""
+    return np.sort(np.unique(patients, return_index=True)[1])
+
+
+def _too_few(least: int) -> str:
+    return f"too few to say (fewer than {least} patients)"
+
+
+def by_group(
+    groups: Sequence[Any] | NDArray[Any],
+    patients: Sequence[Any] | NDArray[Any],
+    figures: Callable[[NDArray[np.bool_]], dict[str, Any]],
+    *,
+    least: int = LEAST_IN_SUBGROUP,
+) -> list[dict[str, Any]]:
+    """Return one row a subgroup or site, in the order of their names, with the figures that ``figures(rows)`` gives for its films.
+
+    A group of fewer than ``least`` patients gets its counts and the note that they are too few to say. ``None`` and nan are the group ``unknown``.
+
+    Examples
+    --------
+    ``by_group(sites, patients, lambda rows: measurement_agreement(value[rows], truth[rows], patients[rows]))``
+    """
+    labels, names = np.array([_label(group) for group in groups]), np.asarray(patients)
+    if labels.shape != names.shape:
+        raise InputError(f"{labels.size} groups for {names.size} patients", expected="one of each a film", action="pair them first")
+    table = []
+    for label in sorted(set(labels.tolist())):
+        rows = labels == label
+        count = len(np.unique(names[rows]))
+        row: dict[str, Any] = {"group": label, "films": int(rows.sum()), "patients": count}
+        table.append(row | (figures(rows) if count >= least else {"note": _too_few(least)}))
+    return table
+
+
+def _label(group: Any) -> str:
+    missing = group is None or (isinstance(group, float) and np.isnan(group))
+    return "unknown" if missing else str(group)
