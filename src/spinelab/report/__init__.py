@@ -15,6 +15,7 @@ from spinelab.report.content import (
     Variant,
 )
 from spinelab.report.results import write_results
+from spinelab.report.serial import Visit
 
 __all__ = [
     "COMPARISON_SCHEMA",
@@ -28,6 +29,7 @@ __all__ = [
     "LearningCurve",
     "Pair",
     "Variant",
+    "Visit",
     "write_comparison",
     "write_evaluation",
     "write_results",

@@ -32,9 +32,14 @@ def write_text(path: Path, text: str) -> Path:
     InputError
         When the disk is full or the folder cannot be written; files finished earlier stay.
     """
+    return write_bytes(path, text.encode("utf-8", errors="backslashreplace"))
+
+
+def write_bytes(path: Path, content: bytes) -> Path:
+    """Write a file whole or not at all, as `write_text` does."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, text.encode("utf-8", errors="backslashreplace"))
+        _replace(path, content)
     except OSError as error:
         raise _refusal(path, error) from error
     return path

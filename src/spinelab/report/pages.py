@@ -11,6 +11,7 @@ from spinelab.report import words
 from spinelab.report.content import FLAGS
 from spinelab.report.documents import folder_name
 from spinelab.report.layout import Scale, table
+from spinelab.report.reading import shown, symbol
 
 
 def render(template: str, **context: Any) -> str:
@@ -35,7 +36,7 @@ def _environment() -> Environment:
         words.likelihood,
     )
     made.filters |= {function.__name__: function for function in formats}
-    made.filters |= {"folder_name": folder_name, "as_table": table}
+    made.filters |= {"folder_name": folder_name, "as_table": table, "shown": shown, "symbol": symbol}
     made.globals |= {"FLAGS": FLAGS, "SEVERITY": words.SEVERITY, "percent": _percent}
     return made
 

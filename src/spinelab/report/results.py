@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from spinelab.core import Explanation, InputError, Result, Study
+from spinelab.core import Explanation, InputError, Quantity, Reference, Result, Stroke, Study
 from spinelab.report.files import folder_names, write_text
 from spinelab.report.pages import render
-from spinelab.report.pictures import film, overlay, size
+from spinelab.report.pictures import film, size
+from spinelab.report.reading_pages import Measuring, Writer, heat_pictures, unknown_facts
+from spinelab.report.serial import Visit
 from spinelab.report.tables import results_csv
 
 _SIDE_PX: Final = 900
@@ -18,7 +20,7 @@ _SIDE_PX: Final = 900
 _PHANTOM_ORIGIN: Final = "This model has learnt from drawings, not from patients: what it says about a patient is no evidence."
 
 
-def write_results(
+def write_results(  # noqa: PLR0913 - everything that a report can show
     results: Sequence[Result],
     folder: Path,
     *,
@@ -26,18 +28,35 @@ def write_results(
     explanations: Mapping[str, Sequence[Explanation]] | None = None,
     phantom_model: bool,
     model_summary: Mapping[str, Any] | None = None,
+    quantities: Sequence[Quantity] = (),
+    drawings: Mapping[str, Sequence[Stroke]] | None = None,
+    references: Mapping[str, Mapping[str, Reference]] | None = None,
+    visits: Mapping[str, Visit] | None = None,
+    agreement: Mapping[str, Mapping[str, Any]] | None = None,
+    one_patient: bool = False,
 ) -> Path:
     """Write what a model said about one study or many; return the path of the page to open.
 
     One study: ``result.json`` and ``report.html``. Several: a subfolder with these two for each, and above them ``results.csv``
-    and ``report.html``, one row a study. ``studies`` and ``explanations`` are looked up by the result's study, one at a time, so
-    that a mapping that reads when asked keeps no more than one study in memory.
+    and ``report.html``, one row a study. ``studies``, ``explanations`` and ``drawings`` are looked up by the result's study, one at a
+    time, so that a mapping that reads when asked keeps no more than one study in memory.
+
+    A task that measures (``quantities``) gets the page of a measured film, ``report.pdf`` beside it and, for several,
+    ``measurements.csv``; ``changes.csv`` where a patient has films of several days. A PDF is not made of findings alone: the page prints.
 
     Parameters
     ----------
     model_summary
         Facts about the model for the page (data, patients, digest, weights, ...); ``origin``, if there, is the page's first
         line where the model was trained on patients.
+    quantities, drawings, references
+        What the task measures, in order; by study the strokes over the film, and the usual range by the quantity's name.
+    visits
+        By study the patient and the date, for films of one patient on several days.
+    agreement
+        By column of a quantity the held-out agreement of the model; of it ``mdc``, the minimal detectable change, is used.
+    one_patient
+        Whether all films are of one patient, although the files do not say so.
 
     Raises
     ------
@@ -47,19 +66,22 @@ def write_results(
     if not results:
         raise InputError("No result to write", expected="at least one study that was read", action="check the path that was read")
     origin, summary = _origin(results[0], phantom_model=phantom_model, summary=model_summary or {})
-    several = len(results) > 1
     names = folder_names(result.study for result in results)
+    if len(results) > 1:
+        write_text(folder / "results.csv", results_csv(results, names))
+    if quantities:
+        measuring = Measuring(tuple(quantities), drawings or {}, references or {}, visits or {}, agreement or {}, one_patient)
+        return Writer(folder, measuring, studies or {}, explanations or {}, origin, summary, phantom_model).write(results, names)
     for result in results:
-        place = folder / names[result.study] if several else folder
+        place = folder / names[result.study] if len(results) > 1 else folder
         seen = (explanations or {}).get(result.study, ())
         write_text(place / "result.json", result.to_json())
         page = render(
             "result.html", r=result, origin=origin, phantom=phantom_model, summary=summary, **_pictures(result, (studies or {}).get(result.study), seen)
         )
         write_text(place / "report.html", page)
-    if not several:
+    if len(results) == 1:
         return folder / "report.html"
-    write_text(folder / "results.csv", results_csv(results, names))
     return write_text(folder / "report.html", render("results.html", results=results, folders=names, origin=origin, phantom=phantom_model, summary=summary))
 
 
@@ -74,12 +96,7 @@ def _origin(result: Result, *, phantom_model: bool, summary: Mapping[str, Any]) 
 def _pictures(result: Result, study: Study | None, explanations: Sequence[Explanation]) -> dict[str, Any]:
     """Return the films, the heatmaps, and what the study does not tell."""
     films, notes = _films(study)
-    heats = [
-        {"film": film(e.picture, side=_SIDE_PX), "overlay": overlay(e, side=_SIDE_PX), "view": e.view, "method": e.method, "label": e.label}
-        | size(e.picture, side=_SIDE_PX)
-        for e in explanations
-    ]
-    return {"films": films, "heats": heats, "unknown": _unknown(study), "notes": (*result.notes, *notes)}
+    return {"films": films, "heats": heat_pictures(explanations), "unknown": unknown_facts(study), "notes": (*result.notes, *notes)}
 
 
 def _films(study: Study | None) -> tuple[list[dict[str, Any]], list[str]]:
@@ -96,14 +113,3 @@ def _films(study: Study | None) -> tuple[list[dict[str, Any]], list[str]]:
             continue
         films.append({"view": name, "film": film(picture, side=_SIDE_PX)} | size(picture, side=_SIDE_PX))
     return films, notes
-
-
-def _unknown(study: Study | None) -> list[tuple[str, str]]:
-    """Return each fact that the study does not state, with where it was looked for."""
-    if study is None:
-        return []
-    facts = {"patient": study.patient, "sex": study.sex, "age": study.age_years, **study.facts}
-    for n, image in enumerate(study.images, 1):
-        where = f" of image {n}" if len(study.images) > 1 else ""
-        facts |= {f"pixel size{where}": image.spacing_mm, f"view{where}": image.view, f"orientation{where}": image.affine}
-    return [(name, fact.source) for name, fact in facts.items() if not fact.known]

@@ -1,4 +1,4 @@
-"""``predictions.csv`` and ``results.csv``: one row an answer, safe to open in a spreadsheet."""
+"""``predictions.csv``, ``results.csv`` and ``measurements.csv``: one row an answer, safe to open in a spreadsheet."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from spinelab.core import Result
+from spinelab.core import Measurement, Quantity, Result
 from spinelab.report.content import Variant
+from spinelab.report.reading import LEVEL_FINDINGS, levels, measured, refusal
+from spinelab.report.serial import Series
 
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -36,6 +38,33 @@ def results_csv(results: Sequence[Result], folders: dict[str, str]) -> str:
     if "notes" in header:
         header.append(header.pop(header.index("notes")))
     return _csv(header, ([row.get(name, "") for name in header] for row in rows))
+
+
+def measurements_csv(results: Sequence[Result], quantities: Sequence[Quantity]) -> str:
+    """Return one row a film, refused films as well: ``image``, every quantity, findings, certainty of the levels, notes.
+
+    A quantity has the columns ``<column>, <column>_lo, <column>_hi, <column>_withheld`` and, where a measurement tells them, ``_site`` and
+    ``_side``. ``levels_certainty`` is the probability that the levels are named rightly.
+    """
+    rows = [_film_row(result, quantities) for result in results]
+    ends = ("_lo", "_hi", "_withheld", "_site", "_side")
+    present = dict.fromkeys(name for row in rows for name in row)
+    order = ["image", *(f"{q.column}{end}" for q in quantities for end in ("", *ends) if f"{q.column}{end}" in present)]
+    header = [*order, *(name for name in present if name not in {*order, "levels_certainty", "notes"}), "levels_certainty", "notes"]
+    return _csv(header, ([row.get(name, "") for name in header] for row in rows))
+
+
+def changes_csv(series: Iterable[Series]) -> str:
+    """Return one row a quantity and pair of films: what changed, from which difference on it is detectable, and the verdict."""
+    header = ["patient", "image", "date", "earlier_image", "earlier_date", "measurement", "earlier", "later", "difference"]
+    rows = [
+        [spreadsheet_safe(one.patient), spreadsheet_safe(pair.later), pair.later_day, spreadsheet_safe(pair.earlier), pair.earlier_day]
+        + [spreadsheet_safe(c.column), *(_number(v) for v in (c.earlier, c.later, c.difference)), _optional(c.mdc_films), _optional(c.mdc_held_out), c.verdict]
+        for one in series
+        for pair in one.follow_ups
+        for c in pair.changes
+    ]
+    return _csv([*header, "mdc_of_intervals", "mdc_held_out", "verdict"], rows)
 
 
 def spreadsheet_safe(text: str) -> str:
@@ -84,6 +113,39 @@ def _result_row(result: Result, folder: str) -> dict[str, Any]:
             row[f"{name}: withheld"] = spreadsheet_safe(measurement.withheld)
     row["notes"] = spreadsheet_safe(" | ".join(result.notes))
     return row
+
+
+def _film_row(result: Result, quantities: Sequence[Quantity]) -> dict[str, Any]:
+    row: dict[str, Any] = {"image": spreadsheet_safe(result.study)}
+    refused = refusal(result)
+    for quantity in quantities:
+        found = measured(result, quantity)
+        row |= _quantity_cells(quantity.column, found[0] if found else None, "the film was not read: see notes" if refused else "not in the model's answer")
+        for one in found[1:]:
+            row |= _quantity_cells(_column(quantity.column, one.site, one.side), one, "")
+    for finding in result.findings:
+        name = _column(finding.name, finding.site, finding.side)
+        row[name] = "" if finding.label is None else spreadsheet_safe(finding.label)
+        if finding.name not in LEVEL_FINDINGS:
+            row |= {f"{name}: prob_{label}": _number(value) for label, value in finding.probabilities.items()}
+    known = levels(result)
+    row["levels_certainty"] = "" if known is None else _optional(known.probability)
+    row["notes"] = spreadsheet_safe(" | ".join(result.notes))
+    return row
+
+
+def _quantity_cells(column: str, one: Measurement | None, missing: str) -> dict[str, Any]:
+    """Return value, limits and reason of one measurement, and where it was taken if it says so."""
+    if one is None:
+        return {column: "", f"{column}_lo": "", f"{column}_hi": "", f"{column}_withheld": missing}
+    low, high = one.interval if one.interval is not None else (None, None)
+    cells = {column: _optional(one.value), f"{column}_lo": _optional(low), f"{column}_hi": _optional(high)}
+    cells[f"{column}_withheld"] = spreadsheet_safe(one.withheld or "")
+    return cells | {f"{column}_{key}": spreadsheet_safe(value) for key, value in (("site", one.site), ("side", one.side)) if value}
+
+
+def _optional(value: float | None) -> str:
+    return "" if value is None else _number(value)
 
 
 def _column(name: str, site: str | None, side: str | None) -> str:

@@ -1,0 +1,172 @@
+"""Strokes of a task as marks that page, PDF and thumbnail draw alike: paths, dots, rings and texts in film pixels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from spinelab.core import Stroke
+
+COLOURS: Final = {
+    "landmark": "#8fd3ff",
+    "outline": "#b8c4d0",
+    "endplate": "#ffe14d",
+    "angle": "#4db8ff",
+    "plumb": "#ff8ad1",
+    "distance": "#4be0a8",
+    "uncertain": "#ff9a1f",
+}
+"""One colour a role: light ones, read on a dark film and told apart with common colour blindness; what is uncertain is dashed as well."""
+
+WIDTHS: Final = {"landmark": 1.3, "outline": 1.0, "endplate": 1.8, "angle": 1.8, "plumb": 1.5, "distance": 1.8, "uncertain": 1.8}
+"""Line widths in CSS pixels on the page and in points x 0.55 in print."""
+
+DASHES: Final[dict[str, tuple[float, ...]]] = {"uncertain": (5.0, 3.5), "plumb": (9.0, 4.0)}
+LEGEND: Final = {
+    "landmark": "landmark",
+    "outline": "outline",
+    "endplate": "endplate",
+    "angle": "angle",
+    "plumb": "plumb line",
+    "distance": "distance",
+    "uncertain": "uncertain landmark: check it",
+}
+_ARC_STEPS: Final = 24
+_CHARACTER: Final = 0.58
+"""Width of a character in heights of the text, for keeping texts apart."""
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One thing to draw, in film pixels.
+
+    ``shape`` is ``path`` (``points`` joined, back to the first where ``closed``), ``dot``, ``ring`` (1 point) or ``text`` (1 point: the
+    left end of the text's middle line, or its right end where ``leftward``). ``name`` tells a landmark's name, shown when asked for.
+    """
+
+    shape: str
+    points: tuple[Point, ...]
+    role: str
+    layer: str
+    measurement: str = ""
+    text: str = ""
+    closed: bool = False
+    leftward: bool = False
+    name: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """The marks of one film of ``width`` x ``height`` pixels, the layers in their order, and the height of its texts in film pixels."""
+
+    width: int
+    height: int
+    marks: tuple[Mark, ...]
+    layers: tuple[str, ...]
+    text_px: float
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Return the roles that occur, in the order of the legend."""
+        found = {mark.role for mark in self.marks}
+        return tuple(role for role in LEGEND if role in found)
+
+    @property
+    def names(self) -> bool:
+        """Whether there are names of landmarks to show when asked for."""
+        return any(mark.name for mark in self.marks)
+
+    def role_of(self, layer: str) -> str:
+        """Return the role that stands for a layer: that of its first mark which is not uncertain."""
+        roles = [mark.role for mark in self.marks if mark.layer == layer]
+        return next((role for role in roles if role != "uncertain"), roles[0])
+
+
+def draw(strokes: Iterable[Stroke], *, width: int, height: int) -> Drawing:
+    """Return the marks of ``strokes`` on a film; a stroke whose points are not finite, or too few for its kind, is left out."""
+    usable = [stroke for stroke in strokes if _complete(stroke)]
+    text_px = max(height, width) / 52
+    marks = [mark for stroke in usable for mark in _shapes(stroke)]
+    marks += _texts(usable, (width, height), text_px)
+    return Drawing(width, height, tuple(marks), tuple(dict.fromkeys(mark.layer for mark in marks)), text_px)
+
+
+def holds(strokes: Sequence[Stroke], shape_yx: tuple[int, int]) -> bool:
+    """Return whether most points of ``strokes`` lie on a film of these rows and columns (construction lines may leave it)."""
+    points = [p for stroke in strokes if stroke.kind in ("point", "line", "polygon") for p in stroke.points]
+    inside = sum(-1 <= x <= shape_yx[1] and -1 <= y <= shape_yx[0] for x, y in points)
+    return 2 * inside >= len(points)
+
+
+def _complete(stroke: Stroke) -> bool:
+    needed = {"point": 1, "label": 1, "line": 2, "polyline": 2, "polygon": 3, "arc": 3}[stroke.kind]
+    return len(stroke.points) >= needed and all(math.isfinite(v) for p in stroke.points for v in p)
+
+
+def layer_of(stroke: Stroke) -> str:
+    """Return the layer's name; marks without one are grouped by what they are."""
+    return stroke.layer or {"uncertain": "landmarks", "landmark": "landmarks"}.get(stroke.role, f"{LEGEND[stroke.role]}s")
+
+
+def _shapes(stroke: Stroke) -> list[Mark]:
+    layer = layer_of(stroke)
+    if stroke.kind == "label":
+        return []
+    if stroke.kind == "point":
+        return [Mark("ring" if stroke.role == "uncertain" else "dot", stroke.points[:1], stroke.role, layer, stroke.measurement, stroke.text)]
+    points = arc(stroke.points) if stroke.kind == "arc" else stroke.points
+    return [Mark("path", tuple(points), stroke.role, layer, stroke.measurement, closed=stroke.kind == "polygon")]
+
+
+def arc(points: Sequence[Point]) -> tuple[Point, ...]:
+    """Return points on the arc about the second point, from the first towards the third, on the shorter side; its radius is the first's distance."""
+    (sx, sy), (vx, vy), (ex, ey) = points[:3]
+    radius, begin = math.hypot(sx - vx, sy - vy), math.atan2(sy - vy, sx - vx)
+    sweep = math.remainder(math.atan2(ey - vy, ex - vx) - begin, 2 * math.pi)
+    turns = [begin + sweep * n / _ARC_STEPS for n in range(_ARC_STEPS + 1)]
+    return tuple((vx + radius * math.cos(turn), vy + radius * math.sin(turn)) for turn in turns)
+
+
+def _texts(strokes: Sequence[Stroke], film: tuple[int, int], text_px: float) -> list[Mark]:
+    """Return every text where it covers no other: angles and labels first, names of landmarks apart, for they are shown only when asked for."""
+    placed: list[tuple[float, float, float, float]] = []
+    marks = []
+    for stroke in sorted((s for s in strokes if s.text and s.kind != "point"), key=lambda s: (s.kind == "label", s.role != "angle")):
+        at, leftward = _place(_anchor(stroke, film), len(stroke.text), film, text_px, placed)
+        marks.append(Mark("text", (at,), stroke.role, layer_of(stroke), stroke.measurement, stroke.text, leftward=leftward))
+    for stroke in strokes:
+        if stroke.text and stroke.kind == "point":
+            at, leftward = _place(stroke.points[0], len(stroke.text), film, text_px, [])
+            marks.append(Mark("text", (at,), stroke.role, layer_of(stroke), stroke.measurement, stroke.text, leftward=leftward, name=True))
+    return marks
+
+
+def _anchor(stroke: Stroke, film: tuple[int, int]) -> Point:
+    """Return where the text of a stroke belongs: the middle of what of it lies on the film."""
+    points = arc(stroke.points) if stroke.kind == "arc" else stroke.points
+    if stroke.kind == "line":
+        (ax, ay), (bx, by) = points[:2]
+        points = tuple((ax + (bx - ax) * n / 8, ay + (by - ay) * n / 8) for n in range(9))
+    seen = [p for p in points if 0 <= p[0] < film[0] and 0 <= p[1] < film[1]] or list(points)
+    return seen[len(seen) // 2]
+
+
+def _place(at: Point, letters: int, film: tuple[int, int], text_px: float, placed: list[tuple[float, float, float, float]]) -> tuple[Point, bool]:
+    """Return the left (or right) end of a text near a point, inside the film and, where possible, beside the texts in ``placed``."""
+    wide, gap = letters * _CHARACTER * text_px, 0.55 * text_px
+    found = []
+    for step, leftward in ((step, leftward) for step in (0.0, -1.1, 1.1, -2.2, 2.2) for leftward in (False, True)):
+        x = min(max(at[0] + (-gap - wide if leftward else gap), 0.2 * text_px), max(film[0] - wide - 0.2 * text_px, 0.0))
+        y = min(max(at[1] + step * text_px, 0.7 * text_px), film[1] - 0.7 * text_px)
+        found.append(((x + wide if leftward else x, y), leftward, (x, y - 0.55 * text_px, x + wide, y + 0.55 * text_px)))
+    point, leftward, box = next((one for one in found if not any(_overlap(one[2], other) for other in placed)), found[0])
+    placed.append(box)
+    return point, leftward
+
+
+def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]

@@ -1,0 +1,229 @@
+"""The reading as a PDF for print and archive: A4, the film with its lines as vectors, text that can be searched."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from spinelab.report import pdf_parts as parts
+from spinelab.report.film_drawing import COLOURS, DASHES, LEGEND, WIDTHS, Mark
+from spinelab.report.films import Film
+from spinelab.report.reading import Reading
+from spinelab.report.serial import FollowUp
+
+if TYPE_CHECKING:
+    from reportlab.pdfgen.canvas import Canvas
+
+MM: Final = 72 / 25.4
+PAGE: Final = (210 * MM, 297 * MM)
+MARGIN: Final = 13 * MM
+FOOT: Final = 17 * MM
+_GAP: Final = 6 * MM
+_LINE: Final = 0.55
+"""Points a CSS pixel of line width: a printed film is smaller than one on the screen."""
+
+Part = Callable[[float], Any]
+"""Makes a piece of the page for a width in points."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What is printed about one film."""
+
+    reading: Reading
+    film: Film | None
+    origin: str
+    phantom: bool
+    identity: tuple[tuple[str, str, str], ...]
+    notes: tuple[str, ...]
+    changes: tuple[FollowUp, ...]
+    order: tuple[str, ...]
+    unknown: tuple[tuple[str, str], ...]
+    summary: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Frame:
+    page: int
+    left: float
+    top: float
+    width: float
+    bottom: float
+
+
+def reading_pdf(sheet: Sheet) -> bytes:
+    """Return the PDF: one page where the film's column leaves room for everything, else more."""
+    from reportlab.pdfgen.canvas import Canvas
+
+    result = sheet.reading.result
+    out = io.BytesIO()
+    canvas = Canvas(out, pagesize=PAGE, pageCompression=1)
+    canvas.setTitle(f"{result.study}: {result.task}")
+    canvas.setAuthor("spinelab")
+    canvas.setCreator("spinelab")
+    canvas.setSubject(("Trained on phantoms. " if sheet.phantom else "") + sheet.origin)
+    canvas.setKeywords([result.task, result.model])
+    wide = PAGE[0] - 2 * MARGIN
+    head, top = _stack(parts.head(sheet.reading, sheet.origin, sheet.identity, phantom=sheet.phantom), MARGIN, PAGE[1] - MARGIN, wide)
+    first = _Frame(0, MARGIN, top - 3 * MM, wide, FOOT)
+    picture, first = _film_box(sheet.film, first)
+    body = parts.body(sheet.reading, sheet.changes, sheet.order, sheet.notes, sheet.unknown, sheet.summary)
+    placed = _flow(body, first)
+    pages = 1 + max((frame.page for frame, *_ in placed), default=0)
+    for page in range(pages):
+        if page == 0:
+            for piece, x, y in head:
+                piece.drawOn(canvas, x, y)
+            if sheet.film is not None and picture is not None:
+                _draw_film(canvas, sheet.film, picture)
+        for frame, piece, y in placed:
+            if frame.page == page:
+                piece.drawOn(canvas, frame.left, y)
+        _foot(canvas, sheet, page + 1, pages)
+        canvas.showPage()
+    canvas.save()
+    return out.getvalue()
+
+
+def _stack(pieces: Sequence[Part], left: float, top: float, width: float) -> tuple[list[tuple[Any, float, float]], float]:
+    """Return pieces one below the other, with their corners, and where they end."""
+    placed = []
+    for part in pieces:
+        piece = part(width)
+        _, height = piece.wrap(width, top - FOOT)
+        top -= height
+        placed.append((piece, left, top))
+        top -= 1.6 * MM
+    return placed, top
+
+
+def _film_box(film: Film | None, frame: _Frame) -> tuple[tuple[float, float, float, float] | None, _Frame]:
+    """Return where the film goes (left, bottom, width, height) and the column that is left for words; below the film where it is broad."""
+    if film is None:
+        return None, frame
+    aspect, room = film.drawing.width / film.drawing.height, frame.top - frame.bottom - 7 * MM
+    if aspect > 1.05:
+        height = min(frame.width / aspect, 0.5 * room)
+        return (frame.left, frame.top - height, height * aspect, height), _Frame(0, frame.left, frame.top - height - 9 * MM, frame.width, frame.bottom)
+    wide = min(room * aspect, 82 * MM)
+    box = (frame.left, frame.top - wide / aspect, wide, wide / aspect)
+    return box, _Frame(0, frame.left + wide + _GAP, frame.top, frame.width - wide - _GAP, frame.bottom)
+
+
+def _flow(body: Sequence[Part], frame: _Frame) -> list[tuple[_Frame, Any, float]]:
+    """Return every piece with its frame and height above the page's foot; what does not fit goes on, on whole pages."""
+    placed: list[tuple[_Frame, Any, float]] = []
+    y, waiting = frame.top, list(body)
+    rest: list[Any] = []
+    while waiting or rest:
+        piece = rest.pop(0) if rest else waiting.pop(0)(frame.width)
+        y -= piece.getSpaceBefore() if y < frame.top - 1 else 0
+        _, height = piece.wrap(frame.width, y - frame.bottom)
+        needed = height + (14 * MM if getattr(piece, "heading", False) else 0)
+        if needed > y - frame.bottom and y < frame.top - 1:
+            halves = [] if getattr(piece, "heading", False) else piece.split(frame.width, y - frame.bottom)
+            if len(halves) < 2:
+                frame, rest = _next(frame), [piece, *rest]
+                y = frame.top
+                continue
+            piece, rest = halves[0], [*halves[1:], *rest]
+            _, height = piece.wrap(frame.width, y - frame.bottom)
+        elif height > y - frame.bottom and len(halves := piece.split(frame.width, y - frame.bottom)) > 1:
+            piece, rest = halves[0], [*halves[1:], *rest]
+            _, height = piece.wrap(frame.width, y - frame.bottom)
+        y -= height
+        placed.append((frame, piece, y))
+        y -= 0.8 * MM
+    return placed
+
+
+def _next(frame: _Frame) -> _Frame:
+    return _Frame(frame.page + 1, MARGIN, PAGE[1] - MARGIN, PAGE[0] - 2 * MARGIN, FOOT)
+
+
+def _foot(canvas: Canvas, sheet: Sheet, page: int, pages: int) -> None:
+    result = sheet.reading.result
+    canvas.setFillColor(parts.SOFT)
+    text = f"{result.study}   |   {result.task}, {result.model}" + ("   |   Trained on phantoms" if sheet.phantom else "")
+    font, text = parts.typeset(text)
+    canvas.setFont(font, 7)
+    canvas.drawString(MARGIN, 9 * MM, text[:150])
+    canvas.setFont("Helvetica", 7)
+    canvas.drawRightString(PAGE[0] - MARGIN, 9 * MM, f"spinelab   |   page {page} of {pages}")
+
+
+def _draw_film(canvas: Canvas, film: Film, box: tuple[float, float, float, float]) -> None:
+    from reportlab.lib.utils import ImageReader
+
+    left, bottom, width, height = box
+    scale = width / film.drawing.width
+    canvas.saveState()
+    clip = canvas.beginPath()
+    clip.rect(left, bottom, width, height)
+    canvas.clipPath(clip, stroke=0)
+    canvas.drawImage(ImageReader(io.BytesIO(film.jpeg)), left, bottom, width, height)
+    for mark in film.drawing.marks:
+        if not mark.name:
+            points = [(left + (x + 0.5) * scale, bottom + height - (y + 0.5) * scale) for x, y in mark.points]
+            _draw_mark(canvas, mark, points, max(0.78 * film.drawing.text_px * scale, 5.0))
+    canvas.restoreState()
+    _draw_legend(canvas, film.drawing.roles, left, bottom - 3.6 * MM, width)
+
+
+def _draw_mark(canvas: Canvas, mark: Mark, points: Sequence[tuple[float, float]], text_pt: float) -> None:
+    canvas.setStrokeColor(COLOURS[mark.role])
+    canvas.setFillColor(COLOURS[mark.role])
+    canvas.setLineWidth(WIDTHS[mark.role] * _LINE)
+    canvas.setDash([dash * _LINE for dash in DASHES.get(mark.role, ())])
+    if mark.shape == "dot":
+        canvas.circle(*points[0], 1.1, stroke=0, fill=1)
+    elif mark.shape == "ring":
+        canvas.circle(*points[0], 2.6, stroke=1, fill=0)
+    elif mark.shape == "text":
+        _draw_text(canvas, mark, points[0], text_pt)
+    else:
+        path = canvas.beginPath()
+        path.moveTo(*points[0])
+        for point in points[1:]:
+            path.lineTo(*point)
+        if mark.closed:
+            path.close()
+        canvas.drawPath(path, stroke=1, fill=0)
+
+
+def _draw_text(canvas: Canvas, mark: Mark, at: tuple[float, float], text_pt: float) -> None:
+    """Draw a text with a black rim, so that it is read on bright bone as well."""
+    font, text = parts.typeset(mark.text, bold=True)
+    x = at[0] - (canvas.stringWidth(text, font, text_pt) if mark.leftward else 0)
+    canvas.setDash([])
+    for mode in (2, 0):
+        drawn = canvas.beginText(x, at[1] - 0.35 * text_pt)
+        drawn.setFont(font, text_pt)
+        drawn.setTextRenderMode(mode)
+        canvas.setStrokeColor("#000000")
+        canvas.setLineWidth(text_pt * 0.18)
+        canvas.drawText(drawn)
+
+
+def _draw_legend(canvas: Canvas, roles: Sequence[str], left: float, y: float, width: float) -> None:
+    canvas.saveState()
+    x = left
+    canvas.setFont("Helvetica", 6.5)
+    for role in roles:
+        needed = 8 * MM + canvas.stringWidth(LEGEND[role], "Helvetica", 6.5) + 3 * MM
+        if x + needed > left + width + 3 * MM and x > left:
+            x, y = left, y - 3.2 * MM
+        canvas.setFillColor("#16191d")
+        canvas.rect(x, y - 0.6, 6 * MM, 2.4 * MM, stroke=0, fill=1)
+        canvas.setStrokeColor(COLOURS[role])
+        canvas.setFillColor(COLOURS[role])
+        canvas.setDash([dash * _LINE for dash in DASHES.get(role, ())])
+        canvas.setLineWidth(1)
+        middle = y - 0.6 + 1.2 * MM
+        canvas.circle(x + 3 * MM, middle, 1.2, stroke=0, fill=1) if role == "landmark" else canvas.line(x + 0.8 * MM, middle, x + 5.2 * MM, middle)
+        canvas.setFillColor(parts.SOFT)
+        canvas.drawString(x + 7 * MM, y + 0.3, LEGEND[role])
+        x += needed
+    canvas.restoreState()

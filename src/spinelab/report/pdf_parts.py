@@ -1,0 +1,273 @@
+"""The pieces of a printed reading: banners, tables, lists, in the type of a clinical report."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+from xml.sax.saxutils import escape
+
+from spinelab.core import Finding
+from spinelab.report.reading import Levels, Reading, Row, Strip, shown, symbol
+from spinelab.report.serial import LARGER, FollowUp
+from spinelab.report.words import likelihood, number, sentence, spoken
+
+INK: Final = "#1f2933"
+SOFT: Final = "#52606d"
+_RULE: Final = "#c9d0d8"
+_STOP: Final = "#8a3200"
+_CARE: Final = "#664a00"
+_DEEP: Final = "#00507d"
+
+Part = Callable[[float], Any]
+
+LEVELS_TEXT: Final = "Count the vertebrae before you rely on a level, or on a measurement that is named after one."
+
+
+def typeset(text: str, *, bold: bool = False) -> tuple[str, str]:
+    """Return the font that has the letters of a text, and the text as that font writes it.
+
+    Helvetica, which every reader of PDFs has, wherever its letters (Windows-1252) suffice; else DejaVu Sans, embedded.
+    """
+    plain = text.replace("−", "–").replace("\u202f", "\u00a0")
+    try:
+        plain.encode("cp1252")
+    except UnicodeEncodeError:
+        if _wide_font():
+            return "DejaVuSans", text.encode("utf-8", "replace").decode("utf-8")
+        plain = plain.encode("cp1252", "replace").decode("cp1252")
+    return ("Helvetica-Bold" if bold else "Helvetica"), plain
+
+
+def head(reading: Reading, origin: str, identity: Sequence[tuple[str, str, str]], *, phantom: bool) -> list[Part]:
+    """Return what stands above film and table: what the model learnt from, whether levels are certain, and whose film it is."""
+    result = reading.result
+    lead = f"<b>Trained on phantoms.</b> {_text(origin)}" if phantom else _text(origin)
+    found: list[Part] = [lambda width: _banner(lead, width, "#fff5da" if phantom else "#f5f7f9", "#e69f00" if phantom else "#0072b2")]
+    if reading.levels is not None and not reading.levels.certain:
+        alarm = f"<b>The levels are not certain.</b> {_sure(reading.levels)}{LEVELS_TEXT}"
+        found.append(lambda width: _banner(alarm, width, "#fdeee6", "#d55e00"))
+    if reading.refused:
+        refused = f"<b>Not read.</b> {_text(reading.refused)}"
+        found.append(lambda width: _banner(refused, width, "#fdeee6", "#d55e00"))
+    kicker = _text(f"READING   {spoken(result.task).upper()}   {result.model}")
+    found.append(lambda _: _paragraph(kicker, 7, SOFT))
+    found.append(lambda _: _paragraph(f"<b>{_text(result.study, bold=True)}</b>", 15, INK))
+    if identity:
+        found.append(lambda width: _identity(identity, width))
+    return found
+
+
+def body(
+    reading: Reading,
+    changes: Sequence[FollowUp],
+    order: Sequence[str],
+    notes: Sequence[str],
+    unknown: Sequence[tuple[str, str]],
+    summary: dict[str, Any],
+) -> list[Part]:
+    """Return everything else in the order of its weight."""
+    found: list[Part] = []
+    if reading.rows:
+        found += [_heading("Measurements"), lambda width: _values(reading, width)]
+        found += [_line(f"{n}  {text}", 6.2, SOFT) for n, text in enumerate(reading.footnotes, 1)]
+    if reading.withheld:
+        found.append(_heading("Not measured, and why"))
+        found += [_line(f"<b>{_text(', '.join(one.titles), bold=True)}</b><br/>{_text(one.reason)}", 7.4, _CARE, marked=True) for one in reading.withheld]
+    for one in changes:
+        found += _change(one)
+    if order:
+        found += [_heading("Other films of this patient"), *(_line(text, 7.4) for text in order)]
+    if reading.findings or reading.levels is not None:
+        found.append(_heading("Findings"))
+        if reading.levels is not None:
+            certain = "The vertebrae are named with certainty. " if reading.levels.certain else "The naming of the vertebrae is not certain. "
+            found.append(_line(certain + _sure(reading.levels), 7.4))
+        found += [_line(_finding(one), 7.8, marked=True) for one in reading.findings]
+    if notes:
+        found += [_heading("Notes"), *(_line(note, 7.4) for note in notes)]
+    if unknown:
+        found += [_heading("What is not known"), *(_line(f"<b>{_text(spoken(name).capitalize())}</b>: {_text(why)}", 6.8, SOFT, marked=True) for name, why in unknown)]
+    if summary:
+        found.append(_heading("The model"))
+        found += [_line(f"<b>{_text(spoken(key).capitalize())}</b>: {_text(sentence(value))}", 6.8, SOFT, marked=True) for key, value in summary.items()]
+    return found
+
+
+def _sure(levels: Levels) -> str:
+    return "" if levels.probability is None else f"The probability that every vertebra has its right name is {number(levels.probability, 2)}. "
+
+
+def _finding(one: Finding) -> str:
+    where = " ".join(part for part in (one.site, f"{one.side} (patient's)" if one.side else "") if part)
+    label = one.label if one.label is not None else "no answer"
+    words = f"{_text(spoken(one.name).capitalize())} {_text(where)}: <b>{_text(label, bold=True)}</b>"
+    if one.label in one.probabilities:
+        chance = one.probabilities[one.label]
+        words += f", {likelihood(chance)} (probability {number(chance, 2)}" + (f", {number(one.interval[0], 2)} to {number(one.interval[1], 2)})" if one.interval else ")")
+    others = [f"{label} {number(p, 2)}" for label, p in one.probabilities.items() if label != one.label]
+    return words + (f'<br/><font color="{SOFT}">{_text(", ".join(others))}</font>' if others else "")
+
+
+def _values(reading: Reading, width: float) -> Any:
+    usual = bool(reading.footnotes)
+    shares = (0.2, 0.37, 0.18, 0.25) if usual else (0.24, 0.5, 0.26)
+    header = ["Value", "Measurement", "95 % interval", *(["Usual range"] if usual else [])]
+    columns = [share * width for share in shares]
+    rows: list[list[Any]] = [[_paragraph(text, 6.5, SOFT, right=n == 0) for n, text in enumerate(header)]]
+    rows += [_value_row(row, columns, usual=usual) for row in reading.rows]
+    return _table(rows, columns)
+
+
+def _value_row(row: Row, columns: Sequence[float], *, usual: bool) -> list[Any]:
+    where = f' <font color="{SOFT}">{_text(row.where)}</font>' if row.where else ""
+    name = [_paragraph(f"<b>{_text(row.title, bold=True)}</b>{where}", 8, INK)]
+    if row.how:
+        name.append(_paragraph(small_caps(row.how), 6.6, SOFT))
+    cells = [
+        _paragraph(f'<b>{_text(row.value, bold=True)}</b><font size="7.5">{_text(row.unit)}</font>', 11.5, INK, right=True),
+        name,
+        _paragraph(_text(row.interval or "not known"), 8, INK),
+    ]
+    if not usual:
+        return cells
+    if not row.usual or row.strip is None:
+        return [*cells, _paragraph("no range", 6.8, SOFT)]
+    standing = _paragraph(_text(row.standing), 6.6, _STOP if row.outside else SOFT)
+    return [*cells, [_paragraph(f"{_text(row.usual)} <super>{row.footnote}</super>", 8, INK), _strip(row.strip, columns[3] - 6), standing]]
+
+
+def small_caps(text: str) -> str:
+    """Return markup of a text in small capitals, which the standard fonts lack: capitals of two sizes."""
+    words = "".join(f'<font size="5.3">{escape(part.upper())}</font>' if small else escape(part) for small, part in _runs(typeset(text)[1]))
+    font = typeset(text)[0]
+    return words if font == "Helvetica" else f'<font name="{font}">{words}</font>'
+
+
+def _runs(text: str) -> Iterable[tuple[bool, str]]:
+    """Return the pieces of a text, each with whether it is of small letters (and what stands between them)."""
+    start = 0
+    for n in range(1, len(text) + 1):
+        if n == len(text) or (text[n].isupper() or text[n].isdigit()) != (text[start].isupper() or text[start].isdigit()):
+            yield not (text[start].isupper() or text[start].isdigit()), text[start:n]
+            start = n
+
+
+def _strip(strip: Strip, width: float) -> Any:
+    from reportlab.graphics.shapes import Circle, Drawing, Line, Rect
+    from reportlab.lib.colors import HexColor
+
+    drawing = Drawing(width, 7)
+    drawing.add(Rect(strip.low * width, 1, (strip.high - strip.low) * width, 5, fillColor=HexColor("#d7dee6"), strokeColor=None))
+    if strip.lo is not None and strip.hi is not None:
+        drawing.add(Line(strip.lo * width, 3.5, strip.hi * width, 3.5, strokeColor=HexColor(_DEEP), strokeWidth=0.9))
+    drawing.add(Circle(strip.value * width, 3.5, 1.7, fillColor=HexColor(_DEEP), strokeColor=None))
+    return drawing
+
+
+def _change(one: FollowUp) -> list[Part]:
+    found: list[Part] = [_heading(f"Change since {one.earlier_day}"), _line(f"Against {one.earlier}, {one.interval} before.", 7, SOFT)]
+    if one.changes:
+        found.append(lambda width: _changes(one, width))
+    return [*found, *(_line(remark, 7, _CARE) for remark in one.remarks)]
+
+
+def _changes(one: FollowUp, width: float) -> Any:
+    columns = [share * width for share in (0.28, 0.12, 0.12, 0.13, 0.15, 0.2)]
+    rows: list[list[Any]] = [[_paragraph(text, 6.5, SOFT, right=0 < n < 5) for n, text in enumerate(("Measurement", "Then", "Now", "Difference", "Detectable", "Verdict"))]]
+    for c in one.changes:
+        unit = symbol(c.unit)
+        figures = [f"{shown(c.earlier, c.unit)}{unit}", f"{shown(c.later, c.unit)}{unit}", f"{'+' if c.difference > 0 else ''}{shown(c.difference, c.unit)}{unit}"]
+        figures.append("–" if c.mdc is None else f"{shown(c.mdc, c.unit)}{unit}")
+        verdict = _paragraph(c.verdict, 6.8, _STOP if c.verdict == LARGER else SOFT)
+        rows.append([_paragraph(_text(c.title), 7.4, INK), *(_paragraph(_text(text), 7.4, INK, right=True) for text in figures), verdict])
+    return _table(rows, columns)
+
+
+def _table(rows: Sequence[Sequence[Any]], columns: Sequence[float]) -> Any:
+    from reportlab.platypus.tables import Table
+
+    style = [
+        ("VALIGN", (0, 0), (-1, -1), "TOP"),
+        ("LEFTPADDING", (0, 0), (-1, -1), 0),
+        ("RIGHTPADDING", (0, 0), (-1, -1), 6),
+        ("TOPPADDING", (0, 0), (-1, -1), 2.2),
+        ("BOTTOMPADDING", (0, 0), (-1, -1), 2.6),
+        ("LINEBELOW", (0, 0), (-1, 0), 0.8, "#9aa3ae"),
+        ("LINEBELOW", (0, 1), (-1, -1), 0.4, _RULE),
+    ]
+    return Table([list(row) for row in rows], colWidths=list(columns), repeatRows=1, style=style, hAlign="LEFT")
+
+
+def _identity(identity: Sequence[tuple[str, str, str]], width: float) -> Any:
+    cells = [[_paragraph(_text(name.capitalize()), 6.2, SOFT), _paragraph(f"<b>{_text(value, bold=True)}</b>", 8, INK)] for name, value, _ in identity]
+    cells = [[*cell, _paragraph(_text(more), 5.8, SOFT)] if more else cell for cell, (*_, more) in zip(cells, identity, strict=True)]
+    weights = [max(len(value), len(name), min(len(more), 46)) + 4 for name, value, more in identity]
+    return _plain_table([cells], [width * weight / sum(weights) for weight in weights])
+
+
+def _plain_table(rows: list[list[Any]], columns: list[float]) -> Any:
+    from reportlab.platypus.tables import Table
+
+    style = [("VALIGN", (0, 0), (-1, -1), "TOP"), ("LEFTPADDING", (0, 0), (-1, -1), 0), ("TOPPADDING", (0, 0), (-1, -1), 0), ("BOTTOMPADDING", (0, 0), (-1, -1), 0)]
+    return Table(rows, colWidths=columns, style=style, hAlign="LEFT")
+
+
+def _banner(markup: str, width: float, back: str, edge: str) -> Any:
+    from reportlab.platypus.tables import Table
+
+    style = [("BACKGROUND", (0, 0), (-1, -1), back), ("LINEBEFORE", (0, 0), (0, -1), 3, edge), ("TOPPADDING", (0, 0), (-1, -1), 4), ("BOTTOMPADDING", (0, 0), (-1, -1), 5)]
+    return Table([[_paragraph(markup, 8.2, INK)]], colWidths=[width], style=style, hAlign="LEFT")
+
+
+def _heading(text: str) -> Part:
+    def make(_width: float) -> Any:
+        made = _paragraph(f"<b>{_text(text, bold=True)}</b>", 9.5, INK, above=5)
+        made.heading = True
+        return made
+
+    return make
+
+
+def _line(text: str, size: float, colour: str = INK, *, marked: bool = False) -> Part:
+    return lambda _: _paragraph(text if marked else _text(text), size, colour)
+
+
+def _paragraph(markup: str, size: float, colour: str, *, right: bool = False, above: float = 0) -> Any:
+    from reportlab.platypus.paragraph import Paragraph
+
+    return Paragraph(markup, _style(size, colour, right, above))
+
+
+@cache
+def _style(size: float, colour: str, right: bool, above: float) -> Any:  # noqa: FBT001 - the key of a cache
+    from reportlab.lib.enums import TA_LEFT, TA_RIGHT
+    from reportlab.lib.styles import ParagraphStyle
+
+    return ParagraphStyle(
+        "text", fontName="Helvetica", fontSize=size, leading=1.24 * size, textColor=colour, alignment=TA_RIGHT if right else TA_LEFT, borderPadding=0,
+        splitLongWords=1, spaceBefore=above,
+    )  # fmt: skip
+
+
+def _text(text: str, *, bold: bool = False) -> str:
+    """Return markup of a plain text in a font that has its letters."""
+    font, written = typeset(str(text), bold=bold)
+    clean = escape("".join(letter for letter in written if letter >= " " or letter in "\t\n"))
+    return clean if font.startswith("Helvetica") else f'<font name="{font}">{clean}</font>'
+
+
+@cache
+def _wide_font() -> bool:
+    """Register DejaVu Sans, which comes with matplotlib; ``False`` where it cannot be found."""
+    from reportlab.pdfbase.pdfmetrics import registerFont
+    from reportlab.pdfbase.ttfonts import TTFont
+
+    found = importlib.util.find_spec("matplotlib")
+    path = Path(found.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf" if found is not None and found.origin else None
+    if path is None or not path.is_file():
+        return False
+    registerFont(TTFont("DejaVuSans", str(path)))
+    return True

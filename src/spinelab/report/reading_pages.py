@@ -1,0 +1,241 @@
+"""Pages, PDFs and tables of measuring results: a film's own, the overview of many, and what changed between films of a patient."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from markupsafe import Markup
+
+from spinelab.core import Explanation, Quantity, Reference, Result, SpinelabError, Stroke, Study
+from spinelab.report.film_drawing import COLOURS, DASHES, LEGEND, WIDTHS
+from spinelab.report.films import Film, measured_film, svg_mark, thumbnail
+from spinelab.report.files import write_bytes, write_text
+from spinelab.report.pages import render
+from spinelab.report.pdf import Sheet, reading_pdf
+from spinelab.report.pictures import film as picture_of
+from spinelab.report.pictures import overlay, size
+from spinelab.report.reading import SYMBOLS, Reading, measured, read_result, refusal, shown
+from spinelab.report.serial import Series, Visit, find_series
+from spinelab.report.tables import changes_csv, measurements_csv
+
+MAX_THUMBNAILS: Final = 1000
+"""Films with a picture on the overview; more would make a page that no browser opens."""
+
+_HEAT_PX: Final = 900
+_EXPLAINED: Final = (
+    "An interval holds the true value on 95 of 100 films like those on which it was adjusted; on other films it may hold it less often. "
+    "“Usual” is the range of the people named in the footnote, not a target of treatment."
+)
+_SEXES: Final = {"F": "female", "M": "male", "O": "other"}
+
+
+@dataclass(frozen=True, eq=False)
+class Measuring:
+    """What a measuring task adds to its results: see `write_results`."""
+
+    quantities: tuple[Quantity, ...]
+    drawings: Mapping[str, Sequence[Stroke]] = field(default_factory=dict)
+    references: Mapping[str, Mapping[str, Reference]] = field(default_factory=dict)
+    visits: Mapping[str, Visit] = field(default_factory=dict)
+    agreement: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    one_patient: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Writer:
+    """Writes the files of measuring results into ``folder``."""
+
+    folder: Path
+    measuring: Measuring
+    studies: Mapping[str, Study]
+    explanations: Mapping[str, Sequence[Explanation]]
+    origin: str
+    summary: dict[str, Any]
+    phantom: bool
+
+    def write(self, results: Sequence[Result], names: Mapping[str, str]) -> Path:
+        """Write every film's files and, for several, the overview above them; return the page to open."""
+        m = self.measuring
+        series = find_series(results, m.visits, m.quantities, agreement=m.agreement, one_patient=m.one_patient)
+        several = len(results) > 1
+        pictured = len(results) <= MAX_THUMBNAILS
+        rows = []
+        for result in results:
+            film = self._film_files(result, self.folder / names[result.study] if several else self.folder, series)
+            if several:
+                rows.append(self._overview_row(result, names[result.study], thumbnail(film) if film is not None and pictured else ""))
+        if not several:
+            return self.folder / "report.html"
+        write_text(self.folder / "measurements.csv", measurements_csv(results, m.quantities))
+        if series:
+            write_text(self.folder / "changes.csv", changes_csv(series))
+        return write_text(self.folder / "report.html", self._overview(results, rows, series, pictured=pictured))
+
+    def _film_files(self, result: Result, place: Path, series: Sequence[Series]) -> Film | None:
+        write_text(place / "result.json", result.to_json())
+        study, film, notes = self._open(result)
+        reading = read_result(result, self.measuring.quantities, self.measuring.references.get(result.study, {}))
+        told = tuple(dict.fromkeys((*(note for note in result.notes if not reading.refused or reading.refused not in note), *notes)))
+        own = [one for one in series if result.study in dict(one.films)]
+        sheet = Sheet(
+            reading,
+            film,
+            self.origin,
+            self.phantom,
+            tuple(_identity(study, film)),
+            told,
+            tuple(change for one in own for change in one.since(result.study)),
+            tuple(remark for one in own for remark in one.remarks),
+            tuple(unknown_facts(study)),
+            self.summary,
+        )
+        write_text(place / "report.html", self._page(sheet))
+        write_bytes(place / "report.pdf", reading_pdf(sheet))
+        return film
+
+    def _open(self, result: Result) -> tuple[Study | None, Film | None, list[str]]:
+        """Return the study, its film and what cannot be shown; a film that cannot be opened again keeps its page."""
+        try:
+            study = self.studies.get(result.study)
+            if study is None:
+                return None, None, []
+            film, notes = measured_film(study, self.measuring.drawings.get(result.study, ()))
+        except SpinelabError as error:
+            return None, None, [f"The film is not shown: {error.given}"]
+        return study, film, notes
+
+    def _page(self, sheet: Sheet) -> str:
+        film, result = sheet.film, sheet.reading.result
+        return render(
+            "reading.html",
+            r=result,
+            reading=sheet.reading,
+            film=film,
+            marks=[] if film is None else [svg_mark(mark, film.drawing) for mark in film.drawing.marks],
+            swatches=_swatches(),
+            script=_script(),
+            origin=self.origin,
+            phantom=self.phantom,
+            identity=sheet.identity,
+            notes=sheet.notes,
+            changes=sheet.changes,
+            order=sheet.order,
+            unknown=sheet.unknown,
+            summary=self.summary,
+            heats=heat_pictures(self.explanations.get(result.study, ())),
+            explained=_EXPLAINED,
+        )
+
+    def _overview_row(self, result: Result, folder: str, picture: str) -> dict[str, Any]:
+        reading: Reading = read_result(result, self.measuring.quantities, {})
+        return {"study": result.study, "folder": folder, "picture": picture, "result": result, "refused": reading.refused} | {
+            "levels": reading.levels,
+            "findings": reading.findings,
+        }
+
+    def _overview(self, results: Sequence[Result], rows: list[dict[str, Any]], series: Sequence[Series], *, pictured: bool) -> str:
+        columns = _columns(results, self.measuring.quantities)
+        for row in rows:
+            row["cells"] = [_cell(row["result"], quantity) for quantity in columns]
+        return render(
+            "readings.html",
+            rows=rows,
+            columns=[(quantity.title, SYMBOLS.get(quantity.unit, quantity.unit).strip()) for quantity in columns],
+            pictures=pictured,
+            refused=sum(bool(row["refused"]) for row in rows),
+            uncertain=sum(row["levels"] is not None and not row["levels"].certain for row in rows),
+            series=series,
+            task=results[0].task,
+            model=results[0].model,
+            origin=self.origin,
+            phantom=self.phantom,
+            summary=self.summary,
+        )
+
+
+def heat_pictures(explanations: Sequence[Explanation]) -> list[dict[str, Any]]:
+    """Return heatmaps over their films, for a page."""
+    return [
+        {"film": picture_of(e.picture, side=_HEAT_PX), "overlay": overlay(e, side=_HEAT_PX), "view": e.view, "method": e.method, "label": e.label}
+        | size(e.picture, side=_HEAT_PX)
+        for e in explanations
+    ]
+
+
+def unknown_facts(study: Study | None) -> list[tuple[str, str]]:
+    """Return each fact that the study does not state, with where it was looked for."""
+    if study is None:
+        return []
+    facts = {"patient": study.patient, "sex": study.sex, "age": study.age_years, **study.facts}
+    for n, image in enumerate(study.images, 1):
+        where = f" of image {n}" if len(study.images) > 1 else ""
+        facts |= {f"pixel size{where}": image.spacing_mm, f"view{where}": image.view, f"orientation{where}": image.affine}
+    return [(name, fact.source) for name, fact in facts.items() if not fact.known]
+
+
+def _identity(study: Study | None, film: Film | None) -> list[tuple[str, str, str]]:
+    """Return who was filmed, when and how, as (name, value, source), without what is not known."""
+    if study is None:
+        return []
+    day = Visit.of(study).day
+    age = study.age_years.value
+    stated = [
+        ("patient", study.patient.value, ""),
+        ("sex", _SEXES.get(str(study.sex.value)) if study.sex.known else None, ""),
+        ("age", None if age is None else f"{age:.0f} years" if age >= 10 else f"{age:.1f} years", ""),
+        ("date of the film", None if day is None else str(day), ""),
+        ("view", film.view if film is not None else None, ""),
+    ]
+    stated += film.facts if film is not None else ()
+    return [(name, str(value), source) for name, value, source in stated if value]
+
+
+def _columns(results: Sequence[Result], quantities: Sequence[Quantity]) -> list[Quantity]:
+    """Return the columns of the overview: lengths in pixels only where some film has them and not the millimetres."""
+
+    def in_pixels_only(quantity: Quantity) -> bool:
+        in_mm = [q for q in quantities if q.name == quantity.name and q.unit == "mm"]
+        return any(_value(r, quantity) and not any(_value(r, q) for q in in_mm) for r in results if not refusal(r))
+
+    return [q for q in quantities if q.unit != "px" or in_pixels_only(q)]
+
+
+def _value(result: Result, quantity: Quantity) -> bool:
+    return any(one.value is not None for one in measured(result, quantity))
+
+
+def _cell(result: Result, quantity: Quantity) -> dict[str, str]:
+    found = measured(result, quantity)
+    one = next((m for m in found if m.value is not None), found[0] if found else None)
+    if one is None or one.value is None:
+        return {"value": "", "interval": "", "withheld": one.withheld or "" if one is not None else "not in the model's answer"}
+    interval = "" if one.interval is None else " to ".join(shown(limit, quantity.unit) for limit in one.interval)
+    return {"value": shown(one.value, quantity.unit), "interval": interval, "withheld": ""}
+
+
+def _swatches() -> dict[str, dict[str, Any]]:
+    return {
+        role: {
+            "colour": COLOURS[role],
+            "width": WIDTHS[role],
+            "dash": " ".join(map(str, DASHES.get(role, ()))),
+            "meaning": meaning,
+            "point": role == "landmark",
+        }
+        for role, meaning in LEGEND.items()
+    }
+
+
+@cache
+def _script() -> dict[str, Any]:
+    """Return the page's only script and its digest, by which the page allows it and no other."""
+    text = (files("spinelab.report") / "templates" / "reading.js").read_text(encoding="utf-8").strip()
+    digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+    return {"text": Markup(text), "digest": f"sha256-{digest}"}  # noqa: S704 - a file of this package

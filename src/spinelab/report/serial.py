@@ -1,0 +1,203 @@
+"""Serial films of one patient: what changed since an earlier film, beside the change that measuring twice would show anyway."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from spinelab.core import Measurement, Quantity, Result, Study
+from spinelab.report.reading import levels, measured
+
+LARGER: Final = "larger than measurement error"
+WITHIN: Final = "within measurement error"
+UNKNOWN: Final = "measurement error not known: no statement"
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Who was filmed and when, as far as the file states it; ``day`` is ``None`` where no date, or none of the calendar, is stated."""
+
+    patient: str | None = None
+    day: date | None = None
+
+    @staticmethod
+    def of(study: Study) -> Visit:
+        """Return patient and date of a study (DICOM PatientID and StudyDate)."""
+        stated = study.facts.get("StudyDate")
+        patient = study.patient.value
+        return Visit(None if patient is None else str(patient), None if stated is None else _day(stated.value))
+
+
+@dataclass(frozen=True, slots=True)
+class _Dated:
+    day: date
+    film: Result
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One quantity on two films.
+
+    ``mdc_films`` is the 95 % half-width of the difference, from the two intervals in quadrature; ``mdc_held_out`` the minimal detectable
+    change of the model on held-out patients. The larger one of those known decides ``verdict``.
+    """
+
+    name: str
+    column: str
+    title: str
+    unit: str
+    earlier: float
+    later: float
+    difference: float
+    mdc_films: float | None
+    mdc_held_out: float | None
+    verdict: str
+
+    @property
+    def mdc(self) -> float | None:
+        """Return the change that has to be exceeded."""
+        known = [m for m in (self.mdc_films, self.mdc_held_out) if m is not None]
+        return max(known) if known else None
+
+
+@dataclass(frozen=True)
+class FollowUp:
+    """Two films of a patient, in the order of their dates."""
+
+    earlier: str
+    later: str
+    earlier_day: date
+    later_day: date
+    changes: tuple[Change, ...]
+    remarks: tuple[str, ...]
+
+    @property
+    def interval(self) -> str:
+        """Return the time between the films in words."""
+        days = (self.later_day - self.earlier_day).days
+        return f"{days} days" if days < 60 else f"{days / 30.4375:.0f} months" if days < 730 else f"{days / 365.25:.1f} years"
+
+
+@dataclass(frozen=True)
+class Series:
+    """The films of one patient; ``follow_ups`` has each film with the one before it, and the last with the first."""
+
+    patient: str
+    films: tuple[tuple[str, date | None], ...]
+    follow_ups: tuple[FollowUp, ...]
+    remarks: tuple[str, ...]
+
+    def since(self, study: str) -> tuple[FollowUp, ...]:
+        """Return what is known of a film against earlier ones."""
+        return tuple(one for one in self.follow_ups if one.later == study)
+
+
+def find_series(
+    results: Sequence[Result],
+    visits: Mapping[str, Visit],
+    quantities: Sequence[Quantity],
+    *,
+    agreement: Mapping[str, Mapping[str, Any]],
+    one_patient: bool,
+) -> list[Series]:
+    """Return the patients with several films that were answered.
+
+    Films belong together where their files name the same patient or, with ``one_patient``, because the user says so.
+    """
+    groups: dict[str, list[Result]] = defaultdict(list)
+    for result in results:
+        patient = visits.get(result.study, Visit()).patient
+        if result.measurements and (one_patient or patient is not None):
+            groups["" if one_patient else str(patient)].append(result)
+    stated = sorted({visit.patient for visit in visits.values() if visit.patient is not None})
+    whose = stated[0] if stated else "one patient, as the user states"
+    return [_series(key or whose, films, visits, quantities, agreement) for key, films in groups.items() if len(films) > 1]
+
+
+def half_width(before: Measurement, after: Measurement) -> float | None:
+    """Return the 95 % half-width of a difference, from both intervals in quadrature (independent errors); ``None`` without both."""
+    if before.interval is None or after.interval is None:
+        return None
+    return math.hypot(*((one[1] - one[0]) / 2 for one in (before.interval, after.interval)))
+
+
+def _series(
+    patient: str, films: Sequence[Result], visits: Mapping[str, Visit], quantities: Sequence[Quantity], agreement: Mapping[str, Mapping[str, Any]]
+) -> Series:
+    days = {film.study: day for film in films if (day := visits.get(film.study, Visit()).day) is not None}
+    dated = sorted((_Dated(days[film.study], film) for film in films if film.study in days), key=lambda one: one.day)
+    undated = [film for film in films if film.study not in days]
+    remarks = []
+    if undated:
+        them = "it" if len(undated) == 1 else "them"
+        remarks.append(f"Order unknown: no date is stated for {', '.join(f.study for f in undated)}. No change is claimed for {them}.")
+    if len(set(days.values())) < len(dated):
+        remarks.append("Films of one day are not compared with each other: which came first is not known.")
+    pairs: dict[tuple[str, str], tuple[_Dated, _Dated]] = {}
+    for n, one in enumerate(dated):
+        before = next((other for other in reversed(dated[:n]) if other.day < one.day), None)
+        if before is not None:
+            pairs[before.film.study, one.film.study] = before, one
+    if dated and dated[0].day < dated[-1].day:
+        pairs[dated[0].film.study, dated[-1].film.study] = dated[0], dated[-1]
+    order = (*((one.film.study, one.day) for one in dated), *((film.study, None) for film in undated))
+    return Series(patient, order, tuple(_compare(a, b, quantities, agreement) for a, b in pairs.values()), tuple(remarks))
+
+
+def _compare(before: _Dated, after: _Dated, quantities: Sequence[Quantity], agreement: Mapping[str, Mapping[str, Any]]) -> FollowUp:
+    first, second = before.film, after.film
+    remarks = []
+    if any(known is not None and not known.certain for known in (levels(first), levels(second))):
+        remarks.append("The levels of one of the films are not certain: values named after vertebrae may belong to different ones.")
+    changes: list[Change] = []
+    for quantity in (q for q in quantities if q.unit != "px"):
+        old, new = _values(first, quantity), _values(second, quantity)
+        pairs, remark = _paired(old, new)
+        changes += [_change(a, b, quantity, agreement) for a, b in pairs]
+        if remark:
+            remarks.append(f"{quantity.title}: {remark}.")
+    return FollowUp(first.study, second.study, before.day, after.day, tuple(changes), tuple(remarks))
+
+
+def _paired(old: Sequence[Measurement], new: Sequence[Measurement]) -> tuple[list[tuple[Measurement, Measurement]], str]:
+    """Return which values belong together, and what has to be said about it; a curve that changed its side is not the same curve."""
+    if len(old) == len(new) == 1:
+        if old[0].side != new[0].side:
+            return [], f"its side changed from {old[0].side or 'not stated'} to {new[0].side or 'not stated'}, so that no change is stated"
+        moved = f"measured at {old[0].site or 'a place not stated'}, then at {new[0].site or 'a place not stated'}" if old[0].site != new[0].site else ""
+        return [(old[0], new[0])], moved
+    places = {(one.site, one.side): one for one in old}
+    pairs = [(places[one.site, one.side], one) for one in new if (one.site, one.side) in places]
+    return pairs, "measured on one of the films only" if len(pairs) < max(len(old), len(new)) else ""
+
+
+def _values(result: Result, quantity: Quantity) -> list[Measurement]:
+    return [one for one in measured(result, quantity) if one.value is not None]
+
+
+def _change(old: Measurement, new: Measurement, quantity: Quantity, agreement: Mapping[str, Mapping[str, Any]]) -> Change:
+    earlier, later = float(old.value or 0.0), float(new.value or 0.0)
+    films, held_out = half_width(old, new), _number(agreement.get(quantity.column, {}).get("mdc"))
+    known = [m for m in (films, held_out) if m is not None]
+    verdict = UNKNOWN if not known else LARGER if abs(later - earlier) > max(known) else WITHIN
+    where = ", ".join(part for part in (new.site, new.side) if part)
+    title = f"{quantity.title}, {where}" if where else quantity.title
+    return Change(quantity.name, quantity.column, title, quantity.unit, earlier, later, later - earlier, films, held_out, verdict)
+
+
+def _number(value: Any) -> float | None:
+    """Return a figure of a model's record, which may be a number or an estimate with its limits."""
+    value = value.get("value") if isinstance(value, Mapping) else value
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+def _day(text: Any) -> date | None:
+    """Return a DICOM date (``20240131``); ``None`` where it is no day of the calendar."""
+    try:
+        return date.fromisoformat(str(text).strip().replace(".", ""))
+    except ValueError:
+        return None
