@@ -118,25 +118,32 @@ def _flow(body: Sequence[Part], frame: _Frame) -> list[tuple[_Frame, Any, float]
     y, waiting = frame.top, list(body)
     rest: list[Any] = []
     while waiting or rest:
+        if not rest and getattr(waiting[0], "wide", False) and frame.width < PAGE[0] - 2 * MARGIN - 1:
+            frame = _next(frame)
+            y = frame.top
         piece = rest.pop(0) if rest else waiting.pop(0)(frame.width)
-        y -= piece.getSpaceBefore() if y < frame.top - 1 else 0
-        _, height = piece.wrap(frame.width, y - frame.bottom)
-        needed = height + (14 * MM if getattr(piece, "heading", False) else 0)
-        if needed > y - frame.bottom and y < frame.top - 1:
-            halves = [] if getattr(piece, "heading", False) else piece.split(frame.width, y - frame.bottom)
-            if len(halves) < 2:
-                frame, rest = _next(frame), [piece, *rest]
-                y = frame.top
-                continue
-            piece, rest = halves[0], [*halves[1:], *rest]
-            _, height = piece.wrap(frame.width, y - frame.bottom)
-        elif height > y - frame.bottom and len(halves := piece.split(frame.width, y - frame.bottom)) > 1:
-            piece, rest = halves[0], [*halves[1:], *rest]
-            _, height = piece.wrap(frame.width, y - frame.bottom)
-        y -= height
+        fresh = y > frame.top - 1
+        y -= 0 if fresh else piece.getSpaceBefore()
+        fitting = _fitting(piece, frame.width, y - frame.bottom, fresh=fresh)
+        if not fitting:
+            frame, rest = _next(frame), [piece, *rest]
+            y = frame.top
+            continue
+        piece, rest = fitting[0], [*fitting[1:], *rest]
+        y -= piece.wrap(frame.width, y - frame.bottom)[1]
         placed.append((frame, piece, y))
         y -= 0.8 * MM
     return placed
+
+
+def _fitting(piece: Any, width: float, room: float, *, fresh: bool) -> list[Any]:
+    """Return the piece, or its halves of which the first fits into ``room``; nothing where it has to wait for the next page (never on a ``fresh`` one)."""
+    _, height = piece.wrap(width, room)
+    heading = getattr(piece, "heading", False)
+    if height + (14 * MM if heading else 0) <= room:
+        return [piece]
+    halves = [] if heading else piece.split(width, room)
+    return list(halves) if len(halves) > 1 else [piece] if fresh else []
 
 
 def _next(frame: _Frame) -> _Frame:
@@ -194,17 +201,15 @@ def _draw_mark(canvas: Canvas, mark: Mark, points: Sequence[tuple[float, float]]
 
 
 def _draw_text(canvas: Canvas, mark: Mark, at: tuple[float, float], text_pt: float) -> None:
-    """Draw a text with a black rim, so that it is read on bright bone as well."""
+    """Draw a text on a dark ground, so that it is read on bright bone as well."""
     font, text = parts.typeset(mark.text, bold=True)
-    x = at[0] - (canvas.stringWidth(text, font, text_pt) if mark.leftward else 0)
-    canvas.setDash([])
-    for mode in (2, 0):
-        drawn = canvas.beginText(x, at[1] - 0.35 * text_pt)
-        drawn.setFont(font, text_pt)
-        drawn.setTextRenderMode(mode)
-        canvas.setStrokeColor("#000000")
-        canvas.setLineWidth(text_pt * 0.18)
-        canvas.drawText(drawn)
+    wide = canvas.stringWidth(text, font, text_pt)
+    x = at[0] - (wide if mark.leftward else 0)
+    canvas.setFillColor("#000000", alpha=0.5)
+    canvas.roundRect(x - 1.2, at[1] - 0.6 * text_pt, wide + 2.4, 1.2 * text_pt, 1.5, stroke=0, fill=1)
+    canvas.setFillColor(COLOURS[mark.role], alpha=1)
+    canvas.setFont(font, text_pt)
+    canvas.drawString(x, at[1] - 0.35 * text_pt, text)
 
 
 def _draw_legend(canvas: Canvas, roles: Sequence[str], left: float, y: float, width: float) -> None:

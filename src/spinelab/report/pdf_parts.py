@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
 from spinelab.core import Finding
-from spinelab.report.reading import Levels, Reading, Row, Strip, shown, symbol
+from spinelab.report.reading import SIDES, Levels, Reading, Row, Strip, shown, symbol
 from spinelab.report.serial import LARGER, FollowUp
-from spinelab.report.words import likelihood, number, sentence, spoken
+from spinelab.report.words import NONE, likelihood, number, sentence, spoken
 
 INK: Final = "#1f2933"
 SOFT: Final = "#52606d"
@@ -20,10 +21,25 @@ _RULE: Final = "#c9d0d8"
 _STOP: Final = "#8a3200"
 _CARE: Final = "#664a00"
 _DEEP: Final = "#00507d"
+_ALL: Final = ((0, 0), (-1, -1))
+"""Every cell of a table."""
 
 Part = Callable[[float], Any]
 
 LEVELS_TEXT: Final = "Count the vertebrae before you rely on a level, or on a measurement that is named after one."
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading, which stays with what follows; a ``wide`` one begins a page of the full width where it would stand beside the film."""
+
+    text: str
+    wide: bool = False
+
+    def __call__(self, _width: float) -> Any:
+        made = _paragraph(f"<b>{_text(self.text, bold=True)}</b>", 9.5, INK, above=5)
+        made.heading = True
+        return made
 
 
 def typeset(text: str, *, bold: bool = False) -> tuple[str, str]:
@@ -52,7 +68,7 @@ def head(reading: Reading, origin: str, identity: Sequence[tuple[str, str, str]]
     if reading.refused:
         refused = f"<b>Not read.</b> {_text(reading.refused)}"
         found.append(lambda width: _banner(refused, width, "#fdeee6", "#d55e00"))
-    kicker = _text(f"READING   {spoken(result.task).upper()}   {result.model}")
+    kicker = _text(f"READING · {spoken(result.task).upper()} · {result.model}")
     found.append(lambda _: _paragraph(kicker, 7, SOFT))
     found.append(lambda _: _paragraph(f"<b>{_text(result.study, bold=True)}</b>", 15, INK))
     if identity:
@@ -73,11 +89,10 @@ def body(
     if reading.rows:
         found += [_heading("Measurements"), lambda width: _values(reading, width)]
         found += [_line(f"{n}  {text}", 6.2, SOFT) for n, text in enumerate(reading.footnotes, 1)]
+        found += [_line(SIDES, 6.2, SOFT)] if reading.sided else []
     if reading.withheld:
         found.append(_heading("Not measured, and why"))
         found += [_line(f"<b>{_text(', '.join(one.titles), bold=True)}</b><br/>{_text(one.reason)}", 7.4, _CARE, marked=True) for one in reading.withheld]
-    for one in changes:
-        found += _change(one)
     if order:
         found += [_heading("Other films of this patient"), *(_line(text, 7.4) for text in order)]
     if reading.findings or reading.levels is not None:
@@ -88,11 +103,12 @@ def body(
         found += [_line(_finding(one), 7.8, marked=True) for one in reading.findings]
     if notes:
         found += [_heading("Notes"), *(_line(note, 7.4) for note in notes)]
+    for one in changes:
+        found += _change(one)
     if unknown:
-        found += [_heading("What is not known"), *(_line(f"<b>{_text(spoken(name).capitalize())}</b>: {_text(why)}", 6.8, SOFT, marked=True) for name, why in unknown)]
+        found += [_heading("What is not known"), *(_fact(name, why) for name, why in unknown)]
     if summary:
-        found.append(_heading("The model"))
-        found += [_line(f"<b>{_text(spoken(key).capitalize())}</b>: {_text(sentence(value))}", 6.8, SOFT, marked=True) for key, value in summary.items()]
+        found += [_heading("The model"), *(_fact(key, sentence(value)) for key, value in summary.items())]
     return found
 
 
@@ -101,19 +117,20 @@ def _sure(levels: Levels) -> str:
 
 
 def _finding(one: Finding) -> str:
-    where = " ".join(part for part in (one.site, f"{one.side} (patient's)" if one.side else "") if part)
+    where = " ".join(part for part in (one.site, one.side) if part)
     label = one.label if one.label is not None else "no answer"
-    words = f"{_text(spoken(one.name).capitalize())} {_text(where)}: <b>{_text(label, bold=True)}</b>"
-    if one.label in one.probabilities:
+    words = f"{_text(f'{spoken(one.name).capitalize()} {where}'.strip())}: <b>{_text(label, bold=True)}</b>"
+    if one.label is not None and one.label in one.probabilities:
         chance = one.probabilities[one.label]
-        words += f", {likelihood(chance)} (probability {number(chance, 2)}" + (f", {number(one.interval[0], 2)} to {number(one.interval[1], 2)})" if one.interval else ")")
+        limits = f", {number(one.interval[0], 2)} to {number(one.interval[1], 2)}" if one.interval else ""
+        words += _text(f", {likelihood(chance)} (probability {number(chance, 2)}{limits})")
     others = [f"{label} {number(p, 2)}" for label, p in one.probabilities.items() if label != one.label]
     return words + (f'<br/><font color="{SOFT}">{_text(", ".join(others))}</font>' if others else "")
 
 
 def _values(reading: Reading, width: float) -> Any:
     usual = bool(reading.footnotes)
-    shares = (0.2, 0.37, 0.18, 0.25) if usual else (0.24, 0.5, 0.26)
+    shares = (0.165, 0.375, 0.215, 0.245) if usual else (0.24, 0.5, 0.26)
     header = ["Value", "Measurement", "95 % interval", *(["Usual range"] if usual else [])]
     columns = [share * width for share in shares]
     rows: list[list[Any]] = [[_paragraph(text, 6.5, SOFT, right=n == 0) for n, text in enumerate(header)]]
@@ -127,7 +144,7 @@ def _value_row(row: Row, columns: Sequence[float], *, usual: bool) -> list[Any]:
     if row.how:
         name.append(_paragraph(small_caps(row.how), 6.6, SOFT))
     cells = [
-        _paragraph(f'<b>{_text(row.value, bold=True)}</b><font size="7.5">{_text(row.unit)}</font>', 11.5, INK, right=True),
+        _paragraph(f"<b>{_text(row.value, bold=True)}</b>{_unit(row.unit)}", 11.5, INK, right=True),
         name,
         _paragraph(_text(row.interval or "not known"), 8, INK),
     ]
@@ -136,7 +153,13 @@ def _value_row(row: Row, columns: Sequence[float], *, usual: bool) -> list[Any]:
     if not row.usual or row.strip is None:
         return [*cells, _paragraph("no range", 6.8, SOFT)]
     standing = _paragraph(_text(row.standing), 6.6, _STOP if row.outside else SOFT)
-    return [*cells, [_paragraph(f"{_text(row.usual)} <super>{row.footnote}</super>", 8, INK), _strip(row.strip, columns[3] - 6), standing]]
+    usual_range = f'{_text(row.usual)}<super rise="2.5" size="5.5">{row.footnote}</super>'
+    return [*cells, [_paragraph(usual_range, 8, INK), _strip(row.strip, columns[3] - 6), standing]]
+
+
+def _unit(unit: str) -> str:
+    """Return markup of a unit behind a large value; a sign of degrees is part of the number."""
+    return _text(unit, bold=True) if unit == "°" else f'<font size="7.5">{_text(unit)}</font>'
 
 
 def small_caps(text: str) -> str:
@@ -168,20 +191,21 @@ def _strip(strip: Strip, width: float) -> Any:
 
 
 def _change(one: FollowUp) -> list[Part]:
-    found: list[Part] = [_heading(f"Change since {one.earlier_day}"), _line(f"Against {one.earlier}, {one.interval} before.", 7, SOFT)]
+    found: list[Part] = [_heading(f"Change since {one.earlier_day}", wide=True), _line(f"Against {one.earlier}, {one.interval} before.", 7, SOFT)]
     if one.changes:
         found.append(lambda width: _changes(one, width))
     return [*found, *(_line(remark, 7, _CARE) for remark in one.remarks)]
 
 
 def _changes(one: FollowUp, width: float) -> Any:
-    columns = [share * width for share in (0.28, 0.12, 0.12, 0.13, 0.15, 0.2)]
-    rows: list[list[Any]] = [[_paragraph(text, 6.5, SOFT, right=0 < n < 5) for n, text in enumerate(("Measurement", "Then", "Now", "Difference", "Detectable", "Verdict"))]]
+    columns = [share * width for share in (0.32, 0.11, 0.11, 0.13, 0.13, 0.2)]
+    header = ("Measurement", "Then", "Now", "Difference", "Detectable from", "Verdict")
+    rows: list[list[Any]] = [[_paragraph(text, 6.5, SOFT, right=0 < n < 5) for n, text in enumerate(header)]]
     for c in one.changes:
-        unit = symbol(c.unit)
-        figures = [f"{shown(c.earlier, c.unit)}{unit}", f"{shown(c.later, c.unit)}{unit}", f"{'+' if c.difference > 0 else ''}{shown(c.difference, c.unit)}{unit}"]
-        figures.append("–" if c.mdc is None else f"{shown(c.mdc, c.unit)}{unit}")
-        verdict = _paragraph(c.verdict, 6.8, _STOP if c.verdict == LARGER else SOFT)
+        gain = f"{'+' if c.difference > 0 else ''}{shown(c.difference, c.unit)}"
+        figures = [shown(c.earlier, c.unit), shown(c.later, c.unit), gain, *([] if c.mdc is None else [shown(c.mdc, c.unit)])]
+        figures = [f"{figure}{symbol(c.unit)}" for figure in figures] + ([NONE] if c.mdc is None else [])
+        verdict = _paragraph(c.verdict, 6.8, _DEEP if c.verdict == LARGER else SOFT)
         rows.append([_paragraph(_text(c.title), 7.4, INK), *(_paragraph(_text(text), 7.4, INK, right=True) for text in figures), verdict])
     return _table(rows, columns)
 
@@ -190,11 +214,8 @@ def _table(rows: Sequence[Sequence[Any]], columns: Sequence[float]) -> Any:
     from reportlab.platypus.tables import Table
 
     style = [
-        ("VALIGN", (0, 0), (-1, -1), "TOP"),
-        ("LEFTPADDING", (0, 0), (-1, -1), 0),
-        ("RIGHTPADDING", (0, 0), (-1, -1), 6),
-        ("TOPPADDING", (0, 0), (-1, -1), 2.2),
-        ("BOTTOMPADDING", (0, 0), (-1, -1), 2.6),
+        ("VALIGN", *_ALL, "TOP"),
+        *_padding(left=0, above=2.2, below=2.6),
         ("LINEBELOW", (0, 0), (-1, 0), 0.8, "#9aa3ae"),
         ("LINEBELOW", (0, 1), (-1, -1), 0.4, _RULE),
     ]
@@ -211,24 +232,28 @@ def _identity(identity: Sequence[tuple[str, str, str]], width: float) -> Any:
 def _plain_table(rows: list[list[Any]], columns: list[float]) -> Any:
     from reportlab.platypus.tables import Table
 
-    style = [("VALIGN", (0, 0), (-1, -1), "TOP"), ("LEFTPADDING", (0, 0), (-1, -1), 0), ("TOPPADDING", (0, 0), (-1, -1), 0), ("BOTTOMPADDING", (0, 0), (-1, -1), 0)]
-    return Table(rows, colWidths=columns, style=style, hAlign="LEFT")
+    return Table(rows, colWidths=columns, style=[("VALIGN", *_ALL, "TOP"), *_padding(left=0, above=0, below=0)], hAlign="LEFT")
 
 
 def _banner(markup: str, width: float, back: str, edge: str) -> Any:
     from reportlab.platypus.tables import Table
 
-    style = [("BACKGROUND", (0, 0), (-1, -1), back), ("LINEBEFORE", (0, 0), (0, -1), 3, edge), ("TOPPADDING", (0, 0), (-1, -1), 4), ("BOTTOMPADDING", (0, 0), (-1, -1), 5)]
+    style = [("BACKGROUND", *_ALL, back), ("LINEBEFORE", (0, 0), (0, -1), 3, edge), *_padding(left=7, above=4, below=5)]
     return Table([[_paragraph(markup, 8.2, INK)]], colWidths=[width], style=style, hAlign="LEFT")
 
 
-def _heading(text: str) -> Part:
-    def make(_width: float) -> Any:
-        made = _paragraph(f"<b>{_text(text, bold=True)}</b>", 9.5, INK, above=5)
-        made.heading = True
-        return made
+def _padding(*, left: float, above: float, below: float) -> list[tuple[Any, ...]]:
+    """Return the room inside the cells of a table, in points."""
+    sides = {"LEFTPADDING": left, "RIGHTPADDING": 6, "TOPPADDING": above, "BOTTOMPADDING": below}
+    return [(name, *_ALL, room) for name, room in sides.items()]
 
-    return make
+
+def _fact(name: str, text: str) -> Part:
+    return _line(f"<b>{_text(spoken(name).capitalize(), bold=True)}</b>: {_text(text)}", 6.8, SOFT, marked=True)
+
+
+def _heading(text: str, *, wide: bool = False) -> Part:
+    return Heading(text, wide)
 
 
 def _line(text: str, size: float, colour: str = INK, *, marked: bool = False) -> Part:

@@ -17,6 +17,8 @@ SYMBOLS: Final = {"deg": "°", "1": "", "%": " %"}
 REFUSED: Final = "No answer: "
 """How the note of a film begins that was refused."""
 
+SIDES: Final = "Left and right are the patient's own."
+
 _DIGITS: Final = {"1": 2, "px": 0}
 _NOT_SAID: Final = "the model's answer does not mention it"
 
@@ -89,6 +91,11 @@ class Reading:
     footnotes: tuple[str, ...]
     refused: str
 
+    @property
+    def sided(self) -> bool:
+        """Whether a side is named, so that the reader has to be told whose left and right are meant."""
+        return any(m.side for m in self.result.measurements) or any(f.side for f in self.result.findings)
+
 
 def read_result(result: Result, quantities: Sequence[Quantity], references: Mapping[str, Reference]) -> Reading:
     """Return a result in the order of ``quantities``; whatever else it measured follows, and what it should have measured is listed as missing."""
@@ -158,7 +165,7 @@ def _unasked(result: Result, quantities: Sequence[Quantity]) -> list[Asked]:
 
 
 def _where(one: Measurement) -> tuple[str, ...]:
-    return tuple(part for part in (one.site, f"{one.side} (patient's)" if one.side else None) if part)
+    return tuple(part for part in (one.site, one.side) if part)
 
 
 def _usable(reference: Reference | None, quantity: Asked) -> Reference | None:
@@ -200,7 +207,7 @@ def _standing(value: float, limits: tuple[float, float] | None, reference: Refer
         return "", False
     place = "below" if value < reference.low else "above" if value > reference.high else "inside"
     crosses = limits is not None and any(limits[0] < border < limits[1] for border in (reference.low, reference.high))
-    return (f"{place}; the interval crosses the limit" if crosses else place), place != "inside"
+    return (f"{place}; the interval crosses the limit" if crosses else place), place != "inside" and not crosses
 
 
 def _strip(value: float, limits: tuple[float, float] | None, reference: Reference) -> Strip:
@@ -210,7 +217,7 @@ def _strip(value: float, limits: tuple[float, float] | None, reference: Referenc
     left, length = min(parts) - 0.12 * spread, 1.24 * spread
 
     def share(position: float) -> float:
-        return round((position - left) / length, 4)
+        return round(float((position - left) / length), 4)
 
     return Strip(share(reference.low), share(reference.high), share(value), None if lo is None else share(lo), None if hi is None else share(hi))
 

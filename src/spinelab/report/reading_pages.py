@@ -14,14 +14,14 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from spinelab.core import Explanation, Quantity, Reference, Result, SpinelabError, Stroke, Study
+from spinelab.report.files import write_bytes, write_text
 from spinelab.report.film_drawing import COLOURS, DASHES, LEGEND, WIDTHS
 from spinelab.report.films import Film, measured_film, svg_mark, thumbnail
-from spinelab.report.files import write_bytes, write_text
 from spinelab.report.pages import render
 from spinelab.report.pdf import Sheet, reading_pdf
 from spinelab.report.pictures import film as picture_of
 from spinelab.report.pictures import overlay, size
-from spinelab.report.reading import SYMBOLS, Reading, measured, read_result, refusal, shown
+from spinelab.report.reading import SIDES, SYMBOLS, Reading, measured, read_result, refusal, shown
 from spinelab.report.serial import Series, Visit, find_series
 from spinelab.report.tables import changes_csv, measurements_csv
 
@@ -131,6 +131,7 @@ class Writer:
             summary=self.summary,
             heats=heat_pictures(self.explanations.get(result.study, ())),
             explained=_EXPLAINED,
+            sides=SIDES,
         )
 
     def _overview_row(self, result: Result, folder: str, picture: str) -> dict[str, Any]:

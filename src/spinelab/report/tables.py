@@ -58,8 +58,11 @@ def changes_csv(series: Iterable[Series]) -> str:
     """Return one row a quantity and pair of films: what changed, from which difference on it is detectable, and the verdict."""
     header = ["patient", "image", "date", "earlier_image", "earlier_date", "measurement", "earlier", "later", "difference"]
     rows = [
-        [spreadsheet_safe(one.patient), spreadsheet_safe(pair.later), pair.later_day, spreadsheet_safe(pair.earlier), pair.earlier_day]
-        + [spreadsheet_safe(c.column), *(_number(v) for v in (c.earlier, c.later, c.difference)), _optional(c.mdc_films), _optional(c.mdc_held_out), c.verdict]
+        [
+            *(spreadsheet_safe(one.patient), spreadsheet_safe(pair.later), pair.later_day, spreadsheet_safe(pair.earlier), pair.earlier_day),
+            *(spreadsheet_safe(c.column), _number(c.earlier), _number(c.later), _number(c.difference)),
+            *(_optional(c.mdc_films), _optional(c.mdc_held_out), c.verdict),
+        ]
         for one in series
         for pair in one.follow_ups
         for c in pair.changes
