@@ -42,6 +42,8 @@ IMAGE_FACTS: Final = (
     "ConvolutionKernel",
     "FrameTime",
     "PixelPaddingValue",
+    "PixelSpacing",
+    "ImagerPixelSpacing",
     "LossyImageCompression",
     "BurnedInAnnotation",
     "PresentationLUTShape",

@@ -1,0 +1,69 @@
+"""What a film's file says of itself without being decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from spinelab.core import Fact, InputError, unknown
+from spinelab.tasks.whole_spine.scale import agreed
+
+
+@dataclass(frozen=True)
+class Header:
+    """Columns and rows (``None`` where only decoding tells), spacing, person, site and date."""
+
+    size: tuple[int, int] | None
+    spacing_mm: Fact
+    patient: Fact
+    sex: Fact
+    age_years: Fact
+    site: Fact
+    date: Fact
+
+
+def look(path: Path) -> Header:
+    """Read a film's header; raises `InputError` for a file that is no picture, or a film whose header names another view than lateral."""
+    from spinelab.io.sniff import kind_of
+
+    kind = kind_of(path, str(path))
+    if kind == "dicom":
+        return _dicom(path)
+    if kind not in ("picture", "tiff"):
+        raise InputError(f"{path.name} is no film", expected="DICOM, JPG, PNG or TIFF", action="export it again, or leave it out")
+    nobody = unknown("only DICOM states it")
+    size = _size(path)
+    if size is None and kind == "picture":
+        raise InputError(f"{path.name} is damaged", expected="a complete JPG or PNG", action="export it again, or leave it out")
+    kind_name = path.suffix.lstrip(".").upper() or "picture"
+    return Header(size, unknown(f"a {kind_name} does not state it"), nobody, nobody, nobody, nobody, nobody)
+
+
+def _dicom(path: Path) -> Header:
+    from spinelab.io.dicom_facts import patient, study_facts, view
+    from spinelab.io.dicom_header import open_header
+    from spinelab.io.dicom_spacing import in_plane
+
+    header = open_header(path, path.name, pixels=False)
+    stated = view(header)
+    if stated.known and stated.value != "LATERAL":
+        raise InputError(f"{path.name} is a {stated.value} film ({stated.source})", expected="lateral films", action="remove it, or correct its header")
+    columns, rows = header.integer("Columns"), header.integer("Rows")
+    size = (columns, rows) if columns and rows else None
+    who, study = patient(header), study_facts(header)
+    site, date = (study.get(key, unknown(f"DICOM {key} absent")) for key in ("site", "StudyDate"))
+    pixel, imager = (header.numbers(keyword, 2) for keyword in ("PixelSpacing", "ImagerPixelSpacing"))
+    spacing = agreed(in_plane(header)[0], pixel[0] if pixel else None, imager[0] if imager else None)
+    return Header(size, spacing, who.patient, who.sex, who.age_years, site, date)
+
+
+def _size(path: Path) -> tuple[int, int] | None:
+    from PIL import Image as Picture
+
+    try:
+        with Picture.open(path) as picture:
+            width, height = picture.size
+            turned = int(picture.getexif().get(274, 1) or 1) >= 5
+    except (OSError, ValueError, SyntaxError, Picture.DecompressionBombError):
+        return None
+    return (height, width) if turned else (width, height)
