@@ -11,14 +11,22 @@ import numpy as np
 from spinelab.phantoms.camera import Floats
 from spinelab.phantoms.vertebra import Vertebra, turned
 
+CERVICAL: Final = tuple(f"C{i}" for i in range(2, 8))
+"""Vertebrae with a body; the atlas is drawn with the skull."""
 THORACIC: Final = tuple(f"T{i}" for i in range(1, 13))
 LUMBAR: Final = ("L1", "L2", "L3", "L4", "L5")
 SACRAL: Final = ("S1", "S2", "S3", "S4")
 LEVELS: Final = (*THORACIC, *LUMBAR, *SACRAL)
+_ORDER: Final = (*CERVICAL, *THORACIC, "T13", *LUMBAR, "L6", *SACRAL)
+"""Every level that can be drawn, with the supernumerary ones of a numbering anomaly in their places."""
 
 # Half width, half depth, anterior and posterior height, pedicle distance, width and height, disc height below (mm); adult, sexes pooled.
-# Rounded from Panjabi et al., Spine 16:888-901 (1991) and 17:299-306 (1992), and Zindrick et al., Spine 12:160-166 (1987).
+# Rounded from Panjabi et al., Spine 16:861-869, 16:888-901 (1991) and 17:299-306 (1992), and Zindrick et al., Spine 12:160-166 (1987).
 _SIZES: Final[Mapping[str, tuple[float, ...]]] = {
+    "C2": (8.5, 7.6, 19.0, 18.0, 8.0, 5.5, 7.5, 4.6),
+    "C3": (8.6, 7.6, 13.6, 14.0, 9.0, 5.2, 7.0, 5.0),
+    "C5": (9.2, 7.8, 13.2, 13.6, 9.5, 5.4, 7.0, 5.2),
+    "C7": (11.5, 8.2, 14.6, 15.0, 10.0, 6.5, 8.0, 4.8),
     "T1": (13.5, 8.5, 15.0, 15.5, 10.5, 7.5, 9.5, 3.2),
     "T4": (13.5, 11.5, 17.0, 18.0, 9.5, 5.0, 11.5, 3.2),
     "T8": (15.5, 14.5, 19.5, 20.5, 10.0, 6.0, 12.5, 3.8),
@@ -29,6 +37,7 @@ _SIZES: Final[Mapping[str, tuple[float, ...]]] = {
     "L3": (23.0, 16.8, 26.8, 27.0, 12.8, 10.0, 14.5, 10.5),
     "L4": (24.2, 17.2, 27.0, 26.2, 14.5, 12.0, 14.5, 11.5),
     "L5": (25.2, 17.4, 28.0, 23.5, 18.0, 14.0, 14.0, 10.5),
+    "L6": (25.0, 17.2, 28.0, 23.0, 18.5, 14.5, 14.0, 10.0),
     "S1": (23.2, 15.2, 29.0, 24.0, 20.0, 16.0, 14.0, 1.6),
     "S2": (17.5, 11.5, 23.0, 21.0, 16.0, 12.0, 12.0, 1.2),
     "S3": (14.0, 8.5, 19.0, 18.0, 13.0, 10.0, 10.0, 1.0),
@@ -68,9 +77,9 @@ class Stack:
 
 def sizes(level: str) -> Floats:
     """Return half width, half depth, front and back height, pedicle distance, width, height and disc height (mm)."""
-    known = [name for name in LEVELS if name in _SIZES]
-    at = [LEVELS.index(name) for name in known]
-    return np.array([np.interp(LEVELS.index(level), at, [_SIZES[name][k] for name in known]) for k in range(8)])
+    known = [name for name in _ORDER if name in _SIZES]
+    at = [_ORDER.index(name) for name in known]
+    return np.array([np.interp(_ORDER.index(level), at, [_SIZES[name][k] for name in known]) for k in range(8)])
 
 
 def build(stack: Stack, scale: Mapping[str, float], hollow_mm: float) -> dict[str, Vertebra]:
@@ -115,7 +124,7 @@ def _replaced(v: Vertebra, centre_mm: Floats, axes: Floats) -> Vertebra:
 
 def _vertebra(level: str, centre_mm: Floats, axes: Floats, size: Floats, hollow_mm: float) -> Vertebra:
     pedicle = (float(size[4]), float(size[5]), float(size[6]))
-    taper = {"S": 0.0, "L": 0.025, "T": 0.035}[level[0]]
+    taper = {"S": 0.0, "L": 0.025, "T": 0.035, "C": 0.03}[level[0]]
     if level in SACRAL:
         taper = -0.14
     return Vertebra(level, centre_mm, axes, float(size[0]), float(size[1]), (float(size[2]), float(size[3])), pedicle, taper, hollow_mm)

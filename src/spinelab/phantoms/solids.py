@@ -6,7 +6,7 @@ Convex solids give the exact chord; a vertebral body, whose section changes with
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -198,6 +198,26 @@ class Tube:
         along = self.points_mm[k + 1] - self.points_mm[k]
         cosine = abs(along @ camera.forward) / max(float(np.linalg.norm(along)), 1e-6)
         return max(float(np.sqrt(max(1 - cosine**2, 0.0))), 0.35)
+
+
+@dataclass(frozen=True, eq=False)
+class Together:
+    """Overlapping solids of one tissue: each ray loses what it loses in the one that it crosses farthest, so that overlaps do not count twice."""
+
+    members: Sequence[Solid]
+
+    def add_to(self, film: Floats, camera: Camera) -> None:
+        union = np.zeros(film.shape, dtype=np.float32)
+        for member in self.members:
+            layer = np.zeros(film.shape, dtype=np.float32)
+            member.add_to(layer, camera)
+            np.maximum(union, layer, out=union)
+        film += union
+
+
+def smooth_step(x: Floats) -> Floats:
+    """Return a step from 0 to 1 at 0 that takes about four units."""
+    return 1 / (1 + np.exp(-np.clip(x, -20, 20)))
 
 
 def ray_sum(solids: list[Solid], camera: Camera, *, coarse: int = 1) -> NDArray[np.float32]:

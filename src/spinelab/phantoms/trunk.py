@@ -9,8 +9,7 @@ from typing import Final
 import numpy as np
 
 from spinelab.phantoms.camera import Camera, Floats
-from spinelab.phantoms.column import LEVELS
-from spinelab.phantoms.solids import Ellipsoid, ShellPatch, Solid, Tube
+from spinelab.phantoms.solids import Ellipsoid, ShellPatch, Solid, Tube, smooth_step
 from spinelab.phantoms.vertebra import CORTEX, SOFT, Vertebra, turned
 
 FLATNESS: Final = 2.7
@@ -127,7 +126,7 @@ def ribs(spine: Mapping[str, Vertebra], build: Build, density: float, reach: Map
 def _rib(v: Vertebra, side: int, degrees: float, build: Build, density: float) -> Tube:
     around = np.deg2rad(np.linspace(0, degrees, 19))
     head = v.world(np.array([side * 0.95 * v.half_width_mm, v.half_depth_mm, 0.15 * v.height_mm[1]]))
-    narrow = float(np.interp(LEVELS.index(v.level), [0, 2, 5, 8], [0.35, 0.62, 0.9, 1.0]))
+    narrow = float(np.interp(int(v.level[1:]) - 1, [0, 2, 5, 8], [0.35, 0.62, 0.9, 1.0]))
     wide, deep = narrow * (0.80 * build.half_width_mm - 22), 0.62 * build.half_depth_mm
     x = side * wide * np.sin(around) * (1 - 0.12 * (around / np.pi) ** 2)
     y = deep * (np.cos(around) - 1) + 26 * np.sin(np.minimum(around * 2.6, np.pi)) * np.exp(-around)
@@ -137,8 +136,11 @@ def _rib(v: Vertebra, side: int, degrees: float, build: Build, density: float) -
     return Tube(points, 4.6 * taper, core=0.004 * density, cortex=CORTEX * (0.5 + 0.5 * density), shell_mm=1.0)
 
 
-def pelvis(sacrum: Mapping[str, Vertebra], density: float, scale: float) -> list[Solid]:
-    """Return the sacral wings with their foramina, the median crest, and both iliac bones."""
+def pelvis(sacrum: Mapping[str, Vertebra], density: float, scale: float, *, tilt: Floats | None = None, wing: float = 1.0) -> list[Solid]:
+    """Return the sacral wings with their foramina, the median crest, and both iliac bones.
+
+    ``tilt`` turns the iliac bones about the sacrum against the tilt at which they are drawn, ``wing`` is a factor on their attenuation.
+    """
     core, cortex = 0.0062 * density, 0.22 * CORTEX * (0.45 + 0.55 * density)
     made: list[Solid] = []
 
@@ -156,26 +158,23 @@ def pelvis(sacrum: Mapping[str, Vertebra], density: float, scale: float) -> list
             v = sacrum[level]
             hole = v.world(np.array([side * out * scale, 6, -v.height_mm[1] / 2]))
             made.append(Ellipsoid(hole, (5.0 * scale, 11, 4.0 * scale), v.axes, core=-0.009))
-        made.append(_ilium(sacrum["S1"], side, density, scale))
+        made.append(_ilium(sacrum["S1"], side, density, scale, (np.eye(3) if tilt is None else tilt, wing)))
     for level in ("S1", "S2", "S3"):
         piece(level, (0, 24 if level == "S1" else 15, -2), (3.5, 7, 10), turned(10))
     return made
 
 
-def _ilium(base: Vertebra, side: int, density: float, scale: float) -> ShellPatch:
+def _ilium(base: Vertebra, side: int, density: float, scale: float, placed: tuple[Floats, float]) -> ShellPatch:
     """Return an iliac wing: a flared blade, thick along the arched crest, thin below it and towards the sacrum."""
-    centre = base.centre_mm + np.array([side * 9, -12, -104]) * scale
+    tilt, wing = placed
+    centre = base.centre_mm + tilt @ np.array([side * 9, -12, -104]) * scale
     half = (46 * scale, 72 * scale, 190 * scale)
 
     def part(x: Floats, y: Floats, z: Floats) -> Floats:
         crest = (152 - 0.0085 * (y / scale - 8) ** 2) * scale - z
-        there = _edge(crest / 1.5) * _edge((side * x - 6) / 4) * _edge((z - 62) / 16)
-        rim = 2.4 * _edge((6 - crest) / 2)
-        return there * (0.30 + 0.45 * _edge((z - 105) / 14) + rim) * (1 - 0.75 * _edge((y - 34 * scale) / 9))
+        there = smooth_step(crest / 1.5) * smooth_step((side * x - 6) / 4) * smooth_step((z - 62) / 16)
+        rim = 2.4 * smooth_step((6 - crest) / 2)
+        return there * (0.30 + 0.45 * smooth_step((z - 105) / 14) + rim) * (1 - 0.75 * smooth_step((y - 34 * scale) / 9))
 
-    turn = turned(10, side * -24) @ turned(0, 0, side * 34)
-    return ShellPatch(centre, half, turn, thickness_mm=5.0 * scale, density=0.7 * CORTEX * (0.5 + 0.5 * density), part=part)
-
-
-def _edge(x: Floats) -> Floats:
-    return 1 / (1 + np.exp(-np.clip(x, -20, 20)))
+    turn = tilt @ turned(10, side * -24) @ turned(0, 0, side * 34)
+    return ShellPatch(centre, half, turn, thickness_mm=5.0 * scale, density=wing * 0.7 * CORTEX * (0.5 + 0.5 * density), part=part)

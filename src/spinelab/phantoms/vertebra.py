@@ -91,7 +91,7 @@ class Vertebra:
 
     def body(self, density: float) -> Integrated:
         """Return the body as a solid; ``density`` is 1 for a young adult's bone."""
-        grow = 1 + self.taper
+        grow = 1 + abs(self.taper)
         half = (self.half_width_mm * grow + 0.5, self.half_depth_mm * grow + 0.5, max(self.height_mm) / 2 + 0.8)
         return Integrated(self.centre_mm, half, self.axes, density=_Bone(self, density), step_mm=0.9)
 
@@ -151,7 +151,7 @@ def arch(v: Vertebra, density: float, *, left_behind_mm: float = 0.0, lumbar: bo
     rear = v.half_depth_mm
     out, width, height = v.pedicle_mm
     back = rear + left_behind_mm
-    parts = _Parts(v, density)
+    parts = Parts(v, density)
     for side in (1, -1):
         parts.pedicle((side * out, rear + 5 * size, 0.16 * v.height_mm[1]), (width / 2, height / 2, 7 * size), -side * 1.4 * (width - 3))
         parts.knob((side * (out + 2.5), back + 14 * size, 14 * size), (5.0, 5.0, 9.5), (12, side * 6, 0))
@@ -166,12 +166,15 @@ def arch(v: Vertebra, density: float, *, left_behind_mm: float = 0.0, lumbar: bo
     return parts.made
 
 
-class _Parts:
-    """Collects pieces of an arch, given in the vertebra's own millimetres."""
+class Parts:
+    """Collects pieces of an arch, given in the vertebra's own millimetres.
 
-    def __init__(self, vertebra: Vertebra, density: float) -> None:
+    Radii of knobs are those of a vertebra 48 mm wide and grow with it, unless ``size`` says how large they are.
+    """
+
+    def __init__(self, vertebra: Vertebra, density: float, *, size: float | None = None) -> None:
         self.vertebra, self.made = vertebra, list[Solid]()
-        self.size = vertebra.half_width_mm / 24.0
+        self.size = vertebra.half_width_mm / 24.0 if size is None else size
         self.core, self.cortex = 0.006 * density, CORTEX * (0.4 + 0.6 * density)
 
     def knob(self, at: tuple[float, float, float], radii: tuple[float, float, float], turn_deg: tuple[float, float, float]) -> None:
