@@ -7,7 +7,6 @@ plus 2 / alpha times the distance by which the truth lies outside; lower is bett
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -44,7 +43,7 @@ def interval_agreement(
     Parameters
     ----------
     lo, hi, truth
-        (n,) limits and truth in one unit; limits may be infinite.
+        (n,) limits and truth in one unit; nan where there is none.
     patients
         (n,) patient of each film.
     stated
@@ -62,8 +61,8 @@ def interval_agreement(
     names = check_patients(patients, len(true))
     kept = ~(np.isnan(low) | np.isnan(high)) & np.isfinite(true)
     low, high, true, names = low[kept], high[kept], true[kept], names[kept]
-    if (low > high).any():
-        raise InputError(f"{int((low > high).sum())} intervals with the lower limit above the upper one", expected="lo <= hi", action="swap them")
+    if (low > high).any() or np.isinf(low).any() or np.isinf(high).any():
+        raise InputError("Intervals that are infinite or have the lower limit above the upper one", expected="finite, lo <= hi", action="correct them")
     if not kept.any():
         return {"n": 0, "patients": 0, "stated": stated}
     draws = Resamples.of(names, bootstraps=bootstraps, seed=seed)
@@ -76,18 +75,11 @@ def interval_agreement(
         "coverage": draws.share(held).to_dict(),
         "below": float((true < low).mean()),
         "above": float((true > high).mean()),
-        "mean_width": _mean(draws, width),
+        "mean_width": estimate_of(draws.mean(width)).to_dict(),
         "median_width": estimate_of(draws.quantile(width, 0.5)).to_dict(),
-        "interval_score": _mean(draws, score),
+        "interval_score": estimate_of(draws.mean(score)).to_dict(),
         "by_width": _by_width(draws, width, held),
     }
-
-
-def _mean(draws: Resamples, column: Floats) -> dict[str, float | None]:
-    """Return the mean with its limits; without a value where an interval is infinite."""
-    if not np.isfinite(column).all():
-        return {"value": None, "lo": None, "hi": None}
-    return asdict(estimate_of(draws.mean(column)))
 
 
 def _by_width(draws: Resamples, width: Floats, held: NDArray[np.bool_]) -> list[dict[str, Any]]:

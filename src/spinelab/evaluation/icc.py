@@ -53,11 +53,10 @@ class Icc:
     forms
         By name.
     sem_agreement
-        Standard error of one reading by any reader: readers' own shifts count (two-way random, variance of readers + residual).
+        Standard error of one reading by any reader: readers' own shifts count (two-way random, root of the variance of readers + residual; where the
+        readers differ at least as much as chance lets them it is the standard deviation of the readings of a subject).
     sem_consistency
         Standard error of one reading by the same reader: root of the residual mean square.
-    sem_one_way
-        Standard deviation of the readings of a subject, readers not told apart.
     mdc95_agreement, mdc95_consistency
         Minimal detectable change, 1.96 x sqrt(2) x the standard error of that name: a change beyond it is more than error in 95 %.
     subjects, readers, dropped
@@ -69,7 +68,6 @@ class Icc:
     forms: dict[str, IccForm]
     sem_agreement: Estimate
     sem_consistency: Estimate
-    sem_one_way: Estimate
     mdc95_agreement: Estimate
     mdc95_consistency: Estimate
     subjects: int
@@ -139,8 +137,7 @@ def _report(table: _Table, level: float, dropped: int, note: str) -> Icc:
     shifted = table.readers > table.residual
     parts = [(1 / table.n, table.readers, table.k - 1.0), ((table.n - 1) / table.n, table.residual, (table.n - 1.0) * (table.k - 1))]
     agreement = _root(variance_interval(parts, level)) if shifted else consistency
-    one_way = _root(variance_interval([(1, table.within, table.n * (table.k - 1))], level))
-    return Icc(forms, agreement, consistency, one_way, _detectable(agreement), _detectable(consistency), table.n, table.k, dropped, note)
+    return Icc(forms, agreement, consistency, _detectable(agreement), _detectable(consistency), table.n, table.k, dropped, note)
 
 
 def _mean_squares(table: Floats) -> _Table:

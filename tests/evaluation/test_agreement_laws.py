@@ -1,0 +1,219 @@
+"""The resampled figures equal the loop that they replace, obey their laws, cover, and are quick."""
+
+import json
+import time
+
+import numpy as np
+import pytest
+
+from spinelab.core import InputError
+from spinelab.evaluation import (
+    Resamples,
+    bland_altman,
+    by_group,
+    clustered_wilson,
+    error_metrics,
+    icc,
+    interval_agreement,
+    lins_ccc,
+    measurement_agreement,
+    pearson,
+    readers_table,
+    smape,
+    wilson,
+)
+from spinelab.evaluation.resampling import draw_indices
+
+
+def made(films=60, patients=25, seed=0):
+    rng = np.random.default_rng(seed)
+    owner = np.r_[np.arange(patients), rng.integers(0, patients, films - patients)]
+    truth = rng.gamma(4, 8, films)
+    spread = rng.gamma(3, 1, films)
+    value = np.abs(truth + rng.normal(0, spread) + rng.normal(0, 1, patients)[owner])
+    return value, truth, owner, spread
+
+
+def rows_of_resamples(owner, bootstraps):
+    return [np.concatenate([np.flatnonzero(owner == patient) for patient in drawn]) for drawn in draw_indices(len(np.unique(owner)), bootstraps, 0)]
+
+
+@pytest.mark.parametrize(("rows", "patients"), [(1, 1), (2, 2), (5, 3), (97, 30), (101, 101)])
+def test_every_resampled_quantile_is_that_of_numpy(rows, patients):
+    rng = np.random.default_rng(rows)
+    owner = rng.permutation(np.r_[np.arange(patients), rng.integers(0, patients, rows - patients)])
+    column = np.round(rng.normal(size=rows), 1)
+    draws = Resamples.of(owner, bootstraps=25)
+    for q in (0, 0.25, 0.5, 0.9, 1):
+        found = draws.quantile(column, q)
+        assert found.value == pytest.approx(np.quantile(column, q))
+        assert found.samples == pytest.approx([np.quantile(column[drawn], q) for drawn in rows_of_resamples(owner, 25)])
+
+
+def test_every_figure_of_every_resample_equals_the_loop():
+    value, truth, owner, _ = made()
+    draws = rows_of_resamples(owner, 40)
+    fast = error_metrics(value, truth, owner, bootstraps=40)
+    slow = [{name: e.value for name, e in error_metrics(value[rows], truth[rows], bootstraps=0).items()} for rows in draws]
+    for name in set(fast) - {"within_5"}:
+        assert (fast[name].lo, fast[name].hi) == pytest.approx(tuple(np.quantile([row[name] for row in slow], [0.025, 0.975])), abs=1e-9), name
+    assert fast["pearson"].value == pytest.approx(pearson(value, truth).value)
+    assert fast["ccc"].value == pytest.approx(lins_ccc(value, truth).value)
+    three = np.stack([value, truth, value + 1], axis=1), np.stack([truth, truth, truth], axis=1)
+    whole = smape(*three, owner, bootstraps=40)
+    assert (whole.lo, whole.hi) == pytest.approx(tuple(np.quantile([smape(three[0][r], three[1][r], bootstraps=0).value for r in draws], [0.025, 0.975])))
+
+
+def test_figures_do_not_depend_on_the_order_of_the_films():
+    value, truth, owner, _ = made()
+    mixed = np.random.default_rng(9).permutation(len(value))
+    first, second = error_metrics(value, truth, owner, bootstraps=50), error_metrics(value[mixed], truth[mixed], owner[mixed], bootstraps=50)
+    for name, estimate in first.items():
+        assert (estimate.value, estimate.lo, estimate.hi) == pytest.approx((second[name].value, second[name].lo, second[name].hi)), name
+
+
+def test_shifting_and_scaling_do_what_they_must():
+    value, truth, owner, _ = made()
+    plain, moved, larger = (error_metrics(a, b, owner, bootstraps=0) for a, b in ((value, truth), (value + 7, truth), (3 * value, 3 * truth)))
+    assert moved["bias"].value == pytest.approx(plain["bias"].value + 7)
+    assert moved["sd_difference"].value == pytest.approx(plain["sd_difference"].value)
+    assert moved["pearson"].value == pytest.approx(plain["pearson"].value)
+    assert moved["ccc"].value < plain["ccc"].value
+    assert moved["icc_3_1"].value == pytest.approx(plain["icc_3_1"].value)
+    assert moved["icc_2_1"].value < plain["icc_2_1"].value
+    assert larger["mae"].value == pytest.approx(3 * plain["mae"].value)
+    assert larger["smape"].value == pytest.approx(plain["smape"].value)
+    assert "smape" not in error_metrics(value - 100, truth, owner, bootstraps=0)
+
+
+def test_several_films_a_patient_widen_the_intervals():
+    value, truth, owner, _ = made(films=40, patients=40)
+    copied = [np.repeat(column, 5) for column in (value, truth, owner)]
+    once, often, naive = error_metrics(value, truth, owner), error_metrics(*copied), error_metrics(*copied[:2])
+    assert (often["mae"].lo, often["mae"].hi) == pytest.approx((once["mae"].lo, once["mae"].hi), abs=1e-9)
+    assert naive["mae"].hi - naive["mae"].lo < 0.6 * (once["mae"].hi - once["mae"].lo)
+    assert often["within_5"].lo == pytest.approx(once["within_5"].lo, abs=0.02)
+
+
+def test_clustered_wilson_is_wilson_for_one_film_a_patient_and_covers_for_several():
+    assert clustered_wilson([True] * 17 + [False] * 3, np.arange(20)) == wilson(17, 20)
+    assert clustered_wilson([True] * 40, np.repeat(np.arange(8), 5)).lo == wilson(8, 8).lo
+    assert clustered_wilson([], []).value is None
+    rng, held, naive = np.random.default_rng(1), 0, 0
+    for _ in range(400):
+        chance = np.repeat(rng.beta(8 * 0.5, 2 * 0.5, 50), 6)
+        right = rng.random(300) < chance
+        clustered, plain = clustered_wilson(right, np.repeat(np.arange(50), 6)), wilson(int(right.sum()), 300)
+        held += clustered.lo <= 0.8 <= clustered.hi
+        naive += plain.lo <= 0.8 <= plain.hi
+    assert held / 400 > 0.915
+    assert naive / 400 < 0.9
+
+
+@pytest.mark.parametrize("films", [1, 4])
+def test_limits_of_agreement_are_covered(films):
+    rng, patients, hits = np.random.default_rng(films), 20, np.zeros(3)
+    truth = 0.5 + np.array([0, -1.959964, 1.959964]) * np.sqrt((0.8**2 if films > 1 else 0) + 0.5**2)
+    for _ in range(400):
+        between = 0.8 * np.repeat(rng.normal(size=patients), films) if films > 1 else 0
+        difference = 0.5 + between + rng.normal(0, 0.5, patients * films)
+        found = bland_altman(difference, np.zeros(patients * films), np.repeat(np.arange(patients), films))
+        hits += [estimate.lo <= true <= estimate.hi for estimate, true in zip((found.bias, found.lower, found.upper), truth, strict=True)]
+    assert ((hits / 400 > 0.92) & (hits / 400 < 0.98)).all(), hits / 400
+
+
+def test_proportional_bias_is_found_and_none_is_invented():
+    rng = np.random.default_rng(3)
+    truth = rng.uniform(10, 60, 200)
+    grows = bland_altman(1.2 * truth + rng.normal(0, 2, 200), truth).slope
+    assert grows.lo > 0.1
+    assert grows.value == pytest.approx(2 * 0.2 / 2.2, abs=0.03)
+    none = bland_altman(truth + rng.normal(0, 2, 200), truth + rng.normal(0, 2, 200)).slope
+    assert none.lo < 0 < none.hi
+
+
+def test_too_few_to_bound():
+    alone = bland_altman([3.0, 4.0], [1.0, 2.0], ["a", "a"])
+    assert alone.bias.value == 2.0
+    assert alone.lower.value is None
+    assert "fewer than two patients" in alone.note
+    assert bland_altman([np.nan], [1.0]).bias.value is None
+    assert "1 pair with a missing number" in bland_altman([1.0, np.nan, 2, 4], [1.0, 2, 3, 4]).note
+
+
+def test_the_whole_report_is_json_and_counts_what_was_withheld():
+    value, truth, owner, spread = made(80, 30)
+    value[[3, 7]], truth[11] = np.nan, np.nan
+    report = measurement_agreement(value, truth, owner, value - 2 * spread, value + 2 * spread, bootstraps=200)
+    assert (report["n"], report["films"], report["withheld"], report["without_reference"]) == (77, 80, 2, 1)
+    assert json.loads(json.dumps(report, allow_nan=False)) == report
+    assert report["metrics"]["mae"]["lo"] < report["metrics"]["mae"]["value"] < report["metrics"]["mae"]["hi"]
+    assert 0.8 < report["interval"]["coverage"]["value"] <= 1
+    assert report["interval"]["n"] == 77
+    assert sum(row["n"] for row in report["interval"]["by_width"]) == 77
+    assert "interval" not in measurement_agreement(value, truth, owner, bootstraps=10)
+    nothing = measurement_agreement([np.nan], [1.0])
+    assert nothing == {"n": 0, "patients": 0, "films": 1, "withheld": 1, "without_reference": 0}
+    with pytest.raises(InputError, match="different shapes"):
+        measurement_agreement([1.0, 2.0], [1.0])
+    with pytest.raises(InputError, match="3 patients for 2 rows"):
+        measurement_agreement([1.0, 2.0], [1.0, 2.0], ["a", "b", "c"])
+
+
+def test_intervals_are_judged_by_hand():
+    found = interval_agreement([0, 0, 0, 0, np.nan], [1, 2, 3, 4, 5], [0.5, 3, -1, 4, 1], bootstraps=50)
+    assert (found["n"], found["coverage"]["value"], found["below"], found["above"]) == (4, 0.5, 0.25, 0.25)
+    assert found["mean_width"]["value"] == 2.5
+    assert found["interval_score"]["value"] == pytest.approx((1 + 2 + 40 + 3 + 40 + 4) / 4)
+    assert [row["n"] for row in found["by_width"]] == [2, 1, 1]
+    assert interval_agreement([np.nan], [1], [1])["n"] == 0
+    assert interval_agreement([1, 1], [2, 2], [1.5, 1.5], bootstraps=20)["by_width"][0]["n"] == 2
+    for lo, hi in ((2, 1), (0, np.inf)):
+        with pytest.raises(InputError, match="infinite or have the lower limit above"):
+            interval_agreement([lo], [hi], [1])
+
+
+def test_readers_by_pair_and_together():
+    rng = np.random.default_rng(6)
+    ratings = rng.gamma(4, 8, 40)[:, None] + rng.normal([0, 1, 5], [1, 1, 1], (40, 3))
+    ratings[0, 2] = np.nan
+    table = readers_table(ratings, ["A", "B", "model"])
+    assert [(row["a"], row["b"], row["n"]) for row in table["pairs"]] == [("A", "B", 40), ("A", "model", 39), ("B", "model", 39)]
+    assert table["readers"][2] == {"reader": "model", "n": 39, "missing": 1}
+    assert table["overall"]["dropped"] == 1
+    assert "1 of 40 films left out" in table["overall"]["note"]
+    pair = table["pairs"][1]
+    assert pair["bland_altman"]["bias"] == bland_altman(ratings[1:, 0], ratings[1:, 2]).to_dict()["bias"]
+    assert pair["mdc95_agreement"]["value"] == pytest.approx(icc(ratings[1:, [0, 2]]).mdc95_agreement.value)
+    assert pair["mdc95_agreement"]["value"] > pair["mdc95_consistency"]["value"]
+    assert json.loads(json.dumps(table, allow_nan=False)) == table
+    few = readers_table(ratings[:6])
+    assert few["overall"]["note"] == few["pairs"][0]["note"] == "too few to say (fewer than 10 patients)"
+    clustered = readers_table(ratings[1:], patients=np.arange(39) // 2)
+    assert "several films a patient" in clustered["overall"]["note"]
+    assert clustered["overall"]["subjects"] == 20
+    assert clustered["pairs"][0]["bland_altman"]["films"] == 39
+    with pytest.raises(InputError):
+        readers_table(ratings, ["A"])
+
+
+def test_subgroups_below_the_floor_are_not_described():
+    value, truth, owner, _ = made(60, 40)
+    site = np.where(owner < 30, "A", "B").astype(object)
+    site[owner >= 36] = None
+    table = by_group(site, owner, lambda rows: measurement_agreement(value[rows], truth[rows], owner[rows], bootstraps=20))
+    assert [row["group"] for row in table] == ["A", "B", "unknown"]
+    assert table[0]["metrics"]["mae"]["value"] == pytest.approx(np.abs(value - truth)[owner < 30].mean())
+    assert table[1]["note"] == "too few to say (fewer than 10 patients)"
+    assert "metrics" not in table[1]
+
+
+def test_two_thousand_resamples_of_five_hundred_films_take_less_than_a_third_of_a_second():
+    value, truth, owner, spread = made(500, 250)
+    measurement_agreement(value, truth, owner, value - spread, value + spread, bootstraps=5)
+    seconds = []
+    for _ in range(3):
+        started = time.perf_counter()
+        measurement_agreement(value, truth, owner, value - spread, value + spread)
+        seconds.append(time.perf_counter() - started)
+    assert min(seconds) < 0.3
