@@ -129,7 +129,7 @@ class Writer:
             order=sheet.order,
             unknown=sheet.unknown,
             summary=self.summary,
-            heats=heat_pictures(self.explanations.get(result.study, ())),
+            heats=[] if sheet.reading.refused else heat_pictures(self.explanations.get(result.study, ())),
             explained=_EXPLAINED,
             sides=SIDES,
         )

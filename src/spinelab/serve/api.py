@@ -14,13 +14,14 @@ from spinelab.serve.places import PathLike
 
 if TYPE_CHECKING:
     from spinelab.report import Comparison, Evaluation
-    from spinelab.serve.examinations import Examination
+    from spinelab.serve.examinations import Reopened
+    from spinelab.serve.readings import People
 
 MODEL_FILES: Final = ("model.json", "weights.safetensors")
 COMPARISON_FILES: Final = ("comparison.json", "experiment.json")
 EVALUATION_FILES: Final = ("evaluation.json",)
 PHANTOM_NOTE: Final = "The model was trained on digital phantoms: what it says is no evidence about a patient."
-RESULT_FILES: Final = ("result.json", "results.csv")
+RESULT_FILES: Final = ("result.json", "results.csv", "measurements.csv")
 
 
 def describe_tasks(name: str | None = None) -> list[dict[str, Any]]:
@@ -90,7 +91,7 @@ def fit(task: str, data: PathLike, out: PathLike, *, settings: Settings | Mappin
     return model
 
 
-def read(path: PathLike, model: PathLike | Model, out: PathLike | None = None, *, run: Run | None = None) -> list[Result]:
+def read(path: PathLike, model: PathLike | Model, out: PathLike | None = None, *, serial: bool = False, run: Run | None = None) -> list[Result]:
     """Read one examination or a folder of many, and answer for each.
 
     Parameters
@@ -100,36 +101,64 @@ def read(path: PathLike, model: PathLike | Model, out: PathLike | None = None, *
     model
         A model folder, ``builtin:NAME``, or a model in memory.
     out
-        Where to write ``result.json`` and ``report.html``; a subfolder each where there are many. Nothing is written without it.
+        Where to write ``result.json``, ``report.html`` and, of a model that measures, ``report.pdf``; a subfolder each where there are
+        many, with ``measurements.csv`` above them. Nothing is written without it.
+    serial
+        The films are of one patient, although the files do not say so. Films that name the same patient are compared in any case.
     """
-    from spinelab import report
-    from spinelab.serve import examinations
+    from spinelab.serve import examinations, readings
 
     source = places.existing(path, "an image, a DICOM file or series, a zip, or a folder of examinations")
     folder = None if out is None else places.new_folder(out, ours=RESULT_FILES, reuse=True, data=source)
     loaded, task = models.load(model)
     run = run or Run()
     found = {examination.name: examination for examination in examinations.find(source, loaded.settings)}
+    seen, people = examinations.Reopened(found, found), readings.People(task, loaded)
     results = []
-    for done, examination in enumerate(found.values()):
-        run.progress(done, len(found), f"reading {examination.name}")
-        results.append(_answer(task, loaded, examination, alone=len(found) == 1))
+    for done, name in enumerate(found):
+        run.progress(done, len(found), f"reading {name}")
+        results.append(_answer(task, loaded, seen, name, people))
+    if serial:
+        people.check_one_patient()
     if folder is not None:
-        seen = examinations.Reopened(found, {result.study for result in results if _answered(result)})
-        explained = examinations.Explained(seen, lambda study: task.explain(loaded, study))
-        report.write_results(results, folder, studies=seen, explanations=explained, phantom_model=_of_phantoms(loaded), model_summary=_summary(loaded))
+        _write_results(task, loaded, results, folder, seen, people, serial=serial)
     return results
 
 
-def _answer(task: Task, model: Model, examination: Examination, *, alone: bool) -> Result:
+def _answer(task: Task, model: Model, studies: Reopened, name: str, people: People) -> Result:
     """Answer for one examination; among many, a refusal is an answer too, so that one bad file does not stop the rest."""
     try:
-        result = task.predict(model, replace(examination.open(), id=examination.name))
+        study = studies[name]
+        people.note(study)
+        result = task.predict(model, study)
         return replace(result, notes=(PHANTOM_NOTE, *result.notes)) if _of_phantoms(model) else result
     except SpinelabError as refusal:
-        if alone:
+        if len(studies) == 1:
             raise
-        return Result(task.name, model.name, examination.name, notes=(f"No answer: {refusal}",))
+        return Result(task.name, model.name, name, notes=(f"No answer: {refusal}",))
+
+
+def _write_results(task: Task, model: Model, results: Sequence[Result], folder: Path, seen: Reopened, people: People, *, serial: bool) -> None:
+    """Write the report; what a refused film shows is opened again only for a model that measures, whose page shows it."""
+    from spinelab import report
+    from spinelab.serve import examinations, readings
+
+    quantities = task.quantities(model.settings)
+    shown = seen if quantities or all(map(_answered, results)) else seen.only({result.study for result in results if _answered(result)})
+    report.write_results(
+        results,
+        folder,
+        studies=shown,
+        explanations=examinations.Explained(shown, lambda study: task.explain(model, study)),
+        phantom_model=_of_phantoms(model),
+        model_summary=_summary(model),
+        quantities=quantities,
+        drawings=readings.Drawings(task, results),
+        references=people.references,
+        visits=people.visits,
+        agreement=readings.agreement(model),
+        one_patient=serial,
+    )
 
 
 def _of_phantoms(model: Model) -> bool:

@@ -53,6 +53,10 @@ class Reopened(Mapping[str, Study]):
     def __len__(self) -> int:
         return len(self._examinations)
 
+    def only(self, names: Collection[str]) -> Reopened:
+        """Return the studies of these names."""
+        return Reopened(self._examinations, names)
+
 
 class Explained(Mapping[str, Sequence[Explanation]]):
     """Heatmaps that are made when asked for; none where the model declines to show any."""

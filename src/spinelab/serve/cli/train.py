@@ -42,15 +42,18 @@ def read(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="An image, DICOM file or series, a zip, or a folder of examinations.")],
     model: Annotated[str, typer.Option("--model", metavar="MODEL", help="A model folder, or builtin:NAME.")],
     out: options.Out,
+    serial: Annotated[bool, typer.Option("--serial", help="All films are of one patient: show what changed, by the dates in the files.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Read examinations with a model: findings and measurements as report.html and result.json."""
+    """Read examinations with a model: findings and measurements as report.html, report.pdf and result.json."""
     from spinelab.serve import api
     from spinelab.serve.cli.progress import shown
 
     with shown() as progress:
-        found = api.read(path, model, out, run=options.make_run(progress))
+        found = api.read(path, model, out, serial=serial, run=options.make_run(progress))
     if as_json:
         show.print_json([result.to_dict() for result in found])
     else:
+        if any(api.PHANTOM_NOTE in result.notes for result in found):
+            show.say(api.PHANTOM_NOTE)
         show.results(found, out)
