@@ -1,8 +1,9 @@
 """Lengths, angles, curves, slips and their drawing from points: numpy only. Signs and axes: ``docs/conventions.md``, ``docs/reference/angles.md``."""
 
+from spinelab.geometry.apex import apex_point
 from spinelab.geometry.classify import ROUSSOULY_TYPES, SCHWAB_GRADES, SCHWAB_LIMITS, lordosis_apex, roussouly, schwab, shares
 from spinelab.geometry.cobb import ChallengeCobb, Tilts, challenge_cobb, tilts
-from spinelab.geometry.coronal import apex_point, apical_translation, coronal_balance, t1_l5_offset, trunk_tilt_deg
+from spinelab.geometry.coronal import apical_translation, coronal_balance, t1_l5_offset, trunk_tilt_deg
 from spinelab.geometry.curves import REGIONAL, SCOLIOSIS_DEG, Curve, RegionalCobb, clinical_curves, curve_pattern, regional_cobb
 from spinelab.geometry.drawing import REGION_MEASUREMENTS, challenge_strokes, cobb_strokes, coronal_strokes, vertebra_strokes
 from spinelab.geometry.levels import CORNER_LANDMARKS, CORNERS, REGIONS, THORACOLUMBAR, region_of

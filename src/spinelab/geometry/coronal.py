@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spinelab.geometry.apex import apex_point
 from spinelab.geometry.cobb import Numbers, as_corners, centres
-from spinelab.geometry.lines import Points
 
 
 def coronal_balance(c7: ArrayLike, sacrum: ArrayLike) -> Numbers:
@@ -63,20 +63,6 @@ def apical_translation(corners: ArrayLike, apex: ArrayLike, *, plumb_x: ArrayLik
     offset = at - middle[..., 0, :]
     distance: Numbers = (offset[..., 0] * down[..., 1] - offset[..., 1] * down[..., 0]) / np.hypot(down[..., 0], down[..., 1])
     return distance
-
-
-def apex_point(corners: ArrayLike, apex: ArrayLike) -> Points:
-    """Return the centre (..., 2) of the vertebra or disc ``apex`` (...), counted from the top, a half being the disc below; NaN gives NaN."""
-    points = as_corners(corners)
-    half = np.broadcast_to(np.asarray(apex, dtype=np.float64), points.shape[:-3])
-    known = np.isfinite(half)
-    places = np.round(2 * np.where(known, half, 0)).astype(np.intp)
-    stations = np.empty((*points.shape[:-3], 2 * points.shape[-3] - 1, 2))
-    stations[..., ::2, :] = centres(points)
-    stations[..., 1::2, :] = (points[..., :-1, 2:, :].sum(axis=-2) + points[..., 1:, :2, :].sum(axis=-2)) / 4
-    at = np.take_along_axis(stations, places[..., None, None], axis=-2)[..., 0, :]
-    chosen: Points = np.where(known[..., None], at, np.nan)
-    return chosen
 
 
 def _x(point: ArrayLike) -> NDArray[np.float64]:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spinelab.core import InputError
+from spinelab.geometry.apex import apex_place
 from spinelab.geometry.cobb import Integers, Numbers, as_corners, centres, tilts, turned_deg
 from spinelab.geometry.levels import REGIONS, THORACOLUMBAR, region_codes
 from spinelab.geometry.lines import Points
@@ -27,6 +28,8 @@ SWING_DEG: Final = 5.0
 """Two turning points of the tilt belong to different curves from this difference on: about what two readers of a Cobb angle differ by."""
 DOUBT_DEG: Final = 8.0
 """An endplate is set aside when it differs by more from both the median of the five lines around it and the column's own direction."""
+LEVEL_DEG: Final = 1.0
+"""Vertebrae whose tilts differ by less are tilted alike: of several, the one nearest to the apex is the end vertebra."""
 SCOLIOSIS_DEG: Final = 10.0
 """Below this a curve is not called scoliosis (Kane WJ, Clin Orthop Relat Res 126:43-46, 1977; Scoliosis Research Society)."""
 REGIONAL: Final = ("proximal thoracic", "main thoracic", "thoracolumbar / lumbar")
@@ -142,51 +145,40 @@ def _find(points: Points) -> _Found:
     smooth, sound_upper, sound_lower = _cleaned(upper, lower, course)
     turns = _turning_points(smooth)
     rows, last = np.arange(len(points))[:, None], points.shape[1] - 1
-    start, stop = turns[:, :-1], turns[:, 1:]
-    some = stop >= 0
-    start, stop = np.where(some, start, 0), np.where(some, stop, last)
-    side = np.where(some, np.where(smooth[rows, stop] > smooth[rows, start], 1, -1), 0)
-    toward = np.where(side == 0, 1, side)
+    some = turns[:, 1:] >= 0
+    start, stop = np.where(some, turns[:, :-1], 0), np.where(some, turns[:, 1:], last)
+    toward = np.where(smooth[rows, stop] > smooth[rows, start], 1, -1)
+    begin, end = _bending_part(smooth, start, stop, toward)
     up_score = np.where(sound_upper[:, None], -toward[..., None] * upper[:, None], -np.inf)
     low_score = np.where(sound_lower[:, None], toward[..., None] * lower[:, None], -np.inf)
-    ends_up = _steepest(up_score, start, np.zeros_like(start), (start + stop - 1) // 2, prefer_lower=True)
-    ends_low = _steepest(low_score, stop, (start + stop) // 2 + 1, np.full_like(stop, last), prefer_lower=False)
-    overlap = some[:, 1:] & (ends_low[:, :-1] > ends_up[:, 1:])
-    ends_low[:, :-1] = np.where(overlap, stop[:, :-1], ends_low[:, :-1])
-    ends_up[:, 1:] = np.where(overlap, stop[:, :-1], ends_up[:, 1:])
+    ends_up = _steepest(up_score, begin, np.zeros_like(begin), (begin + end - 1) // 2, prefer_lower=True)
+    ends_low = _steepest(low_score, end, (begin + end) // 2 + 1, np.full_like(end, last), prefer_lower=False)
+    _part(ends_up, ends_low, np.where(some, stop, -1), sound_upper, sound_lower)
     angle = np.where(some, np.abs(lower[rows, ends_low] - upper[rows, ends_up]), np.nan)
-    apex = np.where(some, _apex(points, ends_up, ends_low, toward), np.nan)
-    return _Found(ends_up, ends_low, side.astype(np.intp), angle, apex)
+    apex = np.where(some, apex_place(points, ends_up, ends_low, toward), np.nan)
+    return _Found(ends_up, ends_low, np.where(some, toward, 0).astype(np.intp), angle, apex)
 
 
-def _apex(points: Points, upper: Integers, lower: Integers, side: Integers) -> Numbers:
-    """Return the place (N, K), to half a vertebra, farthest to ``side`` of the line between the centres of the end vertebrae."""
-    rows, places = np.arange(len(points))[:, None], np.arange(points.shape[1])
-    middle = _without_shifted(points)
-    chord = middle[rows, lower] - middle[rows, upper]
-    offset = middle[:, None] - middle[rows, upper][:, :, None]
-    away = side[..., None] * (offset[..., 0] * chord[..., None, 1] - offset[..., 1] * chord[..., None, 0])
-    inside = (places > upper[..., None]) & (places < lower[..., None])
-    top = np.where(inside, away, -np.inf).argmax(axis=-1)
-    take = np.arange(len(points))[:, None], np.arange(upper.shape[1])[None], np.clip(top, 1, points.shape[1] - 2)
-    before, at, after = (away[take[0], take[1], take[2] + step] for step in (-1, 0, 1))
-    bend = before - 2 * at + after
-    shift = np.where(bend < 0, 0.5 * (before - after) / np.where(bend < 0, bend, -1.0), 0.0)
-    between = top + np.clip(np.round(2 * shift) / 2, -0.5, 0.5)
-    apex: Numbers = np.where(inside.any(axis=-1), between, (upper + lower) / 2)
-    return apex
+def _bending_part(tilt: Numbers, start: Integers, stop: Integers, side: Integers) -> tuple[Integers, Integers]:
+    """Move both turning points (N, K) towards each other over vertebrae tilted within `LEVEL_DEG` of them: a straight stretch is no part of a curve."""
+    rows, places = np.arange(len(tilt))[:, None], np.arange(tilt.shape[1])
+    rise = side[..., None] * tilt[:, None]
+    low, high = side * tilt[rows, start], side * tilt[rows, stop]
+    inside = (places >= start[..., None]) & (places <= stop[..., None])
+    begin = np.where(inside & (rise <= low[..., None] + LEVEL_DEG), places, -1).max(axis=-1)
+    end = np.where(inside & (rise >= high[..., None] - LEVEL_DEG) & (places > begin[..., None]), places, tilt.shape[1]).min(axis=-1)
+    sensible = (begin >= 0) & (end < tilt.shape[1])
+    return np.where(sensible, begin, start), np.where(sensible, end, stop)
 
 
-def _without_shifted(points: Points) -> Points:
-    """Return the vertebrae's centres (N, n, 2), one that lies a quarter of a vertebra's width off its neighbours' course put back between them."""
-    middle = centres(points)
-    width = np.median(np.linalg.norm(points[..., 1, :] - points[..., 0, :], axis=-1), axis=-1)
-    between = (middle[:, :-2] + middle[:, 2:]) / 2
-    off = np.zeros(middle.shape[:2])
-    off[:, 1:-1] = np.linalg.norm(middle[:, 1:-1] - between, axis=-1)
-    worst = (off[:, 1:-1] > width[:, None] / 4) & (off[:, 1:-1] >= off[:, :-2]) & (off[:, 1:-1] >= off[:, 2:])
-    middle[:, 1:-1] = np.where(worst[..., None], between, middle[:, 1:-1])
-    return middle
+def _part(ends_up: Integers, ends_low: Integers, stop: Integers, sound_upper: NDArray[np.bool_], sound_lower: NDArray[np.bool_]) -> None:
+    """Give two neighbouring curves that overlap one common vertebra instead (in place): where they turn (``stop``, -1: no curve), or beside it."""
+    rows = np.arange(len(stop))[:, None]
+    sound = sound_upper & sound_lower
+    above, below, turn = ends_up[:, 1:], ends_low[:, :-1], stop[:, :-1]
+    overlap = (below > above) & (stop[:, 1:] >= 0)
+    common = np.where(sound[rows, turn], turn, np.where(sound[rows, above], above, np.where(sound[rows, below], below, turn)))
+    ends_low[:, :-1], ends_up[:, 1:] = np.where(overlap, common, below), np.where(overlap, common, above)
 
 
 def _checked(corners: ArrayLike, names: Sequence[str]) -> Points:
@@ -266,7 +258,7 @@ def _between(points: Points, ends: Integers, lead: tuple[int, ...]) -> RegionalC
     difference = lower[rows, last] - upper[rows, first]
     side = np.where(some, np.where(difference >= 0, 1, -1), 0)
     angle = np.where(some, np.abs(difference), np.nan)
-    apex = np.where(some, _apex(points, first, last, np.where(some, side, 1)), np.nan)
+    apex = np.where(some, apex_place(points, first, last, np.where(some, side, 1)), np.nan)
     return RegionalCobb(angle.reshape(*lead, 3), ends.reshape(*lead, 3, 2), apex.reshape(*lead, 3), side.astype(np.intp).reshape(*lead, 3))
 
 

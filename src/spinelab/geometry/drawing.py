@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spinelab.core import Stroke
+from spinelab.geometry.apex import apex_point
 from spinelab.geometry.cobb import ChallengeCobb, as_corners, centres
-from spinelab.geometry.coronal import apex_point, apical_translation, t1_l5_offset
+from spinelab.geometry.coronal import apical_translation, t1_l5_offset
 from spinelab.geometry.curves import Curve
 from spinelab.geometry.levels import THORACOLUMBAR
 from spinelab.geometry.lines import Points
@@ -53,7 +54,10 @@ def angle_between_lines(upper: Points, lower: Points, text: str, *, aside: float
     """
     top, bottom = upper.mean(axis=0), lower.mean(axis=0)
     along_top, along_bottom = unit_vector(upper[1] - upper[0]), unit_vector(lower[1] - lower[0])
-    side = -1.0 if along_top[0] * along_bottom[1] - along_top[1] * along_bottom[0] > 0 else 1.0  # where they converge: towards the second ends?
+    towards_second_ends = float((bottom - top) @ (along_bottom - along_top)) < 0
+    side = 1.0 if towards_second_ends else -1.0
+    half_angle = np.arctan2(np.linalg.norm(along_bottom - along_top), np.linalg.norm(along_bottom + along_top))
+    aside = min(aside, 0.3 * float(np.linalg.norm(bottom - top)) / max(float(np.tan(half_angle)), 1e-9))  # the lines must not have met before
     cross = (top + bottom) / 2 + side * aside * unit_vector(along_top + along_bottom)
     foot_top = top + along_top * float((cross - top) @ along_top)
     foot_bottom = bottom + along_bottom * float((cross - bottom) @ along_bottom)

@@ -169,7 +169,7 @@ def _sva(film: _Film) -> list[Stroke]:
     return [
         stroke("line", (top, foot + below), "plumb", "C7PL", layer=BALANCE_LAYER, measurement="sva"),
         stroke("line", (corner, foot), "distance", layer=BALANCE_LAYER, measurement="sva"),
-        stroke("label", ((corner + foot) / 2 + below,), "distance", film.text("sva"), layer=BALANCE_LAYER, measurement="sva"),
+        stroke("label", (corner - 1.6 * film.size * film.forward,), "distance", film.text("sva"), layer=BALANCE_LAYER, measurement="sva"),
     ]
 
 
