@@ -82,7 +82,11 @@ def test_level_naming_by_hand():
     assert table.off_by == {-2: 15, -1: 1, 0: 17 + 16 + 16 + 17 + 2, 1: 17}
     assert table.to_dict()["film_off_by"] == {"-2": 1, "0": 4, "+1": 1}
     assert sum(table.off_by.values()) == 6 * 17 - 1
-    json.dumps(table.to_dict(), allow_nan=False)
+    assert table.certainty is None
+    sure = level_naming(found, truth, certainty=[1, 0, 0, 1, 0, 1], bootstraps=50)
+    assert sure.certainty.brier.value == 0
+    assert sure.certainty.came_true.value == 0.5
+    json.dumps(sure.to_dict(), allow_nan=False)
 
 
 def test_a_vertebra_without_a_true_one_of_its_name_is_wrong():
@@ -90,8 +94,9 @@ def test_a_vertebra_without_a_true_one_of_its_name_is_wrong():
     found = truth.copy()
     truth[1, 16] = np.nan
     truth[2] = np.nan
-    table = level_naming(found, truth)
-    assert table.films == 2
+    table = level_naming(found, truth, certainty=[0.9, 0.2, 0.5], bootstraps=20)
+    assert table.films == table.certainty.films == 2
+    assert table.known.tolist() == [True, True, False]
     assert table.right.tolist() == [True, False]
     assert table.invented == 1
     with pytest.raises(InputError, match="No film"):

@@ -16,6 +16,7 @@ from spinelab.evaluation.bland_altman import bland_altman
 from spinelab.evaluation.cluster import Resamples, check_patients, check_rows, estimate_of
 from spinelab.evaluation.concordance import central, concordance, correlation, moments
 from spinelab.evaluation.coverage import interval_agreement
+from spinelab.evaluation.icc import DETECTABLE
 from spinelab.evaluation.resampling import BOOTSTRAPS, LEVEL, Distribution, Floats, ratio
 from spinelab.evaluation.types import Estimate
 
@@ -97,6 +98,8 @@ def error_metrics(
     -------
     dict
         ``mae``, ``median_absolute_error``, ``p90_absolute_error``, ``sd_absolute_error``, ``rmse``, ``bias`` (value - truth), ``sd_difference``,
+        ``sem_consistency`` (``sd_difference`` / sqrt 2: the error of one reading if model and reference err alike), ``mdc95_consistency`` (1.96 x
+        sqrt 2 x that: a change between two films that is beyond error; a constant bias cancels),
         ``pearson``, ``ccc`` (Lin), ``icc_2_1`` and ``icc_3_1`` (model and reference as two readers, single reading), ``within_5`` (Wilson's limits,
         n reduced for films of one patient) and, where nothing is negative, ``smape`` of this quantity alone in percent.
     """
@@ -124,11 +127,14 @@ def _moment_metrics(draws: Resamples, value: Floats, truth: Floats) -> dict[str,
     errors = draws.totals(np.stack([difference, difference**2, np.abs(difference)], axis=1))
     n = sums[:, 0]
     bias, square, mae = (ratio(errors[:, place], n) for place in range(3))
+    apart = _deviation(square - bias**2, n)
     whole = {
         "sd_absolute_error": _deviation(square - mae**2, n),
         "rmse": np.sqrt(square),
         "bias": bias,
-        "sd_difference": _deviation(square - bias**2, n),
+        "sd_difference": apart,
+        "sem_consistency": apart / np.sqrt(2),
+        "mdc95_consistency": DETECTABLE * apart / np.sqrt(2),
         "pearson": correlation(sums),
         "ccc": concordance(sums),
         **_icc_of_two(sums),

@@ -18,110 +18,6 @@ from spinelab.evaluation.types import Estimate
 
 
 @dataclass(frozen=True, slots=True)
-class LevelNaming:
-    """How well levels are named.
-
-    Parameters
-    ----------
-    films, patients
-        Films with at least one vertebra in the truth.
-    all_right
-        Share of films on which every vertebra of the truth was found under its own name and none was added.
-    none_wrong
-        Share of films on which no vertebra carries a wrong name; vertebrae may be missing.
-    vertebrae_right
-        Share of the found vertebrae that carry the right name.
-    off_by
-        Levels off to vertebrae: +1 is a vertebra that lies on the next level down the list of names.
-    film_off_by
-        The same for films, by the commonest shift of their vertebrae.
-    missed, invented
-        Vertebrae in the truth that were not found, and found under a name that the truth does not have.
-    right
-        (films,) whether all is right on it, in the order given; films without truth are left out.
-    """
-
-    films: int
-    patients: int
-    all_right: Estimate
-    none_wrong: Estimate
-    vertebrae_right: Estimate
-    off_by: dict[int, int]
-    film_off_by: dict[int, int]
-    missed: int
-    invented: int
-    right: NDArray[np.bool_]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the figures for JSON; ``off_by`` with signed text keys such as ``+1``."""
-        shares = {name: getattr(self, name).to_dict() for name in ("all_right", "none_wrong", "vertebrae_right")}
-        offs = {name: {f"{shift:+d}" if shift else "0": count for shift, count in getattr(self, name).items()} for name in ("off_by", "film_off_by")}
-        return {"films": self.films, "patients": self.patients, **shares, **offs, "missed": self.missed, "invented": self.invented}
-
-
-def level_naming(centres: ArrayLike, truth: ArrayLike, patients: Sequence[Any] | NDArray[Any] | None = None) -> LevelNaming:
-    """Return how well levels are named; a vertebra is right when it lies nearer to the true one of its name than to any other true one.
-
-    Parameters
-    ----------
-    centres, truth
-        (n, V, 2) x, y in pixels, one column a name, in the order of the column from top to bottom; nan where absent.
-    patients
-        (n,) patient of each film; intervals are Wilson's with n reduced for films of one patient.
-
-    Raises
-    ------
-    InputError
-        Shapes that do not fit, or no film with a truth.
-    """
-    found, true = np.asarray(centres, dtype=np.float64), np.asarray(truth, dtype=np.float64)
-    if found.shape != true.shape or found.ndim != 3 or found.shape[2] != 2:
-        raise InputError(f"Centres {found.shape} and {true.shape}", expected="(films, vertebrae, 2) twice", action="pair the films")
-    owners = check_patients(patients, len(found))
-    known = np.asarray(np.isfinite(true).all(axis=2)).any(axis=1)
-    if not known.any():
-        raise InputError("No film with a true vertebra", expected="at least one", action="leave level naming out")
-    found, true, owners = found[known], true[known], owners[known]
-    seen, present = (np.asarray(np.isfinite(points).all(axis=2)) for points in (found, true))
-    shift = _shifts(found, true, present)
-    named_right = seen & present & (shift == 0)
-    none_wrong = (named_right | ~seen).all(axis=1) & seen.any(axis=1)
-    right = none_wrong & (seen | ~present).all(axis=1)
-    each = np.repeat(owners[:, None], found.shape[1], axis=1)
-    return LevelNaming(
-        films=len(found),
-        patients=len(np.unique(owners)),
-        all_right=clustered_wilson(right, owners),
-        none_wrong=clustered_wilson(none_wrong, owners),
-        vertebrae_right=clustered_wilson(named_right[seen], each[seen]),
-        off_by=_histogram(shift[seen]),
-        film_off_by=_histogram(np.array([_commonest(shift[film, seen[film]]) for film in np.flatnonzero(seen.any(axis=1))], dtype=np.int64)),
-        missed=int((present & ~seen).sum()),
-        invented=int((seen & ~present).sum()),
-        right=right,
-    )
-
-
-def _shifts(found: Floats, true: Floats, present: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return (n, V) number of the nearest true vertebra minus the own number; absent ones are no matter."""
-    apart = np.linalg.norm(found[:, :, None] - true[:, None, :], axis=-1)
-    nearest = np.where(present[:, None, :] & np.isfinite(apart), apart, np.inf).argmin(axis=2)
-    return np.asarray(nearest - np.arange(found.shape[1]), dtype=np.int64)
-
-
-def _histogram(shifts: NDArray[np.int64]) -> dict[int, int]:
-    values, counts = np.unique(shifts, return_counts=True)
-    return {int(value): int(count) for value, count in zip(values, counts, strict=True)}
-
-
-def _commonest(shifts: NDArray[np.int64]) -> int:
-    """Return the most frequent shift; in a tie the smaller one."""
-    values, counts = np.unique(shifts, return_counts=True)
-    best = values[counts == counts.max()]
-    return int(best[np.abs(best).argmin()])
-
-
-@dataclass(frozen=True, slots=True)
 class Certainty:
     """Whether a stated certainty comes true.
 
@@ -150,6 +46,129 @@ class Certainty:
         names = ("brier", "stated", "came_true", "ece")
         estimates = {name: getattr(self, name).to_dict() for name in names}
         return {"films": self.films, "patients": self.patients, **estimates, "ece_debiased": self.ece_debiased, "bins": list(self.bins)}
+
+
+@dataclass(frozen=True, slots=True)
+class LevelNaming:
+    """How well levels are named.
+
+    Parameters
+    ----------
+    films, patients
+        Films with at least one vertebra in the truth.
+    all_right
+        Share of films on which every vertebra of the truth was found under its own name and none was added.
+    none_wrong
+        Share of films on which no vertebra carries a wrong name; vertebrae may be missing.
+    vertebrae_right
+        Share of the found vertebrae that carry the right name.
+    off_by
+        Levels off to vertebrae: +1 is a vertebra that lies on the next level down the list of names.
+    film_off_by
+        The same for films, by the commonest shift of their vertebrae.
+    missed, invented
+        Vertebrae in the truth that were not found, and found under a name that the truth does not have.
+    right
+        (films,) whether all is right on it, in the order given; films without truth are left out.
+    known
+        (n,) which of the films given have a truth.
+    certainty
+        Whether the stated certainty comes true; ``None`` where none was stated.
+    """
+
+    films: int
+    patients: int
+    all_right: Estimate
+    none_wrong: Estimate
+    vertebrae_right: Estimate
+    off_by: dict[int, int]
+    film_off_by: dict[int, int]
+    missed: int
+    invented: int
+    right: NDArray[np.bool_]
+    known: NDArray[np.bool_]
+    certainty: Certainty | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures for JSON; ``off_by`` with signed text keys such as ``+1``."""
+        shares = {name: getattr(self, name).to_dict() for name in ("all_right", "none_wrong", "vertebrae_right")}
+        offs = {name: {f"{shift:+d}" if shift else "0": count for shift, count in getattr(self, name).items()} for name in ("off_by", "film_off_by")}
+        counts = {"films": self.films, "patients": self.patients, "missed": self.missed, "invented": self.invented}
+        return {**counts, **shares, **offs, "certainty": None if self.certainty is None else self.certainty.to_dict()}
+
+
+def level_naming(
+    centres: ArrayLike,
+    truth: ArrayLike,
+    patients: Sequence[Any] | NDArray[Any] | None = None,
+    certainty: ArrayLike | None = None,
+    *,
+    bootstraps: int = BOOTSTRAPS,
+) -> LevelNaming:
+    """Return how well levels are named; a vertebra is right when it lies nearer to the true one of its name than to any other true one.
+
+    Parameters
+    ----------
+    centres, truth
+        (n, V, 2) x, y in pixels, one column a name, in the order of the column from top to bottom; nan where absent.
+    patients
+        (n,) patient of each film; intervals are Wilson's with n reduced for films of one patient.
+    certainty
+        (n,) stated probability that all names of the film are right; compared with ``none_wrong``, which is what it speaks of. A film on which nothing was
+        found counts as wrong.
+
+    Raises
+    ------
+    InputError
+        Shapes that do not fit, or no film with a truth.
+    """
+    found, true = np.asarray(centres, dtype=np.float64), np.asarray(truth, dtype=np.float64)
+    if found.shape != true.shape or found.ndim != 3 or found.shape[2] != 2:
+        raise InputError(f"Centres {found.shape} and {true.shape}", expected="(films, vertebrae, 2) twice", action="pair the films")
+    owners = check_patients(patients, len(found))
+    known = np.asarray(np.isfinite(true).all(axis=2).any(axis=-1))
+    if not known.any():
+        raise InputError("No film with a true vertebra", expected="at least one", action="leave level naming out")
+    found, true, owners = found[known], true[known], owners[known]
+    seen, present = (np.asarray(np.isfinite(points).all(axis=2)) for points in (found, true))
+    shift = _shifts(found, true, present)
+    named_right = seen & present & (shift == 0)
+    none_wrong = (named_right | ~seen).all(axis=1) & seen.any(axis=1)
+    right = none_wrong & (seen | ~present).all(axis=1)
+    each = np.repeat(owners[:, None], found.shape[1], axis=1)
+    return LevelNaming(
+        films=len(found),
+        patients=len(np.unique(owners)),
+        all_right=clustered_wilson(right, owners),
+        none_wrong=clustered_wilson(none_wrong, owners),
+        vertebrae_right=clustered_wilson(named_right[seen], each[seen]),
+        off_by=_histogram(shift[seen]),
+        film_off_by=_histogram(np.array([_commonest(shift[film, seen[film]]) for film in np.flatnonzero(seen.any(axis=1))], dtype=np.int64)),
+        missed=int((present & ~seen).sum()),
+        invented=int((seen & ~present).sum()),
+        right=right,
+        known=known,
+        certainty=None if certainty is None else certainty_calibration(none_wrong, np.asarray(certainty)[known], owners, bootstraps=bootstraps),
+    )
+
+
+def _shifts(found: Floats, true: Floats, present: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return (n, V) number of the nearest true vertebra minus the own number; absent ones are no matter."""
+    apart = np.linalg.norm(found[:, :, None] - true[:, None, :], axis=-1)
+    nearest = np.where(present[:, None, :] & np.isfinite(apart), apart, np.inf).argmin(axis=2)
+    return np.asarray(nearest - np.arange(found.shape[1]), dtype=np.int64)
+
+
+def _histogram(shifts: NDArray[np.int64]) -> dict[int, int]:
+    values, counts = np.unique(shifts, return_counts=True)
+    return {int(value): int(count) for value, count in zip(values, counts, strict=True)}
+
+
+def _commonest(shifts: NDArray[np.int64]) -> int:
+    """Return the most frequent shift; in a tie the smaller one."""
+    values, counts = np.unique(shifts, return_counts=True)
+    best = values[counts == counts.max()]
+    return int(best[np.abs(best).argmin()])
 
 
 def certainty_calibration(
