@@ -77,7 +77,7 @@ def develop_stored(
     inside = shutter > 0.5
     body = _body(signal, inside, above=0.22)
     # The recorded signal of air is 1.
-    patient = np.clip((signal - 1) / np.percentile(signal[body] - 1, 85) * 14 - 0.7, 0, 1) * inside
+    patient = np.clip((signal - 1) / np.percentile(signal[body] - 1, 85) * 14 - 0.7, 0, 1) * (shutter > 0.98)
     shown = _equalised(signal, exposure, patient, spacing_mm)
     low, high = np.percentile(shown[body][::7], exposure.window)
     low, high = float(low), float(max(high, low + 1e-3))

@@ -24,7 +24,7 @@ def hips(rng: np.random.Generator, posture: Posture, density: float) -> list[Sol
         made += _femur(head, side, posture, density, float(rng.normal(-4, 4)))
         made += _hip_bone(head, side, posture, density, tilt)
     sacrum = {level: posture.spine[level] for level in ("S1", "S2", "S3")}
-    return made + pelvis(sacrum, density, posture.scale, tilt=tilt, wing=1.9)
+    return made + pelvis(sacrum, density, posture.scale, wings=False) + _wings(posture, density, tilt)
 
 
 def _femur(head: Floats, side: int, posture: Posture, density: float, swing_deg: float) -> list[Solid]:
@@ -48,6 +48,21 @@ def _femur(head: Floats, side: int, posture: Posture, density: float, swing_deg:
     ]
 
 
+def _wings(posture: Posture, density: float, tilt: Floats) -> list[Solid]:
+    """Return the iliac wings: thin oval blades with a thick crest, a veil over the lowest lumbar vertebrae."""
+    scale, base = posture.scale, posture.spine["S1"].centre_mm
+    compact = CORTEX * (0.5 + 0.5 * density)
+    made: list[Solid] = []
+    for side in (1, -1):
+        centre = base + tilt @ np.array([side * 72, -26, 0]) * scale
+        axes = tilt @ turned(12, side * -16, side * 28)
+        made.append(Ellipsoid(centre, (4.0 * scale, 72 * scale, 56 * scale), axes, core=0.006 * density, cortex=0.35 * compact, shell_mm=1.3))
+        arc = np.deg2rad(np.linspace(-10, 190, 25))
+        crest = centre + np.stack([np.zeros(25), -68 * np.cos(arc), 52 * np.sin(arc)], axis=1) * scale @ axes.T
+        made.append(Tube(crest, np.full(25, 4.5 * scale), core=0.002 * density, cortex=0.35 * compact, shell_mm=1.3))
+    return made
+
+
 def _hip_bone(head: Floats, side: int, posture: Posture, density: float, tilt: Floats) -> list[Solid]:
     """Return the roof and walls of the acetabulum, ischium and pubis."""
     scale, radius = posture.scale, posture.head_radius_mm
@@ -56,7 +71,7 @@ def _hip_bone(head: Floats, side: int, posture: Posture, density: float, tilt: F
     def at(*points: tuple[float, float, float]) -> Floats:
         return head + np.array(points) * [side * scale, scale, scale] @ tilt.T
 
-    def socket(x: Floats, y: Floats, z: Floats) -> Floats:
+    def socket(x: Floats, _y: Floats, z: Floats) -> Floats:
         """Keep the roof and the walls, not the lower opening; denser in the roof."""
         return smooth_step((z + 0.25 * radius) / 2.5) * (0.35 + 0.65 * smooth_step((z - 0.35 * radius) / 3)) * smooth_step((10 - side * x) / 3)
 

@@ -148,7 +148,7 @@ def _stand(rng: np.random.Generator, limits: Stance, age_years: int, scale: floa
     middle = upright["S1"].point("upper", 0, 0)
     towards = np.deg2rad(wanted.pt)
     hips = middle + radius * np.array([0.0, -np.sin(towards), -np.cos(towards)])
-    lean = _lean_deg(upright, hips, wanted)
+    lean = _lean_deg(upright, wanted)
     spine = moved(upright, -hips, turned(-lean))
     angles = Angles(
         wanted.pi, wanted.pt + lean, wanted.ll, wanted.tk, wanted.c2_c7, _sva_mm(spine), wanted.gaze, wanted.bends_deg, wanted.deformed
@@ -223,7 +223,7 @@ def _shared(levels: tuple[str, ...] | list[str], total_deg: float, shares: Float
     return {v: float(rest * w) for v, w in zip(levels, weights, strict=True) if w > 0}
 
 
-def _lean_deg(spine: Mapping[str, Vertebra], hips_mm: Floats, angles: Angles) -> float:
+def _lean_deg(spine: Mapping[str, Vertebra], angles: Angles) -> float:
     """Return how far the pelvis tilts back so that C7 stands at the wanted distance in front of the sacrum."""
     way = spine["C7"].centre_mm - spine["S1"].point("upper", 0, 1)
     forward, up = -way[1], way[2]

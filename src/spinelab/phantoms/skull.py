@@ -22,15 +22,15 @@ _OPISTHION_BACK_MM: Final = 36.0
 _BASION: Final = np.array([0.0, 0.0, 0.0])
 
 
-def _on_vault(y: float, upper: bool) -> Floats:
-    """Return the midline point of the vault's outer table at a depth."""
+def _under_vault(y: float) -> Floats:
+    """Return the midline point of the vault's outer table at a depth, on its underside."""
     rise = float(np.sqrt(1 - ((y - _VAULT_CENTRE[1]) / _VAULT_HALF[1]) ** 2)) * _VAULT_HALF[2]
-    return np.array([0.0, y, _VAULT_CENTRE[2] + (rise if upper else -rise)])
+    return np.array([0.0, y, _VAULT_CENTRE[2] - rise])
 
 
 FOREHEAD: Final = np.array([0.0, _VAULT_CENTRE[1] - _VAULT_HALF[1], _VAULT_CENTRE[2]])
 """The foremost point of the frontal bone's outer table."""
-OPISTHION: Final = _on_vault(_OPISTHION_BACK_MM, upper=False)
+OPISTHION: Final = _under_vault(_OPISTHION_BACK_MM)
 _CHIN_CENTRE: Final = np.array([0.0, -79.0, -62.0])
 _CHIN_HALF: Final = (12.0, 9.0, 15.0)
 POGONION: Final = _CHIN_CENTRE - [0.0, _CHIN_HALF[1], 0.0]
@@ -57,15 +57,15 @@ class _Skull:
         return self.origin + np.asarray(points, dtype=np.float64) @ self.axes.T * self.scale
 
     def ball(
-        self, centre: Floats | tuple[float, float, float], half: tuple[float, float, float], core: float, *, lean_deg: float = 0.0, shell: float = 0.0
+        self, centre: Floats | tuple[float, float, float], half: tuple[float, float, float], core: float, *, lean_deg: float = 0.0, shell_mm: float = 0.0
     ) -> None:
         size = (half[0] * self.scale, half[1] * self.scale, half[2] * self.scale)
-        cortex = self.compact if shell else 0.0
-        self.made.append(Ellipsoid(self.at(np.array(centre)), size, self.axes @ turned(lean_deg), core=core, cortex=cortex, shell_mm=shell))
+        cortex = self.compact if shell_mm else 0.0
+        self.made.append(Ellipsoid(self.at(np.array(centre)), size, self.axes @ turned(lean_deg), core=core, cortex=cortex, shell_mm=shell_mm))
 
-    def rod(self, points: list[tuple[float, float, float]], radii: list[float], *, core: float = 0.004, shell: float = 1.6) -> None:
+    def rod(self, points: list[tuple[float, float, float]], radii: list[float], *, core: float = 0.004, shell_mm: float = 1.6) -> None:
         """Add a bent rod; both ends are round and reach one radius beyond their points."""
-        self.made.append(Tube(self.at(np.array(points)), np.array(radii) * self.scale, core=core, cortex=self.compact, shell_mm=shell))
+        self.made.append(Tube(self.at(np.array(points)), np.array(radii) * self.scale, core=core, cortex=self.compact, shell_mm=shell_mm))
 
 
 def head(rng: np.random.Generator, posture: Posture, density: float) -> tuple[list[Solid], list[Solid]]:
@@ -82,7 +82,7 @@ def head(rng: np.random.Generator, posture: Posture, density: float) -> tuple[li
 def _vault(skull: _Skull) -> None:
     scale = skull.scale
 
-    def part(x: Floats, y: Floats, z: Floats) -> Floats:
+    def part(_x: Floats, y: Floats, z: Floats) -> Floats:
         """Cut out the base between face and foramen magnum; thicken forehead and occiput."""
         below, ahead = z / scale + _VAULT_CENTRE[2] - 24, y / scale + _VAULT_CENTRE[1] - _OPISTHION_BACK_MM
         there: Floats = np.maximum(smooth_step(below / 1.2), smooth_step(ahead / 0.35))
@@ -96,15 +96,15 @@ def _base(skull: _Skull) -> None:
     # The clivus ends at the basion: the last point lies one radius short of it.
     slope = np.array([0.0, 22.0, -38.0]) / np.hypot(22, 38)
     tip = _BASION - 1.6 * slope
-    skull.rod([(0, -24, 40), (0, -14, 24), tuple(tip)], [7.0, 5.5, 1.6], core=0.03, shell=3.0)
+    skull.rod([(0, -24, 40), (0, -14, 24), tuple(tip)], [7.0, 5.5, 1.6], core=0.03, shell_mm=3.0)
     skull.rod([(0, -24, 42), (0, -30, 46), (0, -52, 42), (0, -78, 46), (0, -93, 45)], [2.0, 2.2, 2.0, 2.2, 3.0])
     # Thickened rim of the foramen at its back edge, just inside the cut of the vault.
-    behind = OPISTHION + [0.0, 2.6, 2.2]
-    skull.rod([tuple(behind), (0, 52, float(_on_vault(52, upper=False)[2]) + 4), (0, 70, 33)], [2.0, 3.2, 4.5], core=0.006)
+    behind = OPISTHION + np.array([0.0, 2.6, 2.2])
+    skull.rod([tuple(behind), (0, 52, float(_under_vault(52)[2]) + 4), (0, 70, 33)], [2.0, 3.2, 4.5], core=0.006)
     for side in (1, -1):
         skull.ball((side * 40, -4, 20), (20, 15, 9), 0.007, lean_deg=14)
-        skull.ball((side * 54, 14, 6), (9, 11, 17), 0.002, shell=1.4)
-        skull.ball((side * 17, 8, 1), (6, 11, 6.5), 0.006, shell=1.2)
+        skull.ball((side * 54, 14, 6), (9, 11, 17), 0.002, shell_mm=1.4)
+        skull.ball((side * 17, 8, 1), (6, 11, 6.5), 0.006, shell_mm=1.2)
         skull.rod([(side * 30, -28, 38), (side * 48, -45, 44)], [2.5, 2.0])
 
 
@@ -122,7 +122,7 @@ def _face(skull: _Skull) -> None:
 
 
 def _jaw(skull: _Skull, teeth: int) -> None:
-    skull.ball(_CHIN_CENTRE, _CHIN_HALF, 0.009, shell=3.0)
+    skull.ball(_CHIN_CENTRE, _CHIN_HALF, 0.009, shell_mm=3.0)
     for side in (1, -1):
         skull.rod([(side * 50, -13, 18), (side * 49, -18, 0), (side * 46, -24, -38), (side * 38, -46, -52), (side * 14, -76, -63)], [4.0, 7.0, 8.0, 9.0, 9.0])
         skull.rod([(side * 49, -22, 12), (side * 48, -36, 14), (side * 46, -40, -10), (side * 36, -54, -42), (side * 8, -82, -48)], [2.5, 2.0, 6.0, 6.5, 6.0])
@@ -141,10 +141,10 @@ def _flesh(skull: _Skull) -> None:
     skull.ball((0, -98, -30), (26, 14, 14), 0.9 * SOFT)
     skull.ball((0, -82, -60), (34, 18, 20), 0.8 * SOFT)
     skull.ball((0, -26, -25), (56, 46, 46), 0.8 * SOFT)
-    skull.ball((0, 22, -26), (50, 34, 44), 0.8 * SOFT)
+    skull.ball((0, 8, -22), (48, 30, 40), 0.8 * SOFT)
     for centre, half in (((0, -38, 26), (14, 13, 8)), ((0, -86, 58), (16, 5, 12)), ((28, -66, -2), (13, 16, 15)), ((-28, -66, -2), (13, 16, 15))):
         skull.ball(centre, half, -0.75 * SOFT)
-    skull.rod([(0, -62, 0), (0, -36, 2), (0, -24, -12)], [11, 8, 7], core=-0.75 * SOFT, shell=0)
+    skull.rod([(0, -62, 0), (0, -36, 2), (0, -24, -12)], [11, 8, 7], core=-0.75 * SOFT, shell_mm=0)
 
 
 def neck_bones(posture: Posture, density: float) -> list[Solid]:

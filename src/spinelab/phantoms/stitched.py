@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,9 @@ class LongFilm:
 
     def project(self, point_mm: Floats) -> Floats:
         """Return column and row of one point ``(3,)``, as the part shows it in which it falls."""
-        return self.parts[self._part(point_mm)][1].project(point_mm) + [0.0, self.parts[self._part(point_mm)][0]]
+        first, camera = self.parts[self._part(point_mm)]
+        at: Floats = camera.project(point_mm) + np.array([0.0, first])
+        return at
 
     def ends(self, v: Vertebra, plate: str) -> Floats:
         """Return front and back end ``(2, 2)`` of an endplate, where its outline ends on the film."""
@@ -46,7 +49,8 @@ class LongFilm:
         ends = v.ends(plate, camera, (0.0, 1.0))
         front = camera.project(v.point(plate, 0, -1))
         nearest = np.linalg.norm(ends - front, axis=1).argmin()
-        return (ends if nearest == 0 else ends[::-1]) + [0.0, first]
+        ordered: Floats = (ends if nearest == 0 else ends[::-1]) + np.array([0.0, first])
+        return ordered
 
     def ray_sum(self, solids: Sequence[Solid], *, coarse: int = 1) -> NDArray[np.float32]:
         """Return the attenuation along every ray of the whole film."""
@@ -70,8 +74,7 @@ def long_film(
     spacing_mm: float,
     shape: tuple[int, int],
     seams: Sequence[int],
-    yaw_deg: float = 0.0,
-    roll_deg: float = 0.0,
+    turn_deg: tuple[float, float] = (0.0, 0.0),
 ) -> LongFilm:
     """Place the tube for every part of a lateral film.
 
@@ -85,11 +88,10 @@ def long_film(
         Distance of that point from the detector.
     seams
         Rows at which a new part begins.
-    yaw_deg
-        Rotation of the patient about the long axis, drawn as the opposite rotation of tube and film.
-    roll_deg
-        Rotation of the film in its plane.
+    turn_deg
+        Rotation of the patient about the long axis, drawn as the opposite rotation of tube and film; and of the film in its plane.
     """
+    yaw_deg, roll_deg = turn_deg
     forward = turned(0, 0, yaw_deg) @ np.array(FORWARD[facing.upper()])
     up = np.array([0.0, 0.0, 1.0])
     across, angle = np.cross(forward, up), np.deg2rad(roll_deg)
@@ -99,7 +101,7 @@ def long_film(
     middle_row, centre_column = (shape[0] - 1) / 2, (shape[1] - 1) / 2
     edges = [0, *seams, shape[0]]
     parts = []
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in pairwise(edges):
         # The source stands opposite the middle of its part, measured in the midsagittal plane.
         along = ((first + last - 1) / 2 - middle_row) * spacing_mm / factor
         source = np.asarray(aim_mm) + down * along - forward * (distance_mm - film_mm)

@@ -136,11 +136,8 @@ def _rib(v: Vertebra, side: int, degrees: float, build: Build, density: float) -
     return Tube(points, 4.6 * taper, core=0.004 * density, cortex=CORTEX * (0.5 + 0.5 * density), shell_mm=1.0)
 
 
-def pelvis(sacrum: Mapping[str, Vertebra], density: float, scale: float, *, tilt: Floats | None = None, wing: float = 1.0) -> list[Solid]:
-    """Return the sacral wings with their foramina, the median crest, and both iliac bones.
-
-    ``tilt`` turns the iliac bones about the sacrum against the tilt at which they are drawn, ``wing`` is a factor on their attenuation.
-    """
+def pelvis(sacrum: Mapping[str, Vertebra], density: float, scale: float, *, wings: bool = True) -> list[Solid]:
+    """Return the sacral wings with their foramina, the median crest, and both iliac bones unless ``wings`` is false."""
     core, cortex = 0.0062 * density, 0.22 * CORTEX * (0.45 + 0.55 * density)
     made: list[Solid] = []
 
@@ -158,16 +155,16 @@ def pelvis(sacrum: Mapping[str, Vertebra], density: float, scale: float, *, tilt
             v = sacrum[level]
             hole = v.world(np.array([side * out * scale, 6, -v.height_mm[1] / 2]))
             made.append(Ellipsoid(hole, (5.0 * scale, 11, 4.0 * scale), v.axes, core=-0.009))
-        made.append(_ilium(sacrum["S1"], side, density, scale, (np.eye(3) if tilt is None else tilt, wing)))
+        if wings:
+            made.append(_ilium(sacrum["S1"], side, density, scale))
     for level in ("S1", "S2", "S3"):
         piece(level, (0, 24 if level == "S1" else 15, -2), (3.5, 7, 10), turned(10))
     return made
 
 
-def _ilium(base: Vertebra, side: int, density: float, scale: float, placed: tuple[Floats, float]) -> ShellPatch:
+def _ilium(base: Vertebra, side: int, density: float, scale: float) -> ShellPatch:
     """Return an iliac wing: a flared blade, thick along the arched crest, thin below it and towards the sacrum."""
-    tilt, wing = placed
-    centre = base.centre_mm + tilt @ np.array([side * 9, -12, -104]) * scale
+    centre = base.centre_mm + np.array([side * 9, -12, -104]) * scale
     half = (46 * scale, 72 * scale, 190 * scale)
 
     def part(x: Floats, y: Floats, z: Floats) -> Floats:
@@ -176,5 +173,5 @@ def _ilium(base: Vertebra, side: int, density: float, scale: float, placed: tupl
         rim = 2.4 * smooth_step((6 - crest) / 2)
         return there * (0.30 + 0.45 * smooth_step((z - 105) / 14) + rim) * (1 - 0.75 * smooth_step((y - 34 * scale) / 9))
 
-    turn = tilt @ turned(10, side * -24) @ turned(0, 0, side * 34)
-    return ShellPatch(centre, half, turn, thickness_mm=5.0 * scale, density=wing * 0.7 * CORTEX * (0.5 + 0.5 * density), part=part)
+    turn = turned(10, side * -24) @ turned(0, 0, side * 34)
+    return ShellPatch(centre, half, turn, thickness_mm=5.0 * scale, density=0.7 * CORTEX * (0.5 + 0.5 * density), part=part)

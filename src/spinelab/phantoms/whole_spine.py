@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -174,7 +174,7 @@ def _frame(
     seams = [round(shape[0] * (k + float(rng.uniform(-0.05, 0.05))) / parts) for k in range(1, parts)]
     film = long_film(
         facing, aim_mm=aim, film_mm=film_mm, distance_mm=distance, spacing_mm=spacing, shape=shape, seams=seams,
-        yaw_deg=float(rng.normal(0, 1) * stance.yaw_deg), roll_deg=float(np.clip(rng.normal(0, 1), -2, 2) * stance.roll_deg),
+        turn_deg=(float(rng.normal(0, 1) * stance.yaw_deg), float(np.clip(rng.normal(0, 1), -2, 2) * stance.roll_deg)),
     )  # fmt: skip
     high, broad = border * 1.0 / (tall + 2 * border), border / (wide + 2 * border)
     return film, ((high, 1 - high, broad, 1 - broad) if border else (-0.2, 1.2, -0.2, 1.2))
@@ -182,7 +182,7 @@ def _frame(
 
 def _anatomy(rng: np.random.Generator, posture: Posture, patient: Patient, limits: hardness.Difficulty) -> tuple[list[Solid], list[Solid], list[Solid]]:
     """Return bone, soft tissue with air, and the body from skin to skin."""
-    density, scale, build = patient.density, patient.scale, patient.build
+    density, build = patient.density, patient.build
     skin = outline(rng, posture, build)
     bone: list[Solid] = []
     for level, v in posture.spine.items():
@@ -198,7 +198,7 @@ def _anatomy(rng: np.random.Generator, posture: Posture, patient: Patient, limit
     bone += skull + limbs
     body = Together([skin, *(piece for piece in flesh if getattr(piece, "core", 0.0) > 0)])
     air = [piece for piece in flesh if getattr(piece, "core", 0.0) <= 0]
-    soft = [*air, *arm_flesh, *chest(rng, posture, skin), *gas(rng, posture, build, float(rng.uniform(*limits.gas)))]
+    soft = [*air, *arm_flesh, *chest(rng, posture, skin), *gas(rng, posture, skin, build, float(rng.uniform(*limits.gas)))]
     return bone, soft, [body]
 
 
@@ -221,9 +221,11 @@ def _expose(
     exposure = draw_exposure(rng, limits, Framing(film.parts[0][1], field))
     # Thick pelvis, thin neck: a wedge filter or the automatic exposure of each part evens the dose.
     wedge = np.interp(np.linspace(0, 1, film.shape[0]), [0.1, 0.75], [float(rng.uniform(0.08, 0.3)), 1.0])[:, None]
-    quanta = exposure.quanta * 8
-    exposure = Exposure(
-        **{**exposure.__dict__, "quanta": quanta, "flatten": float(0.5 + 0.5 * np.clip(exposure.flatten + 0.08, 0.5, 0.95)), "black": int(rng.integers(0, 200))}
+    exposure = replace(
+        exposure,
+        quanta=8 * exposure.quanta,
+        flatten=0.5 + 0.5 * float(np.clip(exposure.flatten + 0.08, 0.5, 0.95)),
+        black=int(rng.integers(0, 200)),
     )
     pixels, window = develop_stored(np.maximum(total, 0).astype(np.float32), exposure, film.spacing_mm, rng, wedge=wedge)
     return pixels, window, exposure
