@@ -160,6 +160,19 @@ def test_the_whole_report_is_json_and_counts_what_was_withheld():
         measurement_agreement([1.0, 2.0], [1.0, 2.0], ["a", "b", "c"])
 
 
+@pytest.mark.parametrize(
+    ("value", "truth", "patients"),
+    [([1.0], [2.0], None), ([1.0, 2, 3], [1.0, 2, 3], None), ([5.0] * 4, [5.0] * 4, None), ([0.0] * 3, [0.0] * 3, None), ([1.0, 2, 4], [1.0, 3, 3], ["a"] * 3)],
+    ids=["one film", "perfect", "constant", "zero", "one patient"],
+)
+def test_small_and_perfect_samples_give_values_without_limits_and_no_warning(value, truth, patients):
+    report = measurement_agreement(value, truth, patients, np.array(value) - 1, np.array(value) + 1, bootstraps=50)
+    json.dumps(report, allow_nan=False)
+    assert report["metrics"]["mae"]["value"] == pytest.approx(np.abs(np.subtract(value, truth)).mean())
+    assert report["metrics"]["mae"]["lo"] is None or report["metrics"]["mae"]["lo"] < report["metrics"]["mae"]["hi"]
+    assert report["metrics"]["within_5"]["lo"] < 1
+
+
 def test_intervals_are_judged_by_hand():
     found = interval_agreement([0, 0, 0, 0, np.nan], [1, 2, 3, 4, 5], [0.5, 3, -1, 4, 1], bootstraps=50)
     assert (found["n"], found["coverage"]["value"], found["below"], found["above"]) == (4, 0.5, 0.25, 0.25)

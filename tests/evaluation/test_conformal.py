@@ -32,6 +32,21 @@ def test_coverage_on_fresh_patients_is_the_stated_one(patients, films):
     assert 0.944 < np.mean(held) < expected + 0.012
 
 
+def test_pooled_out_of_fold_errors_hold_for_the_model_trained_on_all():
+    rng, held = np.random.default_rng(7), []
+    for _ in range(150):
+        x = rng.normal(size=(80, 6))
+        y = x @ np.arange(6) + rng.normal(0, 2, 80)
+        fold = np.arange(80) % 5
+        error = np.concatenate([x[fold == k] @ np.linalg.lstsq(x[fold != k], y[fold != k])[0] - y[fold == k] for k in range(5)])
+        conformal = fit_conformal(error, np.ones(80), out_of_fold=True)
+        fresh = rng.normal(size=(300, 6))
+        lo, hi = conformal.interval(fresh @ np.linalg.lstsq(x, y)[0], np.ones(300))
+        truth = fresh @ np.arange(6) + rng.normal(0, 2, 300)
+        held.append(((lo <= truth) & (truth <= hi)).mean())
+    assert 0.94 < np.mean(held) < 0.965
+
+
 def test_coverage_varies_between_calibrations_as_foretold():
     rng, held = np.random.default_rng(5), []
     for _ in range(300):
