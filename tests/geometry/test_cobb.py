@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from spinelab.core import InputError
-from spinelab.geometry import CORNER_LANDMARKS, challenge_cobb, tilts
+from spinelab.geometry import CORNER_LANDMARKS, challenge_cobb, regional_cobb, tilts
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data" / "scoliosis-ap"
 
@@ -164,3 +164,15 @@ def test_without_the_picture_s_height_the_first_two_still_agree(challenge_films)
     difference = np.abs(challenge_cobb(corners).angles_deg - angles)
     assert difference[:, :2].max() < 0.02
     assert (difference[:, 2] < 0.02).mean() > 0.95
+
+
+def test_the_clinical_rule_finds_the_same_large_curves(challenge_films):
+    corners, _, angles = challenge_films
+    clinical = np.nan_to_num(regional_cobb(corners).angles_deg).max(axis=-1)
+    sound = angles[:, 0] < 120  # one film has a vertebra turned round
+    difference = (clinical - angles[:, 0])[sound]
+    # From endplates and between neighbouring turning points, not between any two mid-lines: near, and not the same.
+    assert abs(np.median(difference)) < 1.5
+    assert np.median(np.abs(difference)) < 2.0
+    assert np.quantile(np.abs(difference), 0.95) < 6.0
+    assert np.corrcoef(clinical[sound], angles[sound, 0])[0, 1] > 0.98

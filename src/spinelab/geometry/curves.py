@@ -101,13 +101,26 @@ def _cleaned(upper: Numbers, lower: Numbers, course: Numbers) -> tuple[Numbers, 
     window = 5
     start = np.clip(np.arange(2 * count) - window // 2, 0, 2 * count - window)
     around = np.sort(plates[:, start[:, None] + np.arange(window)], axis=-1)[..., window // 2]
-    doubtful = (np.abs(plates - around) > DOUBT_DEG) & (np.abs(plates - course.repeat(2, axis=1)) > DOUBT_DEG)
+    low, high = _tilts_of_course(course, (upper + lower) / 2)
+    off_course = np.maximum(low.repeat(2, axis=1) - plates, plates - high.repeat(2, axis=1))
+    doubtful = (np.abs(plates - around) > DOUBT_DEG) & (off_course > DOUBT_DEG)
     kept = np.where(doubtful, around, plates)
     trusted = (kept[:, ::2] + kept[:, 1::2]) / 2
     smooth = trusted.copy()
     smooth[:, 1:-1] = (trusted[:, :-2] + 2 * trusted[:, 1:-1] + trusted[:, 2:]) / 4
     sound = ~doubtful.reshape(*upper.shape, 2)
     return smooth, sound[..., 0], sound[..., 1]
+
+
+def _tilts_of_course(course: Numbers, tilt: Numbers) -> tuple[Numbers, Numbers]:
+    """Return the lowest and highest tilt (N, n) that go with the column's course.
+
+    The course past a vertebra is a quarter of the tilt above, half of its own and a quarter of that below, so at a sharp turn the tilt
+    that goes with it is steeper than the course itself; past the first and last vertebra it is half of its own and half of its neighbour's.
+    """
+    around = np.concatenate([tilt[:, 1:2], (tilt[:, :-2] + tilt[:, 2:]) / 2, tilt[:, -2:-1]], axis=1)
+    implied = 2 * course - around
+    return np.minimum(course, implied), np.maximum(course, implied)
 
 
 def _turning_points(tilt: Numbers) -> Integers:
