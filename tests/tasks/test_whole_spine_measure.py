@@ -177,7 +177,6 @@ def test_the_lateral_film_is_chosen_and_read_through_its_window():
     shown = film.picture(study(front, side))
     assert shown.shape == (900, 800)
     assert (shown[0, 299], shown[0, 501]) == (0, 255)
-    assert film.enhanced(shown).shape == shown.shape
 
 
 @pytest.mark.parametrize(

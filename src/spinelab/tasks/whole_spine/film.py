@@ -1,4 +1,4 @@
-"""From a study to the one picture that is read, as the source prepares it: the header's window, then CLAHE; and what is refused unread."""
+"""From a study to the one picture that is read, through the header's window; and what is refused unread."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ SMALLEST_ROWS: Final = 320
 """A whole spine on fewer rows has more than 3 mm a pixel: no angle could be told."""
 COLOUR: Final = 0.12
 """Mean difference between a picture's colour channels, as a share of full brightness, above which it is a photograph."""
-CLIP: Final = 2.0
-TILES: Final = 8
 
 
 def lateral_film(study: Study) -> Image:
@@ -67,13 +65,3 @@ def _colourfulness(pixels: NDArray[Any]) -> float:
 def picture(study: Study) -> NDArray[np.uint8]:
     """Return the lateral film ``(rows, columns)`` at full resolution through the header's window; refuses as `lateral_film`."""
     return to_uint8(lateral_film(study))
-
-
-def enhanced(pixels: NDArray[np.uint8], *, clip: float = CLIP, tiles: int = TILES) -> NDArray[np.uint8]:
-    """Return a picture ``(rows, columns)`` with its contrast equalised in tiles (CLAHE; Zuiderveld 1994).
-
-    ``clip`` limits the gain, ``tiles`` is their number along each side. The source names neither; these are the usual ones.
-    """
-    import cv2
-
-    return np.asarray(cv2.createCLAHE(clipLimit=clip, tileGridSize=(tiles, tiles)).apply(np.ascontiguousarray(pixels)), dtype=np.uint8)
