@@ -11,6 +11,7 @@ from spinelab.geometry import (
     REGIONAL,
     THORACOLUMBAR,
     apical_translation,
+    challenge_cobb,
     clinical_curves,
     coronal_balance,
     curve_pattern,
@@ -267,3 +268,11 @@ def test_apical_translation_from_a_plumb_line_or_from_the_straight_line():
     assert apical_translation(spine, 8.5) == pytest.approx(7.5)
     assert apical_translation(spine, 8.0, plumb_x=395.0) == pytest.approx(20)
     assert apical_translation(np.stack([spine, spine * 2]), [8.0, np.nan]) == pytest.approx([15, np.nan], nan_ok=True)
+
+
+def test_no_samples_and_few_vertebrae():
+    assert regional_cobb(np.zeros((0, 17, 4, 2))).angles_deg.shape == (0, 3)
+    assert challenge_cobb(np.zeros((2, 0, 17, 4, 2))).ends.shape == (2, 0, 3, 2)
+    upper, lower = clinical_curves(drawn_spine([0, 20, -15]), ("L3", "L4", "L5"))
+    assert (upper.cobb_deg, lower.cobb_deg) == pytest.approx((20, 35))
+    assert clinical_curves(np.ones((17, 4, 2))) == ()

@@ -7,6 +7,7 @@ both are described, with their sources, in ``docs/reference/angles.md``.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,7 +98,7 @@ def _pairwise_deg(points: Points) -> Numbers:
 
 def _is_s_shaped(points: Points) -> NDArray[np.bool_]:
     """Whether the middles of the endplates lie on both sides of the line from the first to the last of them."""
-    middles = points.reshape(*points.shape[:-3], -1, 2, 2).mean(axis=-2)
+    middles = points.reshape(*points.shape[:-3], 2 * points.shape[-3], 2, 2).mean(axis=-2)
     chord = middles[..., :1, :] - middles[..., -1:, :]
     offset = middles[..., :-2, :] - middles[..., -1:, :]
     side = offset[..., 1] * chord[..., 0] - offset[..., 0] * chord[..., 1]
@@ -138,9 +139,9 @@ def challenge_cobb(corners: ArrayLike, image_height: float | ArrayLike | None = 
     """
     points = as_corners(corners)
     lead, count = points.shape[:-3], points.shape[-3]
-    flat = points.reshape(-1, count, 4, 2)
+    flat = points.reshape(math.prod(lead), count, 4, 2)
     angles = _pairwise_deg(flat)
-    top, bottom = np.divmod(angles.reshape(len(flat), -1).argmax(axis=-1), count)
+    top, bottom = np.divmod(angles.reshape(len(flat), count * count).argmax(axis=-1), count)
     higher, lower = _largest_within(angles, top, above=True), _largest_within(angles, bottom, above=False)
     bent_low = _in_lower_half(flat, top, bottom, image_height, lead)
     topmost = _largest_within(angles, higher, above=True)
@@ -159,7 +160,7 @@ def _in_lower_half(points: Points, top: Integers, bottom: Integers, image_height
     low_plate = points[..., 2:, 1].mean(axis=-1)
     middle = (low_plate[rows, top] + low_plate[rows, bottom]) / 2
     if image_height is None:
-        y = points[..., 1].reshape(len(points), -1)
+        y = points[..., 1].reshape(len(points), 4 * points.shape[1])
         half = (y.min(axis=-1) + y.max(axis=-1)) / 2
     else:
         half = np.broadcast_to(np.asarray(image_height, dtype=np.float64), lead).reshape(-1) / 2

@@ -11,6 +11,7 @@ are then taken from sound endplates, as drawn. Angles are always those of the en
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -97,7 +98,7 @@ def _against_column(points: Points) -> tuple[Numbers, Numbers, Numbers]:
 def _cleaned(upper: Numbers, lower: Numbers, course: Numbers) -> tuple[Numbers, NDArray[np.bool_], NDArray[np.bool_]]:
     """Return smoothed tilts of the vertebrae (N, n), and which upper and lower endplates are sound (N, n)."""
     count = upper.shape[1]
-    plates = np.stack([upper, lower], axis=-1).reshape(len(upper), -1)
+    plates = np.stack([upper, lower], axis=-1).reshape(len(upper), 2 * count)
     window = 5
     start = np.clip(np.arange(2 * count) - window // 2, 0, 2 * count - window)
     around = np.sort(plates[:, start[:, None] + np.arange(window)], axis=-1)[..., window // 2]
@@ -141,7 +142,7 @@ def _turning_points(tilt: Numbers) -> Integers:
         high, low = np.where(rises, place, high), np.where(falls, place, low)
     moving = heading != 0
     turns[rows[moving], found[moving]] = np.where(heading > 0, high, low)[moving]
-    return turns[:, : max(2, int(found.max()) + 1)]
+    return turns[:, : max(2, int(found.max(initial=0)) + 1)]
 
 
 def _steepest(score: Numbers, near: Integers, first: Integers, last: Integers, *, prefer_lower: bool) -> Integers:
@@ -250,9 +251,9 @@ def regional_cobb(corners: ArrayLike, names: Sequence[str] = THORACOLUMBAR, ends
     """
     points = _checked(corners, names)
     lead = points.shape[:-3]
-    flat = points.reshape(-1, *points.shape[-3:])
+    flat = points.reshape(math.prod(lead), *points.shape[-3:])
     if ends is not None:
-        return _between(flat, np.broadcast_to(np.asarray(ends, dtype=np.intp), (*lead, 3, 2)).reshape(-1, 3, 2), lead)
+        return _between(flat, np.broadcast_to(np.asarray(ends, dtype=np.intp), (*lead, 3, 2)).reshape(len(flat), 3, 2), lead)
     found = _find(flat)
     code = region_codes(names)[np.round(2 * np.nan_to_num(found.apex)).astype(np.intp)]
     group = np.select([code == 1, code == 2, (code == 3) | (code == 4)], [0, 1, 2], -1)
