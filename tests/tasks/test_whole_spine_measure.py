@@ -6,7 +6,7 @@ import pytest
 from spinelab.core import Fact, Image, InputError, Landmark, NotSureError, Study, unknown
 from spinelab.geometry import LATERAL_LANDMARKS, SAGITTAL_QUANTITIES, schwab
 from spinelab.tasks.whole_spine import film, scale
-from spinelab.tasks.whole_spine.measure import REGIONS, facing, findings, measure, measurements, not_on_film
+from spinelab.tasks.whole_spine.measure import REGIONS, as_landmarks, facing, findings, measure, measurements, not_on_film
 
 SPACING = Fact((0.25, 0.25), "header")
 
@@ -203,3 +203,14 @@ def test_volumes_and_several_films_are_refused():
         film.lateral_film(study(plain, plain))
     with pytest.raises(InputError, match="no single picture"):
         film.lateral_film(study(Image(np.zeros((3, 900, 400), np.uint8), axes="ZYX")))
+
+
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_the_femoral_head_in_front_is_the_first(side):
+    there = {name: (float(at[0]), float(at[1])) for name, at in drawn(side).items()}
+    exchanged = there | {"FH_1": there["FH_2"], "FH_2": there["FH_1"]}
+    assert as_landmarks(there) == as_landmarks(exchanged)
+    found = {p.name: p.x for p in as_landmarks(there)}
+    assert (found["FH_1"] - found["FH_2"]) * side > 0
+    assert [p.name for p in as_landmarks(exchanged)] == [name for name in LATERAL_LANDMARKS if name in there]
+    assert [p.name for p in as_landmarks({"FH_2": (3.0, 4.0)})] == ["FH_2"]

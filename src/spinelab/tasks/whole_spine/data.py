@@ -15,7 +15,7 @@ from spinelab.core import Example, Examples, Fact, InputError, Landmark, Result,
 from spinelab.geometry import FRONT_AND_BACK
 from spinelab.phantoms import is_phantom
 from spinelab.tasks.whole_spine.header import Header, look
-from spinelab.tasks.whole_spine.measure import facing, findings, known, measurements
+from spinelab.tasks.whole_spine.measure import as_landmarks, facing, findings, measurements
 from spinelab.tasks.whole_spine.tables import COLUMNS, POINTS, SUBJECTS, Film, Subject, read_points, read_subjects
 
 TASK_NAME: Final = "whole-spine"
@@ -147,7 +147,7 @@ def _doubts(found: Sequence[_Found]) -> list[str]:
 
 def _example(found: _Found, subject: Subject | None, notes: list[str]) -> Example:
     film, header = found.film, found.header
-    points = tuple(Landmark(name, *film.points[name]) for name in known(film.points))
+    points = as_landmarks(film.points)
     truth = truth_of(film.name, points, header.spacing_mm, author="reader")
     facts = {**_person(film, header, subject or Subject(), notes), "spacing_mm": header.spacing_mm, "facing": Fact(facing(points) or None, "landmarks")}
     if film.split is not None:

@@ -159,7 +159,14 @@ def facing(landmarks: Iterable[Landmark]) -> str:
     return "" if not np.isfinite(side) else "right" if side > 0 else "left"
 
 
-def known(names: Iterable[str]) -> list[str]:
-    """Return the names that are landmarks of the task, in the task's order."""
-    given = set(names)
-    return [name for name in LATERAL_LANDMARKS if name in given]
+def as_landmarks(points: Mapping[str, tuple[float, float]]) -> tuple[Landmark, ...]:
+    """Return the points of a film as landmarks in the task's order, with the femoral head that lies in front as ``FH_1``.
+
+    Which of the heads is which does not matter to any parameter, but a network can only learn names that mean something on the film.
+    """
+    landmarks = tuple(Landmark(name, *points[name]) for name in LATERAL_LANDMARKS if name in points)
+    if "FH_1" not in points or "FH_2" not in points:
+        return landmarks
+    forward = -1.0 if facing(landmarks) == "left" else 1.0
+    heads = sorted((points["FH_1"], points["FH_2"]), key=lambda at: (-forward * at[0], at[1]))
+    return tuple(Landmark(p.name, *heads[int(p.name[-1]) - 1]) if p.name in ("FH_1", "FH_2") else p for p in landmarks)
