@@ -34,7 +34,7 @@ LEGEND: Final = {
     "uncertain": "uncertain landmark: check it",
 }
 _ARC_STEPS: Final = 24
-_CHARACTER: Final = 0.58
+_CHARACTER: Final = 0.66
 """Width of a character in heights of the text, for keeping texts apart."""
 
 Point = tuple[float, float]
@@ -89,7 +89,7 @@ class Drawing:
 def draw(strokes: Iterable[Stroke], *, width: int, height: int) -> Drawing:
     """Return the marks of ``strokes`` on a film; a stroke whose points are not finite, or too few for its kind, is left out."""
     usable = [stroke for stroke in strokes if _complete(stroke)]
-    text_px = max(height, width) / 52
+    text_px = math.sqrt(height * width) / 41
     marks = [mark for stroke in usable for mark in _shapes(stroke)]
     marks += _texts(usable, (width, height), text_px)
     return Drawing(width, height, tuple(marks), tuple(dict.fromkeys(mark.layer for mark in marks)), text_px)
@@ -135,14 +135,18 @@ def _texts(strokes: Sequence[Stroke], film: tuple[int, int], text_px: float) -> 
     """Return every text where it covers no other: angles and labels first, names of landmarks apart, for they are shown only when asked for."""
     placed: list[tuple[float, float, float, float]] = []
     marks = []
-    for stroke in sorted((s for s in strokes if s.text and s.kind != "point"), key=lambda s: (s.kind == "label", s.role != "angle")):
+    for stroke in sorted((s for s in strokes if s.text and not _named_landmark(s)), key=lambda s: (s.kind == "label", s.role != "angle")):
         at, leftward = _place(_anchor(stroke, film), len(stroke.text), film, text_px, placed)
         marks.append(Mark("text", (at,), stroke.role, layer_of(stroke), stroke.measurement, stroke.text, leftward=leftward))
     for stroke in strokes:
-        if stroke.text and stroke.kind == "point":
+        if stroke.text and _named_landmark(stroke):
             at, leftward = _place(stroke.points[0], len(stroke.text), film, text_px, [])
             marks.append(Mark("text", (at,), stroke.role, layer_of(stroke), stroke.measurement, stroke.text, leftward=leftward, name=True))
     return marks
+
+
+def _named_landmark(stroke: Stroke) -> bool:
+    return stroke.kind == "point" and stroke.role in ("landmark", "uncertain")
 
 
 def _anchor(stroke: Stroke, film: tuple[int, int]) -> Point:

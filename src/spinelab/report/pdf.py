@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from spinelab.report import pdf_parts as parts
 from spinelab.report.film_drawing import COLOURS, DASHES, LEGEND, WIDTHS, Mark
 from spinelab.report.films import Film
+from spinelab.report.pdf_type import typeset
 from spinelab.report.reading import Reading
 from spinelab.report.serial import FollowUp
 
@@ -107,7 +108,7 @@ def _film_box(film: Film | None, frame: _Frame) -> tuple[tuple[float, float, flo
     if aspect > 1.05:
         height = min(frame.width / aspect, 0.5 * room)
         return (frame.left, frame.top - height, height * aspect, height), _Frame(0, frame.left, frame.top - height - 9 * MM, frame.width, frame.bottom)
-    wide = min(room * aspect, 82 * MM)
+    wide = min(room * aspect, 76 * MM)
     box = (frame.left, frame.top - wide / aspect, wide, wide / aspect)
     return box, _Frame(0, frame.left + wide + _GAP, frame.top, frame.width - wide - _GAP, frame.bottom)
 
@@ -154,7 +155,7 @@ def _foot(canvas: Canvas, sheet: Sheet, page: int, pages: int) -> None:
     result = sheet.reading.result
     canvas.setFillColor(parts.SOFT)
     text = f"{result.study}   |   {result.task}, {result.model}" + ("   |   Trained on phantoms" if sheet.phantom else "")
-    font, text = parts.typeset(text)
+    font, text = typeset(text)
     canvas.setFont(font, 7)
     canvas.drawString(MARGIN, 9 * MM, text[:150])
     canvas.setFont("Helvetica", 7)
@@ -202,7 +203,7 @@ def _draw_mark(canvas: Canvas, mark: Mark, points: Sequence[tuple[float, float]]
 
 def _draw_text(canvas: Canvas, mark: Mark, at: tuple[float, float], text_pt: float) -> None:
     """Draw a text on a dark ground, so that it is read on bright bone as well."""
-    font, text = parts.typeset(mark.text, bold=True)
+    font, text = typeset(mark.text, bold=True)
     wide = canvas.stringWidth(text, font, text_pt)
     x = at[0] - (wide if mark.leftward else 0)
     canvas.setFillColor("#000000", alpha=0.5)

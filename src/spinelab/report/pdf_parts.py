@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any, Final
-from xml.sax.saxutils import escape
 
 from spinelab.core import Finding
+from spinelab.report.pdf_type import markup, paragraph, small_caps, typeset
 from spinelab.report.reading import SIDES, Levels, Reading, Row, Strip, shown, symbol
 from spinelab.report.serial import LARGER, FollowUp
 from spinelab.report.words import NONE, likelihood, number, sentence, spoken
@@ -37,40 +34,25 @@ class Heading:
     wide: bool = False
 
     def __call__(self, _width: float) -> Any:
-        made = _paragraph(f"<b>{_text(self.text, bold=True)}</b>", 9.5, INK, above=5)
+        made = paragraph(f"<b>{markup(self.text, bold=True)}</b>", 9.5, INK, above=5)
         made.heading = True
         return made
-
-
-def typeset(text: str, *, bold: bool = False) -> tuple[str, str]:
-    """Return the font that has the letters of a text, and the text as that font writes it.
-
-    Helvetica, which every reader of PDFs has, wherever its letters (Windows-1252) suffice; else DejaVu Sans, embedded.
-    """
-    plain = text.replace("−", "–").replace("\u202f", "\u00a0")
-    try:
-        plain.encode("cp1252")
-    except UnicodeEncodeError:
-        if _wide_font():
-            return "DejaVuSans", text.encode("utf-8", "replace").decode("utf-8")
-        plain = plain.encode("cp1252", "replace").decode("cp1252")
-    return ("Helvetica-Bold" if bold else "Helvetica"), plain
 
 
 def head(reading: Reading, origin: str, identity: Sequence[tuple[str, str, str]], *, phantom: bool) -> list[Part]:
     """Return what stands above film and table: what the model learnt from, whether levels are certain, and whose film it is."""
     result = reading.result
-    lead = f"<b>Trained on phantoms.</b> {_text(origin)}" if phantom else _text(origin)
+    lead = f"<b>Trained on phantoms.</b> {markup(origin)}" if phantom else markup(origin)
     found: list[Part] = [lambda width: _banner(lead, width, "#fff5da" if phantom else "#f5f7f9", "#e69f00" if phantom else "#0072b2")]
     if reading.levels is not None and not reading.levels.certain:
         alarm = f"<b>The levels are not certain.</b> {_sure(reading.levels)}{LEVELS_TEXT}"
         found.append(lambda width: _banner(alarm, width, "#fdeee6", "#d55e00"))
     if reading.refused:
-        refused = f"<b>Not read.</b> {_text(reading.refused)}"
+        refused = f"<b>Not read.</b> {markup(reading.refused)}"
         found.append(lambda width: _banner(refused, width, "#fdeee6", "#d55e00"))
-    kicker = _text(f"READING · {spoken(result.task).upper()} · {result.model}")
-    found.append(lambda _: _paragraph(kicker, 7, SOFT))
-    found.append(lambda _: _paragraph(f"<b>{_text(result.study, bold=True)}</b>", 15, INK))
+    kicker = markup(f"READING · {spoken(result.task).upper()} · {result.model}")
+    found.append(lambda _: paragraph(kicker, 7, SOFT))
+    found.append(lambda _: paragraph(f"<b>{markup(result.study, bold=True)}</b>", 15, INK))
     if identity:
         found.append(lambda width: _identity(identity, width))
     return found
@@ -92,7 +74,7 @@ def body(
         found += [_line(SIDES, 6.2, SOFT)] if reading.sided else []
     if reading.withheld:
         found.append(_heading("Not measured, and why"))
-        found += [_line(f"<b>{_text(', '.join(one.titles), bold=True)}</b><br/>{_text(one.reason)}", 7.4, _CARE, marked=True) for one in reading.withheld]
+        found += [_line(f"<b>{markup(', '.join(one.titles), bold=True)}</b><br/>{markup(one.reason)}", 7.4, _CARE, marked=True) for one in reading.withheld]
     if order:
         found += [_heading("Other films of this patient"), *(_line(text, 7.4) for text in order)]
     if reading.findings or reading.levels is not None:
@@ -119,13 +101,13 @@ def _sure(levels: Levels) -> str:
 def _finding(one: Finding) -> str:
     where = " ".join(part for part in (one.site, one.side) if part)
     label = one.label if one.label is not None else "no answer"
-    words = f"{_text(f'{spoken(one.name).capitalize()} {where}'.strip())}: <b>{_text(label, bold=True)}</b>"
+    words = f"{markup(f'{spoken(one.name).capitalize()} {where}'.strip())}: <b>{markup(label, bold=True)}</b>"
     if one.label is not None and one.label in one.probabilities:
         chance = one.probabilities[one.label]
         limits = f", {number(one.interval[0], 2)} to {number(one.interval[1], 2)}" if one.interval else ""
-        words += _text(f", {likelihood(chance)} (probability {number(chance, 2)}{limits})")
+        words += markup(f", {likelihood(chance)} (probability {number(chance, 2)}{limits})")
     others = [f"{label} {number(p, 2)}" for label, p in one.probabilities.items() if label != one.label]
-    return words + (f'<br/><font color="{SOFT}">{_text(", ".join(others))}</font>' if others else "")
+    return words + (f'<br/><font color="{SOFT}">{markup(", ".join(others))}</font>' if others else "")
 
 
 def _values(reading: Reading, width: float) -> Any:
@@ -133,49 +115,33 @@ def _values(reading: Reading, width: float) -> Any:
     shares = (0.165, 0.375, 0.215, 0.245) if usual else (0.24, 0.5, 0.26)
     header = ["Value", "Measurement", "95 % interval", *(["Usual range"] if usual else [])]
     columns = [share * width for share in shares]
-    rows: list[list[Any]] = [[_paragraph(text, 6.5, SOFT, right=n == 0) for n, text in enumerate(header)]]
+    rows: list[list[Any]] = [[paragraph(text, 6.5, SOFT, right=n == 0) for n, text in enumerate(header)]]
     rows += [_value_row(row, columns, usual=usual) for row in reading.rows]
     return _table(rows, columns)
 
 
 def _value_row(row: Row, columns: Sequence[float], *, usual: bool) -> list[Any]:
-    where = f' <font color="{SOFT}">{_text(row.where)}</font>' if row.where else ""
-    name = [_paragraph(f"<b>{_text(row.title, bold=True)}</b>{where}", 8, INK)]
+    where = f' <font color="{SOFT}">{markup(row.where)}</font>' if row.where else ""
+    name = [paragraph(f"<b>{markup(row.title, bold=True)}</b>{where}", 8, INK)]
     if row.how:
-        name.append(_paragraph(small_caps(row.how), 6.6, SOFT))
+        name.append(paragraph(small_caps(row.how), 6.6, SOFT))
     cells = [
-        _paragraph(f"<b>{_text(row.value, bold=True)}</b>{_unit(row.unit)}", 11.5, INK, right=True),
+        paragraph(f"<b>{markup(row.value, bold=True)}</b>{_unit(row.unit)}", 11.5, INK, right=True),
         name,
-        _paragraph(_text(row.interval or "not known"), 8, INK),
+        paragraph(markup(row.interval or "not known"), 8, INK),
     ]
     if not usual:
         return cells
     if not row.usual or row.strip is None:
-        return [*cells, _paragraph("no range", 6.8, SOFT)]
-    standing = _paragraph(_text(row.standing), 6.6, _STOP if row.outside else SOFT)
-    usual_range = f'{_text(row.usual)}<super rise="2.5" size="5.5">{row.footnote}</super>'
-    return [*cells, [_paragraph(usual_range, 8, INK), _strip(row.strip, columns[3] - 6), standing]]
+        return [*cells, paragraph("no range", 6.8, SOFT)]
+    standing = paragraph(markup(row.standing), 6.6, _STOP if row.outside else SOFT)
+    usual_range = f'{markup(row.usual)}<super rise="2.5" size="5.5">{row.footnote}</super>'
+    return [*cells, [paragraph(usual_range, 8, INK), _strip(row.strip, columns[3] - 6), standing]]
 
 
 def _unit(unit: str) -> str:
     """Return markup of a unit behind a large value; a sign of degrees is part of the number."""
-    return _text(unit, bold=True) if unit == "°" else f'<font size="7.5">{_text(unit)}</font>'
-
-
-def small_caps(text: str) -> str:
-    """Return markup of a text in small capitals, which the standard fonts lack: capitals of two sizes."""
-    words = "".join(f'<font size="5.3">{escape(part.upper())}</font>' if small else escape(part) for small, part in _runs(typeset(text)[1]))
-    font = typeset(text)[0]
-    return words if font == "Helvetica" else f'<font name="{font}">{words}</font>'
-
-
-def _runs(text: str) -> Iterable[tuple[bool, str]]:
-    """Return the pieces of a text, each with whether it is of small letters (and what stands between them)."""
-    start = 0
-    for n in range(1, len(text) + 1):
-        if n == len(text) or (text[n].isupper() or text[n].isdigit()) != (text[start].isupper() or text[start].isdigit()):
-            yield not (text[start].isupper() or text[start].isdigit()), text[start:n]
-            start = n
+    return markup(unit, bold=True) if unit == "°" else f'<font size="7.5">{markup(unit)}</font>'
 
 
 def _strip(strip: Strip, width: float) -> Any:
@@ -200,13 +166,13 @@ def _change(one: FollowUp) -> list[Part]:
 def _changes(one: FollowUp, width: float) -> Any:
     columns = [share * width for share in (0.32, 0.11, 0.11, 0.13, 0.13, 0.2)]
     header = ("Measurement", "Then", "Now", "Difference", "Detectable from", "Verdict")
-    rows: list[list[Any]] = [[_paragraph(text, 6.5, SOFT, right=0 < n < 5) for n, text in enumerate(header)]]
+    rows: list[list[Any]] = [[paragraph(text, 6.5, SOFT, right=0 < n < 5) for n, text in enumerate(header)]]
     for c in one.changes:
         gain = f"{'+' if c.difference > 0 else ''}{shown(c.difference, c.unit)}"
         figures = [shown(c.earlier, c.unit), shown(c.later, c.unit), gain, *([] if c.mdc is None else [shown(c.mdc, c.unit)])]
         figures = [f"{figure}{symbol(c.unit)}" for figure in figures] + ([NONE] if c.mdc is None else [])
-        verdict = _paragraph(c.verdict, 6.8, _DEEP if c.verdict == LARGER else SOFT)
-        rows.append([_paragraph(_text(c.title), 7.4, INK), *(_paragraph(_text(text), 7.4, INK, right=True) for text in figures), verdict])
+        verdict = paragraph(c.verdict, 6.8, _DEEP if c.verdict == LARGER else SOFT)
+        rows.append([paragraph(markup(c.title), 7.4, INK), *(paragraph(markup(text), 7.4, INK, right=True) for text in figures), verdict])
     return _table(rows, columns)
 
 
@@ -223,10 +189,22 @@ def _table(rows: Sequence[Sequence[Any]], columns: Sequence[float]) -> Any:
 
 
 def _identity(identity: Sequence[tuple[str, str, str]], width: float) -> Any:
-    cells = [[_paragraph(_text(name.capitalize()), 6.2, SOFT), _paragraph(f"<b>{_text(value, bold=True)}</b>", 8, INK)] for name, value, _ in identity]
-    cells = [[*cell, _paragraph(_text(more), 5.8, SOFT)] if more else cell for cell, (*_, more) in zip(cells, identity, strict=True)]
-    weights = [max(len(value), len(name), min(len(more), 46)) + 4 for name, value, more in identity]
-    return _plain_table([cells], [width * weight / sum(weights) for weight in weights])
+    cells = [[paragraph(markup(name.capitalize()), 6.2, SOFT), paragraph(f"<b>{markup(value, bold=True)}</b>", 8, INK)] for name, value, _ in identity]
+    cells = [[*cell, paragraph(markup(more), 5.8, SOFT)] if more else cell for cell, (*_, more) in zip(cells, identity, strict=True)]
+    return _plain_table([cells], _shares(identity, width))
+
+
+def _shares(identity: Sequence[tuple[str, str, str]], width: float) -> list[float]:
+    """Return column widths that keep every value on one line where the page is wide enough; what is left goes to the columns with a source."""
+    from reportlab.pdfbase.pdfmetrics import stringWidth
+
+    needed = [max(stringWidth(*reversed(typeset(value, bold=True)), 8), stringWidth(name, "Helvetica", 6.2)) + 12 for name, value, _ in identity]
+    if sum(needed) > width:
+        return [width * one / sum(needed) for one in needed]
+    longest = [len(more) for *_, more in identity]
+    spare = width - sum(needed)
+    total = sum(longest) or 1
+    return [one + (spare * letters / total if sum(longest) else 0) for one, letters in zip(needed, longest, strict=True)]
 
 
 def _plain_table(rows: list[list[Any]], columns: list[float]) -> Any:
@@ -235,11 +213,11 @@ def _plain_table(rows: list[list[Any]], columns: list[float]) -> Any:
     return Table(rows, colWidths=columns, style=[("VALIGN", *_ALL, "TOP"), *_padding(left=0, above=0, below=0)], hAlign="LEFT")
 
 
-def _banner(markup: str, width: float, back: str, edge: str) -> Any:
+def _banner(text: str, width: float, back: str, edge: str) -> Any:
     from reportlab.platypus.tables import Table
 
     style = [("BACKGROUND", *_ALL, back), ("LINEBEFORE", (0, 0), (0, -1), 3, edge), *_padding(left=7, above=4, below=5)]
-    return Table([[_paragraph(markup, 8.2, INK)]], colWidths=[width], style=style, hAlign="LEFT")
+    return Table([[paragraph(text, 8.2, INK)]], colWidths=[width], style=style, hAlign="LEFT")
 
 
 def _padding(*, left: float, above: float, below: float) -> list[tuple[Any, ...]]:
@@ -249,7 +227,7 @@ def _padding(*, left: float, above: float, below: float) -> list[tuple[Any, ...]
 
 
 def _fact(name: str, text: str) -> Part:
-    return _line(f"<b>{_text(spoken(name).capitalize(), bold=True)}</b>: {_text(text)}", 6.8, SOFT, marked=True)
+    return _line(f"<b>{markup(spoken(name).capitalize(), bold=True)}</b>: {markup(text)}", 6.8, SOFT, marked=True)
 
 
 def _heading(text: str, *, wide: bool = False) -> Part:
@@ -257,42 +235,4 @@ def _heading(text: str, *, wide: bool = False) -> Part:
 
 
 def _line(text: str, size: float, colour: str = INK, *, marked: bool = False) -> Part:
-    return lambda _: _paragraph(text if marked else _text(text), size, colour)
-
-
-def _paragraph(markup: str, size: float, colour: str, *, right: bool = False, above: float = 0) -> Any:
-    from reportlab.platypus.paragraph import Paragraph
-
-    return Paragraph(markup, _style(size, colour, right, above))
-
-
-@cache
-def _style(size: float, colour: str, right: bool, above: float) -> Any:  # noqa: FBT001 - the key of a cache
-    from reportlab.lib.enums import TA_LEFT, TA_RIGHT
-    from reportlab.lib.styles import ParagraphStyle
-
-    return ParagraphStyle(
-        "text", fontName="Helvetica", fontSize=size, leading=1.24 * size, textColor=colour, alignment=TA_RIGHT if right else TA_LEFT, borderPadding=0,
-        splitLongWords=1, spaceBefore=above,
-    )  # fmt: skip
-
-
-def _text(text: str, *, bold: bool = False) -> str:
-    """Return markup of a plain text in a font that has its letters."""
-    font, written = typeset(str(text), bold=bold)
-    clean = escape("".join(letter for letter in written if letter >= " " or letter in "\t\n"))
-    return clean if font.startswith("Helvetica") else f'<font name="{font}">{clean}</font>'
-
-
-@cache
-def _wide_font() -> bool:
-    """Register DejaVu Sans, which comes with matplotlib; ``False`` where it cannot be found."""
-    from reportlab.pdfbase.pdfmetrics import registerFont
-    from reportlab.pdfbase.ttfonts import TTFont
-
-    found = importlib.util.find_spec("matplotlib")
-    path = Path(found.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf" if found is not None and found.origin else None
-    if path is None or not path.is_file():
-        return False
-    registerFont(TTFont("DejaVuSans", str(path)))
-    return True
+    return lambda _: paragraph(text if marked else markup(text), size, colour)

@@ -1,0 +1,79 @@
+"""Type of a printed reading: which font has a text's letters, small capitals, paragraphs."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+
+def typeset(text: str, *, bold: bool = False) -> tuple[str, str]:
+    """Return the font that has the letters of a text, and the text as that font writes it.
+
+    Helvetica, which every reader of PDFs has, wherever its letters (Windows-1252) suffice; else DejaVu Sans, embedded.
+    """
+    plain = text.replace("−", "–").replace("\u202f", "\u00a0")
+    try:
+        plain.encode("cp1252")
+    except UnicodeEncodeError:
+        if _wide_font():
+            return "DejaVuSans", text.encode("utf-8", "replace").decode("utf-8")
+        plain = plain.encode("cp1252", "replace").decode("cp1252")
+    return ("Helvetica-Bold" if bold else "Helvetica"), plain
+
+
+def small_caps(text: str) -> str:
+    """Return markup of a text in small capitals, which the standard fonts lack: capitals of two sizes."""
+    words = "".join(f'<font size="5.3">{escape(part.upper())}</font>' if small else escape(part) for small, part in _runs(typeset(text)[1]))
+    font = typeset(text)[0]
+    return words if font == "Helvetica" else f'<font name="{font}">{words}</font>'
+
+
+def _runs(text: str) -> Iterable[tuple[bool, str]]:
+    """Return the pieces of a text, each with whether it is of small letters (and what stands between them)."""
+    start = 0
+    for n in range(1, len(text) + 1):
+        if n == len(text) or (text[n].isupper() or text[n].isdigit()) != (text[start].isupper() or text[start].isdigit()):
+            yield not (text[start].isupper() or text[start].isdigit()), text[start:n]
+            start = n
+
+
+def paragraph(text: str, size: float, colour: str, *, right: bool = False, above: float = 0) -> Any:
+    from reportlab.platypus.paragraph import Paragraph
+
+    return Paragraph(text, _style(size, colour, right, above))
+
+
+@cache
+def _style(size: float, colour: str, right: bool, above: float) -> Any:  # noqa: FBT001 - the key of a cache
+    from reportlab.lib.enums import TA_LEFT, TA_RIGHT
+    from reportlab.lib.styles import ParagraphStyle
+
+    return ParagraphStyle(
+        "text", fontName="Helvetica", fontSize=size, leading=1.24 * size, textColor=colour, alignment=TA_RIGHT if right else TA_LEFT, borderPadding=0,
+        splitLongWords=1, spaceBefore=above,
+    )  # fmt: skip
+
+
+def markup(text: str, *, bold: bool = False) -> str:
+    """Return markup of a plain text in a font that has its letters."""
+    font, written = typeset(str(text), bold=bold)
+    clean = escape("".join(letter for letter in written if letter >= " " or letter in "\t\n"))
+    return clean if font.startswith("Helvetica") else f'<font name="{font}">{clean}</font>'
+
+
+@cache
+def _wide_font() -> bool:
+    """Register DejaVu Sans, which comes with matplotlib; ``False`` where it cannot be found."""
+    from reportlab.pdfbase.pdfmetrics import registerFont
+    from reportlab.pdfbase.ttfonts import TTFont
+
+    found = importlib.util.find_spec("matplotlib")
+    path = Path(found.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf" if found is not None and found.origin else None
+    if path is None or not path.is_file():
+        return False
+    registerFont(TTFont("DejaVuSans", str(path)))
+    return True
