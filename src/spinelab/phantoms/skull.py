@@ -166,10 +166,10 @@ def neck_bones(posture: Posture, density: float) -> list[Solid]:
     for side in (1, -1):
         parts.knob((side * 19, up[1] + 2, up[2] + 1), (7.5, 8.5, 8.5), (0, side * 12, 0))
         parts.knob((side * 20, up[1] + 20, up[2] + 2), (5.0, 15.0, 3.0), (0, 0, side * 30))
-    return parts.made + [piece for level, v in spine.items() if level[0] == "C" for piece in _cervical_arch(v, density, posture.scale)]
+    return parts.made + [piece for level, v in spine.items() if level[0] == "C" for piece in cervical_arch(v, density, posture.scale)]
 
 
-def _cervical_arch(v: Vertebra, density: float, scale: float) -> list[Solid]:
+def cervical_arch(v: Vertebra, density: float, scale: float) -> list[Solid]:
     """Return pedicles, articular pillars, transverse tubercles, laminae and the spinous process."""
     number = int(v.level[1:])
     parts = Parts(v, density, size=scale)

@@ -14,6 +14,7 @@ from spinelab.phantoms.camera import Floats
 from spinelab.phantoms.column import LUMBAR, THORACIC, Stack, build, hang, moved
 from spinelab.phantoms.film import Scene, expose, frame
 from spinelab.phantoms.patient import Patient, draw_patient
+from spinelab.phantoms.skull import cervical_arch
 from spinelab.phantoms.solids import Ellipsoid, Solid
 from spinelab.phantoms.trunk import Trunk, bowel_gas, lungs, organs, pelvis, ribs
 from spinelab.phantoms.vertebra import SOFT, Vertebra, arch, turned
@@ -54,6 +55,11 @@ class SpineFilm:
     def curved(self) -> bool:
         return self.cobb_deg >= CURVED_FROM_DEG
 
+    @property
+    def corners(self) -> Floats:
+        """Return the corners of T1 ... L5, ``(17, 4, 2)`` x, y in pixels, in the order of `spinelab.geometry.CORNERS`."""
+        return self.endplates.reshape(len(LEVELS), 4, 2)
+
 
 def ap_spine(
     rng: np.random.Generator, *, curved: bool | None = None, cobb_deg: float | None = None, difficulty: str = "typical", scale: float = 1.0
@@ -77,8 +83,8 @@ def ap_spine(
     patient = draw_patient(streams[0], limits)
     convex, apex, stack = _curve(streams[1], patient, cobb_deg)
     pose = turned(*(streams[2].normal(0, 0.5 * limits.patient_turn_deg, 3) * [0.6, 0.4, 1.0]))
-    spine = _stand(stack, patient, pose)
-    scene = _scene(streams[2], patient, spine, limits)
+    spine = stand(stack, patient, pose)
+    scene = frontal_scene(streams[2], patient, spine, limits)
     points = np.array([spine[v].point("upper", a, b) for v in (*LEVELS, "S1") for a, b in ((1, 0), (-1, 0), (0, 1))])
     # Framed by the middle line, as the film is: how far a curve bows must not show in the film's width.
     points[:, 0] = np.tile([24.0, -24.0, 0.0], len(points) // 3) + np.median(points[:, 0])
@@ -109,19 +115,23 @@ def _curve(rng: np.random.Generator, patient: Patient, cobb_deg: float) -> tuple
     return ("right" if right else "left"), LEVELS[apex], stack
 
 
-def _stand(stack: Stack, patient: Patient, pose: Floats) -> dict[str, Vertebra]:
+def stand(stack: Stack, patient: Patient, pose: Floats) -> dict[str, Vertebra]:
+    """Build a spine down to S4, centred on its middle and turned as the patient stands."""
     spine = build(stack, dict.fromkeys(stack.levels, patient.scale), patient.hollow_mm)
     spine |= hang(spine["S1"], ("S2", "S3", "S4"), patient.scale, (-4.0, -13.0, -16.0))
     middle = np.mean([v.centre_mm for v in spine.values()], axis=0)
     return moved(spine, -middle, pose)
 
 
-def _scene(rng: np.random.Generator, patient: Patient, spine: Mapping[str, Vertebra], limits: hardness.Difficulty) -> Scene:
+def frontal_scene(rng: np.random.Generator, patient: Patient, spine: Mapping[str, Vertebra], limits: hardness.Difficulty) -> Scene:
+    """Return bones, organs and trunk around a spine for an AP film."""
     bone: list[Solid] = []
     for level, v in spine.items():
         bone.append(v.body(patient.density * (0.8 if level[0] == "S" else 1.0)))
-        if level[0] != "S":
+        if level[0] in "TL":
             bone += arch(v, patient.density, lumbar=level[0] == "L")
+        elif level[0] == "C":
+            bone += cervical_arch(v, patient.density, patient.scale)
     reach = {level: float(rng.uniform(100, 122)) for level in THORACIC[:10]} | {"T11": float(rng.uniform(75, 105)), "T12": float(rng.uniform(35, 70))}
     bone += ribs(spine, patient.build, patient.density, reach)
     bone += pelvis({k: spine[k] for k in ("S1", "S2", "S3")}, patient.density, patient.scale)

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.geometry.sagittal import LATERAL_LANDMARKS, sagittal_parameters
+from spinelab.geometry import LATERAL_LANDMARKS, sagittal_parameters
 from spinelab.phantoms import difficulty as hardness
 from spinelab.phantoms.body import arms, breast_and_shoulder_bones, chest, gas, outline
 from spinelab.phantoms.camera import Floats
@@ -47,7 +47,7 @@ class WholeSpineFilm:
     window
         Centre and width that show the patient, as DICOM's linear window.
     landmarks
-        Names of `spinelab.geometry.sagittal.LATERAL_LANDMARKS` to x, y in pixels; what lies outside the film or the collimated field is left out.
+        Names of `spinelab.geometry.LATERAL_LANDMARKS` to x, y in pixels; what lies outside the film or the collimated field is left out.
     drawn
         The sagittal parameters in space, in the patient's midsagittal plane (degrees, ``sva`` in mm), as they were drawn. On the film,
         perspective, the patient's rotation and the film's roll change them by what a reader also sees.
@@ -80,7 +80,7 @@ class WholeSpineFilm:
         """Return the sagittal parameters measured from `landmarks`: degrees, and ``sva`` in millimetres of the patient.
 
         Parameters whose landmarks are not on the film are left out. This is the truth that a reader of the film is held to; names as in
-        `spinelab.geometry.sagittal.PARAMETERS`.
+        `spinelab.geometry.PARAMETERS`.
         """
         found = sagittal_parameters(dict(self.landmarks), 1 if self.facing == "right" else -1)
         millimetres = self.spacing_mm / self.magnification
