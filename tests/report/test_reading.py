@@ -171,6 +171,14 @@ def test_names_in_other_scripts_are_printed_with_an_embedded_font(tmp_path):
     assert b"/FontFile2" in content
 
 
+@pytest.mark.parametrize("name", ["\udcff\x07&<b>", "漢字", "x" * 300])
+def test_no_name_keeps_a_report_from_being_written(tmp_path, name):
+    odd = result(name, notes=(name,))
+    odd = dataclasses.replace(odd, measurements=(Measurement("cobb_max", None, "deg", withheld=name),), model=name)
+    write([odd], tmp_path, studies={name: study(name, patient=name)}, model_summary={name: name})
+    assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
+
+
 def test_a_long_table_goes_on_on_the_next_page(tmp_path):
     many = tuple(Quantity(f"angle_{n}", "deg", f"Angle {n}", "Between two lines that a sentence describes in every detail that matters") for n in range(40))
     measured = tuple(Measurement(q.name, float(n), "deg", interval=(n - 1.0, n + 1.0)) for n, q in enumerate(many))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from spinelab.report import pdf_parts as parts
 from spinelab.report.film_drawing import COLOURS, DASHES, LEGEND, WIDTHS, Mark
 from spinelab.report.films import Film
-from spinelab.report.pdf_type import typeset
+from spinelab.report.pdf_type import printable, typeset
 from spinelab.report.reading import Reading
 from spinelab.report.serial import FollowUp
 
@@ -61,11 +61,11 @@ def reading_pdf(sheet: Sheet) -> bytes:
     result = sheet.reading.result
     out = io.BytesIO()
     canvas = Canvas(out, pagesize=PAGE, pageCompression=1)
-    canvas.setTitle(f"{result.study}: {result.task}")
+    canvas.setTitle(printable(f"{result.study}: {result.task}"))
     canvas.setAuthor("spinelab")
     canvas.setCreator("spinelab")
-    canvas.setSubject(("Trained on phantoms. " if sheet.phantom else "") + sheet.origin)
-    canvas.setKeywords([result.task, result.model])
+    canvas.setSubject(printable(("Trained on phantoms. " if sheet.phantom else "") + sheet.origin))
+    canvas.setKeywords([printable(result.task), printable(result.model)])
     wide = PAGE[0] - 2 * MARGIN
     head, top = _stack(parts.head(sheet.reading, sheet.origin, sheet.identity, phantom=sheet.phantom), MARGIN, PAGE[1] - MARGIN, wide)
     first = _Frame(0, MARGIN, top - 3 * MM, wide, FOOT)
@@ -155,7 +155,7 @@ def _foot(canvas: Canvas, sheet: Sheet, page: int, pages: int) -> None:
     result = sheet.reading.result
     canvas.setFillColor(parts.SOFT)
     text = f"{result.study}   |   {result.task}, {result.model}" + ("   |   Trained on phantoms" if sheet.phantom else "")
-    font, text = typeset(text)
+    font, text = typeset(printable(text))
     canvas.setFont(font, 7)
     canvas.drawString(MARGIN, 9 * MM, text[:150])
     canvas.setFont("Helvetica", 7)
@@ -203,7 +203,7 @@ def _draw_mark(canvas: Canvas, mark: Mark, points: Sequence[tuple[float, float]]
 
 def _draw_text(canvas: Canvas, mark: Mark, at: tuple[float, float], text_pt: float) -> None:
     """Draw a text on a dark ground, so that it is read on bright bone as well."""
-    font, text = typeset(mark.text, bold=True)
+    font, text = typeset(printable(mark.text), bold=True)
     wide = canvas.stringWidth(text, font, text_pt)
     x = at[0] - (wide if mark.leftward else 0)
     canvas.setFillColor("#000000", alpha=0.5)

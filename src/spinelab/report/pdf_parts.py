@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from spinelab.core import Finding
-from spinelab.report.pdf_type import markup, paragraph, small_caps, typeset
+from spinelab.report.pdf_type import markup, paragraph, printable, small_caps, typeset
 from spinelab.report.reading import SIDES, Levels, Reading, Row, Strip, shown, symbol
 from spinelab.report.serial import LARGER, FollowUp
 from spinelab.report.words import NONE, likelihood, number, sentence, spoken
@@ -198,7 +198,7 @@ def _shares(identity: Sequence[tuple[str, str, str]], width: float) -> list[floa
     """Return column widths that keep every value on one line where the page is wide enough; what is left goes to the columns with a source."""
     from reportlab.pdfbase.pdfmetrics import stringWidth
 
-    needed = [max(stringWidth(*reversed(typeset(value, bold=True)), 8), stringWidth(name, "Helvetica", 6.2)) + 12 for name, value, _ in identity]
+    needed = [max(stringWidth(*reversed(typeset(printable(value), bold=True)), 8), stringWidth(name, "Helvetica", 6.2)) + 12 for name, value, _ in identity]
     if sum(needed) > width:
         return [width * one / sum(needed) for one in needed]
     longest = [len(more) for *_, more in identity]

@@ -20,15 +20,15 @@ def typeset(text: str, *, bold: bool = False) -> tuple[str, str]:
         plain.encode("cp1252")
     except UnicodeEncodeError:
         if _wide_font():
-            return "DejaVuSans", text.encode("utf-8", "replace").decode("utf-8")
+            return "DejaVuSans", text
         plain = plain.encode("cp1252", "replace").decode("cp1252")
     return ("Helvetica-Bold" if bold else "Helvetica"), plain
 
 
 def small_caps(text: str) -> str:
     """Return markup of a text in small capitals, which the standard fonts lack: capitals of two sizes."""
-    words = "".join(f'<font size="5.3">{escape(part.upper())}</font>' if small else escape(part) for small, part in _runs(typeset(text)[1]))
-    font = typeset(text)[0]
+    font, written = typeset(printable(text))
+    words = "".join(f'<font size="5.3">{escape(part.upper())}</font>' if small else escape(part) for small, part in _runs(written))
     return words if font == "Helvetica" else f'<font name="{font}">{words}</font>'
 
 
@@ -42,6 +42,7 @@ def _runs(text: str) -> Iterable[tuple[bool, str]]:
 
 
 def paragraph(text: str, size: float, colour: str, *, right: bool = False, above: float = 0) -> Any:
+    """Return a paragraph of marked-up text; ``size`` and the room ``above`` it in points."""
     from reportlab.platypus.paragraph import Paragraph
 
     return Paragraph(text, _style(size, colour, right, above))
@@ -60,9 +61,15 @@ def _style(size: float, colour: str, right: bool, above: float) -> Any:  # noqa:
 
 def markup(text: str, *, bold: bool = False) -> str:
     """Return markup of a plain text in a font that has its letters."""
-    font, written = typeset(str(text), bold=bold)
-    clean = escape("".join(letter for letter in written if letter >= " " or letter in "\t\n"))
+    font, written = typeset(printable(str(text)), bold=bold)
+    clean = escape(written)
     return clean if font.startswith("Helvetica") else f'<font name="{font}">{clean}</font>'
+
+
+def printable(text: str) -> str:
+    """Return a text without control characters and without what UTF-8 cannot hold (file names that were not UTF-8 on disk)."""
+    whole = text.encode("utf-8", "replace").decode("utf-8")
+    return "".join(letter for letter in whole if letter >= " " or letter in "\t\n")
 
 
 @cache

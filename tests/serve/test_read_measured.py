@@ -1,0 +1,129 @@
+"""``read`` with a model that measures: one film, a folder, and one patient's films, from the file to the report."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spinelab.core import Finding, InputError, Landmark, Measurement, Model, NotSureError, Quantity, Reference, Result, Settings, Stroke, Task
+from spinelab.serve import api, models
+
+
+class Ruler(Task):
+    """Measures the brightness of a film, as an angle: a task as small as the contract allows."""
+
+    name, title, question, takes, gives, source = "ruler", "Ruler", "How bright?", "a film", "an angle", "none"
+    settings_type = Settings
+    opened = 0
+
+    def phantom(self, rng, difficulty="typical"):
+        raise NotImplementedError
+
+    def write_phantoms(self, out, *, n, seed, difficulty="typical", progress=None):
+        raise NotImplementedError
+
+    def examples(self, root):
+        raise NotImplementedError
+
+    def fit(self, examples, settings, run):
+        raise NotImplementedError
+
+    def target(self, settings):
+        return ""
+
+    def quantities(self, settings):
+        return (Quantity("tilt", "deg", "Tilt", "Mean brightness"), Quantity("length", "mm", "Length"), Quantity("length", "px", "Length"))
+
+    def predict(self, model, study):
+        type(self).opened += 1
+        pixels = study.images[0].pixels
+        if pixels.max() == 0:
+            raise NotSureError("This is no film of a spine", expected="a film", action="check the file")
+        value = float(pixels.mean())
+        length = Measurement("length", None, "mm", withheld="no pixel spacing"), Measurement("length", 5.0, "px")
+        return Result(
+            self.name,
+            "ruler",
+            study.id,
+            (Finding("levels", "certain"),),
+            (Measurement("tilt", value, "deg", interval=(value - 1, value + 1)), *length),
+            (Landmark("T1", 3, 3),),
+        )
+
+    def drawing(self, result):
+        return (*super().drawing(result), Stroke("line", ((1, 1), (9, 9)), "angle", "here", "angles", "tilt"))
+
+    def reference(self, quantity, *, age_years, sex):
+        return Reference(0, 90, "everybody", "Made up") if quantity.unit == "deg" and sex == "F" else None
+
+
+@pytest.fixture
+def model(monkeypatch):
+    made = Model("ruler", Settings(), (), {}, {"phantom": True, "agreement": {"tilt_deg": {"mdc": 3.0}}})
+    monkeypatch.setattr(models, "load", lambda _: (made, Ruler()))
+    return made
+
+
+def dicom(path: Path, value: int, *, day: str, patient: str) -> None:
+    import pydicom
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
+
+    film = pydicom.Dataset()
+    film.file_meta = FileMetaDataset()
+    film.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    film.file_meta.MediaStorageSOPClassUID = film.SOPClassUID = SecondaryCaptureImageStorage
+    film.file_meta.MediaStorageSOPInstanceUID = film.SOPInstanceUID = generate_uid()
+    film.StudyInstanceUID, film.SeriesInstanceUID, film.Modality = generate_uid(), generate_uid(), "DX"
+    film.PatientID, film.PatientSex, film.StudyDate = patient, "F", day
+    film.Rows, film.Columns, film.SamplesPerPixel, film.PhotometricInterpretation = 40, 20, 1, "MONOCHROME2"
+    film.BitsAllocated, film.BitsStored, film.HighBit, film.PixelRepresentation = 8, 8, 7, 0
+    film.PixelData = np.full((40, 20), value, np.uint8).tobytes()
+    film.save_as(path, enforce_file_format=True)
+
+
+def test_one_film_is_decoded_once_and_told_as_a_phantom_models(model, tmp_path):
+    dicom(tmp_path / "film.dcm", 40, day="20240101", patient="P1")
+    (found,) = api.read(tmp_path / "film.dcm", model, tmp_path / "out")
+    assert found.notes[0] == api.PHANTOM_NOTE
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["report.html", "report.pdf", "result.json"]
+    html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "Made up" in html
+    assert ">here</text>" in html
+    assert api.read(tmp_path / "film.dcm", model, tmp_path / "out")  # a second reading may replace the first
+
+
+def test_a_folder_compares_films_of_a_patient_and_keeps_refused_ones(model, tmp_path):
+    films = tmp_path / "films"
+    films.mkdir()
+    dicom(films / "a.dcm", 40, day="20220101", patient="P1")
+    dicom(films / "b.dcm", 50, day="20240101", patient="P1")
+    dicom(films / "c.dcm", 0, day="20240101", patient="P2")
+    (films / "d.dcm").write_bytes((films / "a.dcm").read_bytes()[:400])
+    results = api.read(films, model, tmp_path / "out")
+    assert len(results) == 4
+    rows = {row["image"]: row for row in csv.DictReader((tmp_path / "out" / "measurements.csv").open(encoding="utf-8"))}
+    assert set(rows) == {r.study for r in results}
+    assert [name for name, row in rows.items() if row["tilt_deg"]] == ["a", "b"]
+    assert "no film of a spine" in rows["c"]["notes"]
+    assert all(row["notes"] for row in rows.values())
+    (change,) = csv.DictReader((tmp_path / "out" / "changes.csv").open(encoding="utf-8"))
+    assert (change["difference"], change["verdict"]) == ("10.0", "larger than measurement error")
+    assert json.loads((tmp_path / "out" / "c" / "result.json").read_text())["measurements"] == []
+
+
+def test_serial_is_for_one_patient(model, tmp_path):
+    films = tmp_path / "films"
+    films.mkdir()
+    dicom(films / "a.dcm", 40, day="20220101", patient="P1")
+    with pytest.raises(InputError, match="one film"):
+        api.read(films, model, tmp_path / "one", serial=True)
+    dicom(films / "b.dcm", 50, day="20240101", patient="")
+    api.read(films, model, tmp_path / "two", serial=True)
+    assert (tmp_path / "two" / "changes.csv").is_file()
+    dicom(films / "c.dcm", 50, day="20240101", patient="P3")
+    with pytest.raises(InputError, match="2 patients"):
+        api.read(films, model, tmp_path / "three", serial=True)
+    assert not (tmp_path / "three").exists()
