@@ -1,12 +1,14 @@
 """``read`` with a model that measures: one film, a folder, and one patient's films, from the file to the report."""
 
 import csv
+import io
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import spinelab.io
 from spinelab.core import Finding, InputError, Landmark, Measurement, Model, NotSureError, Quantity, Reference, Result, Settings, Stroke, Task
 from spinelab.serve import api, models
 
@@ -16,7 +18,6 @@ class Ruler(Task):
 
     name, title, question, takes, gives, source = "ruler", "Ruler", "How bright?", "a film", "an angle", "none"
     settings_type = Settings
-    opened = 0
 
     def phantom(self, rng, difficulty="typical"):
         raise NotImplementedError
@@ -37,7 +38,6 @@ class Ruler(Task):
         return (Quantity("tilt", "deg", "Tilt", "Mean brightness"), Quantity("length", "mm", "Length"), Quantity("length", "px", "Length"))
 
     def predict(self, model, study):
-        type(self).opened += 1
         pixels = study.images[0].pixels
         if pixels.max() == 0:
             raise NotSureError("This is no film of a spine", expected="a film", action="check the file")
@@ -84,9 +84,16 @@ def dicom(path: Path, value: int, *, day: str, patient: str) -> None:
     film.save_as(path, enforce_file_format=True)
 
 
-def test_one_film_is_decoded_once_and_told_as_a_phantom_models(model, tmp_path):
+def table(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+
+
+def test_one_film_is_decoded_once_and_told_as_a_phantom_models(model, tmp_path, monkeypatch):
+    read, paths = spinelab.io.read, []
+    monkeypatch.setattr(spinelab.io, "read", lambda path: paths.append(path) or read(path))
     dicom(tmp_path / "film.dcm", 40, day="20240101", patient="P1")
     (found,) = api.read(tmp_path / "film.dcm", model, tmp_path / "out")
+    assert len(paths) == 1
     assert found.notes[0] == api.PHANTOM_NOTE
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["report.html", "report.pdf", "result.json"]
     html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
@@ -104,12 +111,12 @@ def test_a_folder_compares_films_of_a_patient_and_keeps_refused_ones(model, tmp_
     (films / "d.dcm").write_bytes((films / "a.dcm").read_bytes()[:400])
     results = api.read(films, model, tmp_path / "out")
     assert len(results) == 4
-    rows = {row["image"]: row for row in csv.DictReader((tmp_path / "out" / "measurements.csv").open(encoding="utf-8"))}
+    rows = {row["image"]: row for row in table(tmp_path / "out" / "measurements.csv")}
     assert set(rows) == {r.study for r in results}
     assert [name for name, row in rows.items() if row["tilt_deg"]] == ["a", "b"]
     assert "no film of a spine" in rows["c"]["notes"]
     assert all(row["notes"] for row in rows.values())
-    (change,) = csv.DictReader((tmp_path / "out" / "changes.csv").open(encoding="utf-8"))
+    (change,) = table(tmp_path / "out" / "changes.csv")
     assert (change["difference"], change["verdict"]) == ("10.0", "larger than measurement error")
     assert json.loads((tmp_path / "out" / "c" / "result.json").read_text())["measurements"] == []
 
