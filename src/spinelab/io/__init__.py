@@ -10,11 +10,12 @@ from spinelab.io.read import IMAGE_SUFFIXES, read, read_image
 
 if TYPE_CHECKING:
     from spinelab.io.cache import ImageCache
+    from spinelab.io.dicom_write import write_dx
     from spinelab.io.model_folder import load_model, save_model
 
-__all__ = ["IMAGE_SUFFIXES", "ImageCache", "codecs", "load_model", "read", "read_image", "save_model", "to_uint8"]
+__all__ = ["IMAGE_SUFFIXES", "ImageCache", "codecs", "load_model", "read", "read_image", "save_model", "to_uint8", "write_dx"]
 
-_LATE = {"ImageCache": "cache", "save_model": "model_folder", "load_model": "model_folder"}
+_LATE = {"ImageCache": "cache", "save_model": "model_folder", "load_model": "model_folder", "write_dx": "dicom_write"}
 
 
 def __getattr__(name: str) -> Any:
