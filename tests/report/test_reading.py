@@ -81,8 +81,8 @@ def pdf_text(content):
     shown = []
     for body in re.findall(rb"stream\r?\n(.*?)endstream", content, re.DOTALL):
         try:
-            plain = zlib.decompress(base64.a85decode(b"<~" + body.strip(), adobe=True))
-        except (ValueError, zlib.error):
+            plain = zlib.decompress(body)
+        except zlib.error:
             continue
         shown += [re.sub(rb"\\(\d{3})", lambda m: bytes([int(m[1], 8)]), part).decode("cp1252") for part in re.findall(rb"\((.*?)(?<!\\)\) Tj", plain)]
     return " ".join(" ".join(shown).replace("\\(", "(").replace("\\)", ")").replace(" °", "°").split())
