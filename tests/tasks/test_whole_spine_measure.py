@@ -1,11 +1,13 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from spinelab.core import Fact, Image, InputError, Landmark, NotSureError, Study, unknown
+from spinelab.core import Fact, Image, InputError, Landmark, Measurement, NotSureError, Result, Study, unknown
 from spinelab.geometry import LATERAL_LANDMARKS, SAGITTAL_QUANTITIES, schwab
 from spinelab.tasks.whole_spine import film, scale
+from spinelab.tasks.whole_spine.drawing import strokes
 from spinelab.tasks.whole_spine.measure import REGIONS, as_landmarks, facing, findings, measure, measurements, not_on_film
 
 SPACING = Fact((0.25, 0.25), "header")
@@ -214,3 +216,16 @@ def test_the_femoral_head_in_front_is_the_first(side):
     assert (found["FH_1"] - found["FH_2"]) * side > 0
     assert [p.name for p in as_landmarks(exchanged)] == [name for name in LATERAL_LANDMARKS if name in there]
     assert [p.name for p in as_landmarks({"FH_2": (3.0, 4.0)})] == ["FH_2"]
+
+
+def test_what_is_withheld_is_not_drawn():
+    whole = Result("whole-spine", "t", "s", measurements=measurements(points(), SPACING), landmarks=points())
+    shown = {mark.measurement for mark in strokes(whole)} - {""}
+    assert shown >= {"pi", "pt", "ss", "ll", "tk", "sva", "c2_c7"}
+    texts = {mark.text for mark in strokes(whole)}
+    assert {"SVA 20 mm", "PI 55°", "L4-S1 31°"} <= texts
+    doubted = [m if m.name != "tk" else Measurement("tk", None, "deg", withheld="hidden by the shoulders") for m in measurements(points(), unknown("absent"))]
+    marks = strokes(replace(whole, measurements=tuple(doubted)))
+    assert "tk" not in {mark.measurement for mark in marks}
+    assert "SVA 80 px" in {mark.text for mark in marks}
+    assert sum(mark.kind == "point" and mark.role == "landmark" and not mark.measurement for mark in marks) == len(LATERAL_LANDMARKS)
