@@ -21,7 +21,7 @@ def test_import_is_light():
 
 
 def test_public_names():
-    assert set(io.__all__) == {"IMAGE_SUFFIXES", "ImageCache", "codecs", "load_model", "read", "read_image", "save_model", "to_uint8"}
+    assert set(io.__all__) == {"IMAGE_SUFFIXES", "ImageCache", "codecs", "load_model", "read", "read_image", "save_model", "to_uint8", "write_dx"}
     assert all(suffix == suffix.lower() and suffix.startswith(".") for suffix in io.IMAGE_SUFFIXES)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         spinelab.io.nothing  # noqa: B018

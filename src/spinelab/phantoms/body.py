@@ -12,7 +12,7 @@ from spinelab.phantoms.camera import Camera, Floats
 from spinelab.phantoms.posture import Posture
 from spinelab.phantoms.solids import Ellipsoid, Integrated, Solid, Together, Tube, smooth_step
 from spinelab.phantoms.trunk import FLATNESS, Build, bowel_gas
-from spinelab.phantoms.vertebra import CORTEX, SOFT, Vertebra, turned
+from spinelab.phantoms.vertebra import CORTEX, SOFT, turned
 
 # Skin behind a body's centre, depth of the trunk there, half its width (mm), and how much of the patient's fat lies behind.
 _OUTLINE: Final[Mapping[str, tuple[float, float, float, float]]] = {
@@ -89,8 +89,8 @@ def outline(rng: np.random.Generator, posture: Posture, build: Build) -> Outline
     return Outline(z, lines[0], lines[1], lines[2], section, build.fat_mm)
 
 
-def chest(rng: np.random.Generator, posture: Posture, skin: Outline) -> list[Solid]:
-    """Return both lungs around heart and great vessels, down to the domes of the diaphragm, and the windpipe."""
+def lungs_about(rng: np.random.Generator, posture: Posture, skin: Outline) -> list[Solid]:
+    """Return both lungs around heart and great vessels, down to the domes of the diaphragm."""
     spine, scale = posture.spine, posture.scale
     apex, base = float(spine["T1"].centre_mm[2]) - 6, float(spine["T12"].centre_mm[2])
     dome = float(spine["T10"].centre_mm[2]) + float(rng.uniform(-16, 14))
@@ -112,11 +112,12 @@ def chest(rng: np.random.Generator, posture: Posture, skin: Outline) -> list[Sol
 
     centre = np.array([0.0, 0.0, (bottom + top) / 2])
     half = (float(skin.half_width_mm.max()), float(np.abs([skin.front_mm.min(), skin.back_mm.max()]).max()), (top - bottom) / 2)
-    return [Integrated(centre, half, density=air, step_mm=7.0), _windpipe(spine, posture)]
+    return [Integrated(centre, half, density=air, step_mm=9.0)]
 
 
-def _windpipe(spine: Mapping[str, Vertebra], posture: Posture) -> Tube:
+def windpipe(posture: Posture) -> Tube:
     """Return throat and trachea down to the carina at T5, an air column in front of the spine."""
+    spine = posture.spine
     offsets = {"C3": 17, "C5": 21, "C7": 25, "T2": 30, "T5": 34}
     points = [spine[v].centre_mm + spine[v].axes[:, 1] * -(spine[v].half_depth_mm + offset * posture.scale * 0.62 + 2) for v, offset in offsets.items()]
     throat = posture.skull[0] + posture.skull[1] @ np.array([0.0, -20.0, -18.0]) * posture.scale

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spinelab.geometry import LATERAL_LANDMARKS, sagittal_parameters
 from spinelab.phantoms import difficulty as hardness
-from spinelab.phantoms.body import arms, breast_and_shoulder_bones, chest, gas, outline
+from spinelab.phantoms.body import arms, breast_and_shoulder_bones, gas, lungs_about, outline, windpipe
 from spinelab.phantoms.camera import Floats
 from spinelab.phantoms.column import THORACIC
 from spinelab.phantoms.detector import Exposure, clouds, develop_stored, field_mask, grain, marker
@@ -30,6 +30,16 @@ _ENDS: Final = {"S": ("S1", "upper"), "L1": ("L1", "upper"), "L4": ("L4", "upper
                 "T1": ("T1", "upper"), "C7": ("C7", "lower"), "C2": ("C2", "lower")}  # fmt: skip
 _IMPLANT_SHARE: Final = 0.10
 _CUT_SHARE: Final = {"easy": 0.0, "typical": 0.0, "hard": 0.2}
+
+
+@dataclass(frozen=True, eq=False)
+class _Anatomy:
+    """Solids by the detail they need: bone; soft tissue and air; lungs; the body from skin to skin."""
+
+    bone: list[Solid]
+    soft: list[Solid]
+    lungs: list[Solid]
+    body: list[Solid]
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +103,13 @@ class WholeSpineFilm:
 
 
 def whole_spine(
-    rng: np.random.Generator, *, difficulty: str = "typical", facing: str | None = None, implants: bool | None = None, scale: float = 1.0
+    rng: np.random.Generator,
+    *,
+    difficulty: str = "typical",
+    facing: str | None = None,
+    implants: bool | None = None,
+    taken: np.random.Generator | None = None,
+    scale: float = 1.0,
 ) -> WholeSpineFilm:
     """Draw a standing patient and take a lateral film of the whole spine.
 
@@ -108,11 +124,15 @@ def whole_spine(
         ``left`` or ``right`` of the image; drawn if not given.
     implants
         Drawn at 10 % if not given (never in ``easy``).
+    taken
+        Chance of placing and exposing the film, if not also from ``rng``: a further film of the patient that ``rng`` draws, in the same stance.
     scale
         Factor on the pixels along each side; 1 is about 2100 x 900.
     """
     limits, stance = hardness.of(difficulty), STANCES[difficulty]
     streams = [np.random.default_rng(int(s)) for s in rng.integers(2**63, size=6)]
+    if taken is not None:
+        streams[3], streams[5] = (np.random.default_rng(int(s)) for s in taken.integers(2**63, size=2))
     patient = draw_patient(streams[0], limits)
     posture = draw_posture(streams[1], stance, patient.age_years, patient.scale, patient.hollow_mm)
     drawn_facing = str(streams[2].choice(("left", "right")))
@@ -120,10 +140,10 @@ def whole_spine(
     has_metal = streams[2].random() < (0.0 if difficulty == "easy" else _IMPLANT_SHARE)
     levels = draw_implants(streams[2], [v for v in posture.spine if v[0] != "S"])
     instrumented = levels if (has_metal if implants is None else implants) else ()
-    bone, soft, body = _anatomy(streams[4], posture, patient, limits)
+    anatomy = _anatomy(streams[4], posture, patient, limits)
     metal = screws_and_rods(streams[2], posture.spine, instrumented, patient.scale) if instrumented else []
-    pixels, window, exposure = _expose(streams[5], film, (bone, soft, body, metal), field, limits)
-    visible = field_mask(film.shape, exposure, film.spacing_mm) > 0.5
+    pixels, window, exposure = _expose(streams[5], film, anatomy, metal, field, limits)
+    visible = field_mask(film.shape, exposure, film.spacing_mm) > 0.5 if field[0] > 0 else None
     angles = posture.angles
     return WholeSpineFilm(
         pixels=pixels, spacing_mm=film.spacing_mm, magnification=film.magnification, window=window, landmarks=_landmarks(posture, film, visible),
@@ -134,7 +154,7 @@ def whole_spine(
     )  # fmt: skip
 
 
-def _landmarks(posture: Posture, film: LongFilm, visible: NDArray[np.bool_]) -> dict[str, tuple[float, float]]:
+def _landmarks(posture: Posture, film: LongFilm, visible: NDArray[np.bool_] | None) -> dict[str, tuple[float, float]]:
     """Project the 26 points and keep those in the exposed field."""
     spine = posture.spine
     found = {f"FH_{k + 1}": film.project(centre) for k, centre in enumerate(posture.heads_mm)}
@@ -147,7 +167,7 @@ def _landmarks(posture: Posture, film: LongFilm, visible: NDArray[np.bool_]) -> 
     kept = {}
     for name in LATERAL_LANDMARKS:
         x, y = float(found[name][0]), float(found[name][1])
-        if 0 <= x <= columns - 1 and 0 <= y <= rows - 1 and visible[round(y), round(x)]:
+        if 0 <= x <= columns - 1 and 0 <= y <= rows - 1 and (visible is None or visible[round(y), round(x)]):
             kept[name] = (x, y)
     return kept
 
@@ -180,8 +200,8 @@ def _frame(
     return film, ((high, 1 - high, broad, 1 - broad) if border else (-0.2, 1.2, -0.2, 1.2))
 
 
-def _anatomy(rng: np.random.Generator, posture: Posture, patient: Patient, limits: hardness.Difficulty) -> tuple[list[Solid], list[Solid], list[Solid]]:
-    """Return bone, soft tissue with air, and the body from skin to skin."""
+def _anatomy(rng: np.random.Generator, posture: Posture, patient: Patient, limits: hardness.Difficulty) -> _Anatomy:
+    """Return everything but metal."""
     density, build = patient.density, patient.build
     skin = outline(rng, posture, build)
     bone: list[Solid] = []
@@ -198,25 +218,28 @@ def _anatomy(rng: np.random.Generator, posture: Posture, patient: Patient, limit
     bone += skull + limbs
     body = Together([skin, *(piece for piece in flesh if getattr(piece, "core", 0.0) > 0)])
     air = [piece for piece in flesh if getattr(piece, "core", 0.0) <= 0]
-    soft = [*air, *arm_flesh, *chest(rng, posture, skin), *gas(rng, posture, skin, build, float(rng.uniform(*limits.gas)))]
-    return bone, soft, [body]
+    lungs = lungs_about(rng, posture, skin)
+    soft = [*air, *arm_flesh, windpipe(posture), *gas(rng, posture, skin, build, float(rng.uniform(*limits.gas)))]
+    return _Anatomy(bone, soft, lungs, [body])
 
 
 def _expose(
     rng: np.random.Generator,
     film: LongFilm,
-    solids: tuple[list[Solid], list[Solid], list[Solid], list[Solid]],
+    anatomy: _Anatomy,
+    metal: list[Solid],
     field: tuple[float, float, float, float],
     limits: hardness.Difficulty,
 ) -> tuple[NDArray[np.uint16], tuple[float, float], Exposure]:
     """Sum the attenuation, and take and store the film."""
-    bone, soft, body, metal = solids
-    hard = film.ray_sum(bone)
-    hard *= 1 + 0.08 * grain(rng, film.shape, film.spacing_mm, 0.8, stretch=1.6)
-    whole = film.ray_sum(body, coarse=2)
+    spacing = film.spacing_mm
+    hard = film.ray_sum(anatomy.bone)
+    hard *= 1 + 0.08 * grain(rng, film.shape, spacing, 0.8, stretch=1.6)
+    whole = film.ray_sum(anatomy.body, coarse=_pixels(2.0, spacing))
+    soft = film.ray_sum(anatomy.soft, coarse=_pixels(2.0, spacing)) + film.ray_sum(anatomy.lungs, coarse=_pixels(4.0, spacing))
     mottle = float(rng.uniform(0.02, 0.05)) * (0.5 + 0.5 * limits.spread)
-    total = np.maximum(whole + np.maximum(film.ray_sum(soft, coarse=2), -0.85 * whole), 0) + hard
-    total += mottle * clouds(rng, film.shape, film.spacing_mm) * np.clip(whole, 0, 1)
+    total = np.maximum(whole + np.maximum(soft, -0.85 * whole), 0) + hard
+    total += mottle * clouds(rng, film.shape, spacing) * np.clip(whole, 0, 1)
     total += film.ray_sum(metal) + _letter(rng, film)
     exposure = draw_exposure(rng, limits, Framing(film.parts[0][1], field))
     # Thick pelvis, thin neck: a wedge filter or the automatic exposure of each part evens the dose.
@@ -227,8 +250,12 @@ def _expose(
         flatten=0.5 + 0.5 * float(np.clip(exposure.flatten + 0.08, 0.5, 0.95)),
         black=int(rng.integers(0, 200)),
     )
-    pixels, window = develop_stored(np.maximum(total, 0).astype(np.float32), exposure, film.spacing_mm, rng, wedge=wedge)
+    pixels, window = develop_stored(np.maximum(total, 0).astype(np.float32), exposure, spacing, rng, wedge=wedge)
     return pixels, window, exposure
+
+
+def _pixels(size_mm: float, spacing_mm: float) -> int:
+    return max(int(size_mm / spacing_mm), 1)
 
 
 def _letter(rng: np.random.Generator, film: LongFilm) -> Floats:
