@@ -11,6 +11,8 @@ from spinelab.report.content import FLAGS, Comparison, DataSummary, Evaluation, 
 from spinelab.report.documents import comparison_document, evaluation_document
 from spinelab.report.figures import inline
 from spinelab.report.files import write_json, write_text
+from spinelab.report.measured_files import comparison_csv, evaluation_csv, landmarks_csv
+from spinelab.report.measured_page import comparison_rows, landmark_rows, measured_context
 from spinelab.report.pages import render
 from spinelab.report.pictures import film, overlay, size
 from spinelab.report.tables import predictions_csv
@@ -25,12 +27,14 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
         When the disk is full or the folder cannot be written; the files that were finished are kept.
     """
     write_json(folder / "comparison.json", comparison_document(comparison))
-    write_text(folder / "predictions.csv", predictions_csv(comparison.variants, patients_known=comparison.data.patients is not None))
+    known = comparison.data.patients is not None
+    table = comparison_csv if any(v.measured is not None for v in comparison.variants) else predictions_csv
+    write_text(folder / "predictions.csv", table(comparison.variants, patients_known=known))
     return write_text(folder / "report.html", comparison_page(comparison))
 
 
 def write_evaluation(evaluation: Evaluation, folder: Path) -> Path:
-    """Write ``evaluation.json``, ``predictions.csv`` and ``report.html``; return the path of the page.
+    """Write ``evaluation.json``, ``predictions.csv``, ``report.html`` and, of landmarks, ``landmarks.csv``; return the path of the page.
 
     Raises
     ------
@@ -38,7 +42,12 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> Path:
         When the disk is full or the folder cannot be written; the files that were finished are kept.
     """
     write_json(folder / "evaluation.json", evaluation_document(evaluation))
-    write_text(folder / "predictions.csv", predictions_csv([evaluation.variant], patients_known=evaluation.data.patients is not None))
+    variant, known = evaluation.variant, evaluation.data.patients is not None
+    measured = variant.measured
+    table = predictions_csv([variant], patients_known=known) if measured is None else evaluation_csv(variant, patients_known=known)
+    write_text(folder / "predictions.csv", table)
+    if measured is not None and measured.landmarks is not None:
+        write_text(folder / "landmarks.csv", landmarks_csv(measured))
     return write_text(folder / "report.html", evaluation_page(evaluation))
 
 
@@ -55,6 +64,7 @@ def comparison_page(comparison: Comparison) -> str:
         "flags": any(v.flags for v in variants) or bool(comparison.data.flags),
         "pairs": bool(comparison.pairs),
         "learning": learning is not None,
+        "measured": any(v.measured is not None for v in variants),
     }
     return render(
         "comparison.html",
@@ -64,7 +74,10 @@ def comparison_page(comparison: Comparison) -> str:
         floor=floor,
         columns=layout.columns(variants, comparison.rank_by),
         metrics=layout.every_metric(variants),
-        scale=layout.scale([v.metrics.get(comparison.rank_by) for v in variants], floor),
+        measured=comparison_rows(shared["order"]),
+        measured_landmarks=landmark_rows(shared["order"]),
+        rank_unit=layout.unit_of(comparison.rank_by, variants),
+        scale=layout.scale([v.figures.get(comparison.rank_by) for v in variants], floor),
         flagged=[v for v in shared["order"] if v.flags],
         first_pairs=first_pairs,
         other_pairs=other_pairs,
@@ -82,24 +95,44 @@ def evaluation_page(evaluation: Evaluation) -> str:
     shared = _shared(variants, evaluation.data, evaluation.design)
     in_groups = {name for group in evaluation.subgroups for name in (group.get("metrics") or {})}
     columns = layout.columns(variants, next(iter(evaluation.variant.metrics), "balanced_accuracy"))
-    present = {"flags": bool(evaluation.variant.flags or evaluation.data.flags), "subgroups": bool(evaluation.subgroups), "learning": False}
+    measured = measured_context(evaluation.variant.measured)
+    present = {
+        "flags": bool(evaluation.variant.flags or evaluation.data.flags),
+        "subgroups": bool(evaluation.subgroups),
+        "learning": False,
+        "metrics": bool(evaluation.variant.metrics),
+        "measured": measured is not None,
+        "agreement": bool(measured and measured["grids"]),
+        "landmarks": bool(measured and measured["landmarks"]),
+        "levels": bool(measured and measured["levels"]),
+        "worst": bool(measured and measured["films"]),
+    }
     return render(
         "evaluation.html",
         c=evaluation,
         **shared,
         baseline=layout.baseline_metrics(evaluation.baseline),
         columns=columns,
-        group_columns=[name for name in columns if name in in_groups] or sorted(in_groups)[:5],
+        group_columns=_group_columns(evaluation, columns, in_groups),
         metrics=layout.every_metric(variants),
+        measured=measured,
         learning=None,
         analysis=[],
         sections=_sections(_EVALUATION_SECTIONS, shared, present, []),
     )
 
 
+def _group_columns(evaluation: Evaluation, columns: Sequence[str], found: set[str]) -> list[str]:
+    """Return the metrics of the table of subgroups: the first errors and coverages, then those of the classes."""
+    measured = evaluation.variant.measured
+    errors = [name for name in (measured.metrics if measured is not None else ()) if name in found and ("_mae" in name or name.endswith("_coverage"))]
+    return [*errors[:4], *[name for name in columns if name in found][: 3 if errors else None]] or sorted(found)[:5]
+
+
 _COMPARISON_SECTIONS = (
     ("summary", "Summary"),
     ("models", "Models, ranked"),
+    ("measured", "Measured"),
     ("flags", "Flags"),
     ("pairs", "Pairwise tests"),
     ("curves", "Discrimination and calibration"),
@@ -115,7 +148,12 @@ _COMPARISON_SECTIONS = (
 )
 _EVALUATION_SECTIONS = (
     ("summary", "Summary"),
+    ("measured", "Measurements"),
+    ("agreement", "Agreement"),
     ("metrics", "Metrics"),
+    ("landmarks", "Landmarks"),
+    ("levels", "Naming of the levels"),
+    ("worst", "The worst films"),
     ("flags", "Flags"),
     ("subgroups", "Subgroups"),
     ("curves", "Discrimination and calibration"),

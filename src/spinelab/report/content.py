@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from spinelab.core import Explanation
 from spinelab.evaluation.types import Estimate, Predictions
+from spinelab.report.measured import Measured
 
 COMPARISON_SCHEMA: Final = "spinelab.comparison/1"
 EVALUATION_SCHEMA: Final = "spinelab.evaluation/1"
@@ -31,6 +32,12 @@ FLAGS: Final[Mapping[str, str]] = {
     "weights-scratch": "Pretrained weights were asked for and were not available; trained from scratch.",
     "mixed-precision": "Trained in reduced precision.",
     "not-trained-to-the-end": "Training stopped at the last epoch allowed while still improving.",
+    "not-better-than-constant": "Not shown to measure better than always giving the training median.",
+    "under-covered": "Its intervals hold the truth less often than the 95 % that they state.",
+    "biased": "Its measurements are shifted to one side, by at least half of their mean error.",
+    "wide-intervals": "Its intervals are wider than half of the range in which 95 % of the truths lie: they say little.",
+    "levels-uncertain": "It names the levels right on fewer than nine films in ten.",
+    "often-withheld": "It withholds a measurement on more than one film in twenty.",
     "ignores-the-picture": "It answers without looking at the picture; it is a reference, not a reader.",
     "training-data": "The data are those that the model was trained on.",
     "failed": "Training failed; the reason is in the statements.",
@@ -85,6 +92,35 @@ class Variant:
     weights: str = ""
     cases: tuple[Case, ...] = ()
     notes: tuple[str, ...] = ()
+    route: str = "classifies"
+    """``classifies`` the picture, or ``measures`` and then decides."""
+    measured: Measured | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Whether it gave any answers that can be judged; a model that failed gave none."""
+        return self.predictions is not None or self.measured is not None
+
+    @property
+    def figures(self) -> Mapping[str, Estimate]:
+        """Every metric, of the classification and of the measurements."""
+        return {**self.metrics, **(self.measured.metrics if self.measured is not None else {})}
+
+
+@dataclass(frozen=True)
+class MeasuredPair:
+    """Absolute errors of two models on the same films; ``difference`` is a minus b, below zero where a is nearer to the truth."""
+
+    a: str
+    b: str
+    column: str
+    title: str
+    unit: str
+    films: int
+    difference: Estimate
+    p: float | None
+    p_holm: float | None
+    text: str
 
 
 @dataclass(frozen=True)
@@ -164,6 +200,8 @@ class Comparison:
     learning_curve: LearningCurve | None = None
     analysis: tuple[Mapping[str, Any], ...] = ()
     """Task-specific sections: ``{"title", "text", "svg" | "table"}``."""
+    measured_pairs: tuple[MeasuredPair, ...] = ()
+    """Differences of the absolute errors, where models measure."""
 
 
 @dataclass(frozen=True, eq=False)

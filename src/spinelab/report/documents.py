@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from pathlib import PureWindowsPath
 from typing import Any
 
-from spinelab.report.content import COMPARISON_SCHEMA, EVALUATION_SCHEMA, Case, Comparison, DataSummary, Evaluation, Flag, Pair, Variant
+from spinelab.report.content import COMPARISON_SCHEMA, EVALUATION_SCHEMA, Case, Comparison, DataSummary, Evaluation, Flag, MeasuredPair, Pair, Variant
 from spinelab.report.files import plain
+from spinelab.report.measured_files import measured_document
 
 
 def comparison_document(comparison: Comparison) -> dict[str, Any]:
@@ -20,6 +21,7 @@ def comparison_document(comparison: Comparison) -> dict[str, Any]:
         "variants": [variant_document(variant) for variant in comparison.variants],
         "baseline": comparison.baseline,
         "pairs": [_pair(pair) for pair in comparison.pairs],
+        **({"measured_pairs": [_pair(pair) for pair in comparison.measured_pairs]} if comparison.measured_pairs else {}),
         "data": data_document(comparison.data),
         "learning_curve": None if curve is None else _shallow(curve, *(f.name for f in dataclasses.fields(curve))),
         "analysis": [{key: value for key, value in section.items() if key != "svg"} for section in comparison.analysis],
@@ -32,10 +34,12 @@ def comparison_document(comparison: Comparison) -> dict[str, Any]:
 def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
     """Return the body of ``evaluation.json`` (schema ``spinelab.evaluation/1``)."""
     variant = variant_document(evaluation.variant)
+    measured = variant.pop("measured", None)
     body = {
         "schema": EVALUATION_SCHEMA,
         **_shallow(evaluation, "task", "title", "question", "target", "model", "headline", "statements"),
         "metrics": variant.pop("metrics"),
+        **({"measured": measured} if measured is not None else {}),
         "flags": variant.pop("flags"),
         "flag_texts": variant.pop("flag_texts"),
         "baseline": evaluation.baseline,
@@ -50,14 +54,19 @@ def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def variant_document(variant: Variant) -> dict[str, Any]:
-    """Return one model; its answers are in ``predictions.csv``."""
-    names = ("name", "rank", "settings", "all_settings", "metrics")
+    """Return one model; its answers are in ``predictions.csv``. Of one that measures, the figures of that too."""
+    measured = {} if variant.measured is None else {"measured": measured_document(variant.measured)}
+    route = {"route": variant.route} if variant.measured is not None or variant.route != "classifies" else {}
+    names = ("name", "rank", "settings", "all_settings")
     cost = ("parameters", "fit_seconds", "predict_ms", "peak_memory_mb", "device", "precision", "weights", "notes", "histories")
     return {
         **_shallow(variant, *names),
+        "metrics": variant.figures,
         **_flags(variant.flags),
         **_shallow(variant, *cost),
         "cases": [_case(case) for case in variant.cases],
+        **route,
+        **measured,
     }
 
 
@@ -72,7 +81,7 @@ def folder_name(root: str) -> str:
     return PureWindowsPath(root).name or root
 
 
-def _pair(pair: Pair) -> dict[str, Any]:
+def _pair(pair: Pair | MeasuredPair) -> dict[str, Any]:
     return _shallow(pair, *(f.name for f in dataclasses.fields(pair)))
 
 

@@ -58,13 +58,19 @@ def ranked(variants: Sequence[Variant]) -> list[Variant]:
 
 def best(variants: Sequence[Variant]) -> Variant | None:
     """Return the best model that has answers."""
-    return next((variant for variant in ranked(variants) if variant.predictions is not None), None)
+    return next((variant for variant in ranked(variants) if variant.answered), None)
+
+
+def unit_of(metric: str, variants: Sequence[Variant]) -> str:
+    """Return the unit of a metric of measurements, as it is written; nothing for a share or a score."""
+    measured = [v.measured for v in variants if v.measured is not None]
+    return next((q.unit for m in measured for q in m.quantities if metric.startswith(f"{q.name}_m")), "px" if metric.endswith("_px") else "")
 
 
 def columns(variants: Sequence[Variant], first: str) -> list[str]:
     """Return the metrics of the ranked table, the ranking metric first."""
-    present = {name for variant in variants for name in variant.metrics}
-    names = [first, *(name for name in MAIN_METRICS if name in present and name != first)]
+    present = {name for variant in variants for name in variant.figures}
+    names = [*([first] if first in present else []), *(name for name in MAIN_METRICS if name in present and name != first)]
     if "f1" in names and "f1_macro" in names:
         names.remove("f1_macro")
     return names[:_MAX_COLUMNS]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from spinelab.core import Stroke
 from spinelab.evaluation.types import Estimate
+from spinelab.report.words import estimate
 
 Values = NDArray[np.float64]
 
@@ -30,10 +31,10 @@ class MeasuredQuantity:
     withheld
         Reason -> number of films on which the truth is known and the answer was withheld.
     figures
-        Agreement with the truth: `Estimate` of ``mae``, ``median_ae``, ``bias``, ``loa_low``, ``loa_high``, ``icc``, ``ccc``, ``pearson``,
-        ``coverage``, ``mean_width`` (those that exist), and ``n``.
+        What `spinelab.evaluation.measurement_agreement` says of it: counts, ``metrics``, ``bland_altman``, ``interval``.
     constant
-        What always giving one number reaches: ``answer``, ``source`` and the `Estimate` ``mae``.
+        What always giving one number reaches: ``answer``, ``source``, and as `Estimate` ``mae`` and ``gain`` (its absolute error
+        minus the model's, on the same films).
     """
 
     name: str
@@ -48,6 +49,18 @@ class MeasuredQuantity:
     withheld: Mapping[str, int] = field(default_factory=dict)
     figures: Mapping[str, Any] = field(default_factory=dict)
     constant: Mapping[str, Any] = field(default_factory=dict)
+
+    def figure(self, name: str) -> Estimate:
+        """Return one of the ``metrics``; without a value where there is none."""
+        return estimate(dict(self.figures.get("metrics") or {}).get(name))
+
+    def limit(self, name: str) -> Estimate:
+        """Return a figure of the Bland-Altman analysis: ``bias``, ``lower``, ``upper``, ``slope``."""
+        return estimate(dict(self.figures.get("bland_altman") or {}).get(name))
+
+    def of_interval(self, name: str) -> Estimate:
+        """Return a figure of the stated intervals: ``coverage``, ``mean_width``."""
+        return estimate(dict(self.figures.get("interval") or {}).get(name))
 
     @property
     def paired(self) -> NDArray[np.bool_]:
@@ -68,7 +81,8 @@ class MeasuredLandmarks:
     error_px, error_mm
         (n, L) distance; in millimetres nan where the film's pixel size is not known.
     rows
-        One a landmark, one a region, then one for all: ``{"kind", "name", "n", "missed", "median_px", ...}``.
+        ``LandmarkErrors.to_dict()`` with ``kind``: first ``all``, then ``constant`` (a mean shape over every film), ``region``, ``level``,
+        ``landmark``.
     """
 
     names: tuple[str, ...]
@@ -107,7 +121,7 @@ class Measured:
     repeats: tuple[int, ...] = ()
     landmarks: MeasuredLandmarks | None = None
     levels: Mapping[str, Any] | None = None
-    """``right`` (`Estimate`), ``films``, ``offsets`` and, where answers carry a certainty, its calibration."""
+    """``LevelNaming.to_dict()`` and, where answers state a certainty, ``certainty``: ``Certainty.to_dict()``."""
     shown: tuple[ShownFilm, ...] = ()
     worst_by: str = ""
     """By what the films shown are the worst."""

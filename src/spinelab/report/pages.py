@@ -11,6 +11,7 @@ from spinelab.report import words
 from spinelab.report.content import FLAGS
 from spinelab.report.documents import folder_name
 from spinelab.report.layout import Scale, table
+from spinelab.report.measured_page import as_share, told
 from spinelab.report.reading import shown, symbol
 
 
@@ -37,6 +38,7 @@ def _environment() -> Environment:
     )
     made.filters |= {function.__name__: function for function in formats}
     made.filters |= {"folder_name": folder_name, "as_table": table, "shown": shown, "symbol": symbol}
+    made.filters |= {"as_share": as_share, "in_unit": told}
     made.globals |= {"FLAGS": FLAGS, "SEVERITY": words.SEVERITY, "percent": _percent}
     return made
 

@@ -1,0 +1,94 @@
+"""The classifying half of an evaluation: which class each examination was given, and what that is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinelab.core import Examples, Model, Result, TaskError
+from spinelab.evaluation import compute_metrics
+from spinelab.evaluation.types import Estimate, Predictions
+from spinelab.experiments import words
+from spinelab.experiments.assemble import gain_over
+from spinelab.experiments.constant import majority
+from spinelab.experiments.flags import against_chance, against_majority, collapse, never_answered
+from spinelab.experiments.folds import probability_table
+from spinelab.report.content import DataSummary, Flag, Variant
+
+IN_SUBGROUPS = ("accuracy", "balanced_accuracy", "sensitivity", "specificity", "auroc", "brier")
+
+
+@dataclass(frozen=True, eq=False)
+class Classified:
+    """Answers of the examinations at ``keep`` that got one, their metrics and flags, and the constant beside them."""
+
+    keep: NDArray[np.int64]
+    predictions: Predictions
+    metrics: dict[str, Estimate]
+    flags: tuple[Flag, ...]
+    base: dict[str, Any]
+
+    def headline(self, variant: Variant, data: DataSummary) -> str:
+        """Return how far the answers are better than guessing."""
+        figures = f"balanced accuracy {words.say(self.metrics['balanced_accuracy'])}, accuracy {words.say(self.metrics['accuracy'])}"
+        if words.has(variant, "collapsed"):
+            verdict = f"{variant.name} collapsed to one answer on these data"
+        elif words.has(variant, "not-better-than-chance"):
+            verdict = f"Cannot tell: {variant.name} is not shown to do better than guessing on these data"
+        else:
+            verdict = f"{variant.name} does better than guessing on these data"
+        context = f"always answering {self.base['majority_class']!r} is right for {self.base['majority_share']:.0%}"
+        return f"{verdict}: {figures}; {context}; {words.rarest(data)}."
+
+    def part(self, rows: NDArray[np.bool_], bootstraps: int) -> dict[str, Estimate]:
+        """Return the metrics of a subgroup; ``rows`` marks its examinations among all."""
+        index = np.flatnonzero(rows[self.keep])
+        if index.size == 0:
+            return {}
+        p = self.predictions
+        images, patients = (tuple(names[i] for i in index) for names in (p.images, p.patients))
+        part = Predictions(p.classes, images, patients, p.truth[index], p.probabilities[:, index], p.folds[:, index])
+        return compute_metrics(part, metrics=list(IN_SUBGROUPS), bootstraps=bootstraps)
+
+
+def known_labels(model: Model, examples: Examples, target: str) -> list[str]:
+    """Return the true labels; refuse those that the model does not know."""
+    labels = examples.labels(target)
+    strange = sorted(set(labels) - set(model.classes))
+    if strange:
+        raise TaskError(
+            f"{examples.root}: labels that {model.name} does not know: {', '.join(strange)}",
+            expected=f"labels among {', '.join(model.classes)}",
+            action="rename the labels to the model's, or leave those examinations out",
+        )
+    return labels
+
+
+def classify(model: Model, examples: Examples, labels: Sequence[str], results: Sequence[Result], target: str, bootstraps: int) -> Classified | None:
+    """Return the classifying half, ``None`` where no examination was given a class."""
+    table = probability_table(results, model.classes, target)
+    keep = np.flatnonzero(np.isfinite(table).all(axis=1))
+    if keep.size == 0:
+        return None
+    predictions = Predictions(
+        classes=model.classes,
+        images=tuple(examples[int(i)].id for i in keep),
+        patients=tuple(examples[int(i)].group for i in keep),
+        truth=np.array([model.classes.index(labels[int(i)]) for i in keep], dtype=np.int64),
+        probabilities=table[None, keep],
+        folds=np.zeros((1, keep.size), dtype=np.int64),
+    )
+    base = majority([model.classes[i] for i in predictions.truth], predictions.patients, model.classes, bootstraps=bootstraps)
+    metrics = compute_metrics(predictions, bootstraps=bootstraps)
+    gain = gain_over(predictions, base["predictions"], bootstraps)
+    found = (
+        collapse(predictions, metrics["balanced_accuracy"].value),
+        never_answered(predictions),
+        against_majority(gain, metrics["accuracy"], base["majority_class"], base["majority_share"]),
+        against_chance(metrics["balanced_accuracy"], "balanced_accuracy", len(model.classes)),
+    )
+    return Classified(keep, predictions, metrics, tuple(f for f in found if f is not None), base)

@@ -1,0 +1,72 @@
+"""The films on which a model was furthest from the truth, with both drawn over them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinelab.core import Example, InputError, Result, Stroke, Task
+from spinelab.experiments.measured_words import amount, lower_first, main_quantity
+from spinelab.io import to_uint8
+from spinelab.report.film_drawing import holds
+from spinelab.report.measured import Measured, ShownFilm
+
+SHOWN: Final = 10
+
+
+def with_worst(measured: Measured, task: Task, examples: Sequence[Example], answers: Sequence[Result]) -> Measured:
+    """Return the measurements with the ten worst films: by the error of the first quantity, else by the median error of the landmarks."""
+    errors, by = _errors(measured)
+    known = np.flatnonzero(np.isfinite(errors))
+    worst = known[np.argsort(-errors[known], kind="stable")][:SHOWN]
+    shown = (_shown(measured, int(row), task, examples[int(row)], answers[int(row)]) for row in worst)
+    return replace(measured, shown=tuple(film for film in shown if film is not None), worst_by=by)
+
+
+def _errors(measured: Measured) -> tuple[NDArray[np.float64], str]:
+    quantity = main_quantity(measured)
+    if quantity is not None:
+        return np.abs(quantity.value - quantity.truth), f"error of the {lower_first(quantity.title)}"
+    if measured.landmarks is None:
+        return np.full(len(measured.images), np.nan), ""
+    return _median_rows(measured.landmarks.error_px), "median error of the landmarks"
+
+
+def _median_rows(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    known = np.isfinite(table).any(axis=1)
+    medians = np.full(len(table), np.nan)
+    medians[known] = np.nanmedian(table[known], axis=1)
+    return medians
+
+
+def _shown(measured: Measured, row: int, task: Task, example: Example, answer: Result) -> ShownFilm | None:
+    truth, drawn = task.drawing(example.truth), task.drawing(answer)
+    picture = _picture(example, (*truth, *drawn))
+    if picture is None:
+        return None
+    facts = [
+        f"{q.title}: {amount(float(q.value[row]), q.unit)}{_limits(float(q.lo[row]), float(q.hi[row]), q.unit)}, truth {amount(float(q.truth[row]), q.unit)}"
+        for q in measured.quantities
+        if q.paired[row]
+    ][:3]
+    if measured.landmarks is not None and np.isfinite(measured.landmarks.error_px[row]).any():
+        facts.append(f"landmarks {amount(float(np.nanmedian(measured.landmarks.error_px[row])), 'px')} off in the median")
+    return ShownFilm(example.id, picture, truth, drawn, (*facts, *answer.notes[:1]))
+
+
+def _limits(lo: float, hi: float, unit: str) -> str:
+    return f" ({amount(lo, unit)} to {amount(hi, unit)})" if np.isfinite(lo) and np.isfinite(hi) else ""
+
+
+def _picture(example: Example, strokes: Sequence[Stroke]) -> NDArray[np.uint8] | None:
+    """Return the first film that holds the strokes, as a picture; ``None`` where it cannot be shown."""
+    try:
+        images = example.open().images
+        image = next((image for image in images if holds(strokes, image.shape_yx)), images[0] if images else None)
+        return None if image is None else to_uint8(image)
+    except InputError:
+        return None

@@ -1,0 +1,107 @@
+"""What was measured as JSON and as tables for spreadsheets."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from spinelab.report.content import Variant
+from spinelab.report.measured import Measured, MeasuredQuantity
+from spinelab.report.tables import spreadsheet_safe
+
+Row = dict[str, Any]
+
+
+def measured_document(measured: Measured) -> dict[str, Any]:
+    """Return the figures for ``evaluation.json`` and ``comparison.json``; the films themselves are in the tables."""
+    landmarks = measured.landmarks
+    return {
+        "metrics": measured.metrics,
+        "quantities": [_quantity(q) for q in measured.quantities],
+        "landmarks": [] if landmarks is None else list(landmarks.rows),
+        "levels": measured.levels,
+        "worst": {"by": measured.worst_by, "films": [{"image": film.image, "facts": film.facts} for film in measured.shown]},
+    }
+
+
+def _quantity(q: MeasuredQuantity) -> dict[str, Any]:
+    return {name: getattr(q, name) for name in ("name", "column", "unit", "title", "how", "withheld", "figures", "constant")}
+
+
+def evaluation_csv(variant: Variant, *, patients_known: bool) -> str:
+    """Return one row a film: ``image, patient``, each quantity with limits and truth, then truth, answer and probabilities of the class, if any."""
+    rows = _rows(variant, patients_known=patients_known)
+    left_out = {"fold", "repeat", "variant"}
+    return _csv([{key: cell for key, cell in row.items() if key not in left_out} for row in rows])
+
+
+def comparison_csv(variants: Iterable[Variant], *, patients_known: bool) -> str:
+    """Return one row a film, repeat and model; what a model does not give stays empty."""
+    return _csv([row for variant in variants for row in _rows(variant, patients_known=patients_known)])
+
+
+def landmarks_csv(measured: Measured) -> str:
+    """Return one row a film and landmark that is known or was found: ``x_px, y_px``, their truth, and the error in px and mm."""
+    landmarks = measured.landmarks
+    if landmarks is None:
+        return ""
+    rows: list[Row] = []
+    for f, image in enumerate(measured.images):
+        for n, name in enumerate(landmarks.names):
+            found, true = landmarks.predicted[f, n], landmarks.truth[f, n]
+            if not np.isfinite((found, true)).any():
+                continue
+            cells = (*found, *true, landmarks.error_px[f, n], landmarks.error_mm[f, n])
+            columns = ("x_px", "y_px", "x_px_truth", "y_px_truth", "error_px", "error_mm")
+            rows.append({"image": spreadsheet_safe(image), "landmark": name} | {c: _number(v) for c, v in zip(columns, cells, strict=True)})
+    return _csv(rows)
+
+
+def _rows(variant: Variant, *, patients_known: bool) -> list[Row]:
+    """Return the rows of one model, measured and classified cells of a film side by side."""
+    rows: dict[tuple[str, int], Row] = {}
+    measured, classes = variant.measured, variant.predictions
+    if measured is not None:
+        for n, image in enumerate(measured.images):
+            repeat = measured.repeats[n] if measured.repeats else 0
+            fold = measured.folds[n] if measured.folds else 0
+            row = _who(variant, image, measured.patients[n] if patients_known else "", (fold, repeat))
+            rows[image, repeat] = row | {cell: value for q in measured.quantities for cell, value in _cells(q, n)}
+    for repeat, n in np.ndindex(*classes.folds.shape) if classes is not None else ():
+        if classes is None or np.isnan(classes.probabilities[repeat, n]).any():
+            continue
+        image = classes.images[n]
+        who = _who(variant, image, classes.patients[n] if patients_known else "", (int(classes.folds[repeat, n]), repeat))
+        given = {
+            "truth": spreadsheet_safe(classes.classes[int(classes.truth[n])]),
+            "answer": spreadsheet_safe(classes.classes[int(classes.answers[repeat, n])]),
+        } | {f"prob_{c}": _number(float(p)) for c, p in zip(classes.classes, classes.probabilities[repeat, n], strict=True)}
+        rows[image, repeat] = {**rows.get((image, repeat), who), **given}
+    return list(rows.values())
+
+
+def _who(variant: Variant, image: str, patient: str, where: tuple[int, int]) -> Row:
+    names = {"image": spreadsheet_safe(image), "patient": spreadsheet_safe(patient)}
+    return {**names, "fold": where[0], "repeat": where[1], "variant": spreadsheet_safe(variant.name)}
+
+
+def _cells(q: MeasuredQuantity, n: int) -> list[tuple[str, str]]:
+    return [(f"{q.column}{end}", _number(float(column[n]))) for end, column in (("", q.value), ("_lo", q.lo), ("_hi", q.hi), ("_truth", q.truth))]
+
+
+def _number(value: float) -> str:
+    return repr(float(value)) if math.isfinite(value) else ""
+
+
+def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    header = list(dict.fromkeys(name for row in rows for name in row))
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([spreadsheet_safe(name) for name in header])
+    writer.writerows([row.get(name, "") for name in header] for row in rows)
+    return out.getvalue()
