@@ -1,3 +1,4 @@
+import json
 import math
 
 import numpy as np
@@ -155,9 +156,9 @@ def test_a_declaration_says_what_it_is_and_survives_being_stored(tmp_path):
     assert declaration.quantities[0].how == "angle between the directions a to b and the middle of c and a to d"
     assert declaration.quantities[1].how == "horizontal distance from a to b, positive to the right or downwards"
     assert declaration.swapped() == {"a": "b", "b": "a", "c": "c", "d": "d"}
-    assert Declaration.from_json(declaration.to_json()) == declaration
+    assert Declaration.from_dict(json.loads(json.dumps(declaration.to_dict()))) == declaration
     with pytest.raises(InputError, match="stored declaration"):
-        Declaration.from_json('{"landmarks": []}')
+        Declaration.from_dict({"landmarks": []})
 
 
 def test_without_mirror_nothing_is_flipped(tmp_path):

@@ -115,15 +115,15 @@ class Declaration:
                     raise _unknown(source, where, point, chosen)
         return replace(self, landmarks=chosen)
 
-    def to_json(self) -> str:
-        """Return it as one line of JSON, as it travels in a model's settings."""
-        return json.dumps(asdict(self), ensure_ascii=False)
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON can hold it; it travels in the record of a model."""
+        body: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return body
 
     @staticmethod
-    def from_json(text: str) -> Declaration:
-        """Rebuild it from `to_json`; raises `InputError` for any other text."""
+    def from_dict(body: Mapping[str, Any]) -> Declaration:
+        """Rebuild it from `to_dict`; raises `InputError` for anything else."""
         try:
-            body = json.loads(text)
             measures = tuple(Measure(**{**m, "spots": tuple(map(tuple, m["spots"]))}) for m in body["measures"])
             pairs = None if body["pairs"] is None else tuple((str(a), str(b)) for a, b in body["pairs"])
             regions = {name: tuple(points) for name, points in body["regions"].items()}
