@@ -19,7 +19,7 @@ VERBS = {
     "evaluate": "(model, data, out, *, run=None)",
     "fit": "(task, data, out, *, settings=None, run=None)",
     "phantom": None,
-    "read": "(path, model, out=None, *, run=None)",
+    "read": "(path, model, out=None, *, serial=False, run=None)",
 }
 
 
