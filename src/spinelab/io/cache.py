@@ -35,7 +35,7 @@ STALE_S: Final = 24 * 3600.0
 
 
 class PreparedFilms(Protocol):
-    """What a task's ``prepare`` gives: uint8 ``(V, S, S)`` and bool ``(V,)``."""
+    """What a task's ``prepare`` gives: uint8 ``(V, H, W)``, bool ``(V,)``, and if it likes ``facts`` that JSON can hold (a film's own size)."""
 
     @property
     def pixels(self) -> NDArray[np.uint8]: ...
@@ -44,16 +44,25 @@ class PreparedFilms(Protocol):
 
 
 class Films(Sequence[NDArray[np.uint8]]):
-    """Films of many examinations ``(N, V, S, S)``, read-only, from one or several memory maps; indexed by a number, slice or array."""
+    """Films of many examinations ``(N, V, H, W)``, read-only, from one or several memory maps; indexed by a number, slice or array.
 
-    def __init__(self, packs: Sequence[np.memmap[Any, np.dtype[np.uint8]]], pack: NDArray[np.int64], row: NDArray[np.int64]) -> None:
-        self._packs, self._pack, self._row = packs, pack, row
+    ``facts`` holds what each film's preparation noted, in the same order.
+    """
+
+    def __init__(
+        self,
+        packs: Sequence[np.memmap[Any, np.dtype[np.uint8]]],
+        pack: NDArray[np.int64],
+        row: NDArray[np.int64],
+        facts: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        self._packs, self._pack, self._row, self.facts = packs, pack, row, list(facts)
         self.shape = (len(pack), *(packs[0].shape[1:] if packs else (0, 0, 0)))
         self.dtype = np.dtype(np.uint8)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Cross to another process as file names, not as pixels."""
-        return _reopen, ([str(pack.filename) for pack in self._packs], self._pack, self._row)
+        return _reopen, ([str(pack.filename) for pack in self._packs], self._pack, self._row, self.facts)
 
     def __len__(self) -> int:
         return len(self._pack)
@@ -74,9 +83,9 @@ class Films(Sequence[NDArray[np.uint8]]):
         return np.asarray(self[np.arange(len(self))], dtype=dtype)
 
 
-def _reopen(files: Sequence[str], pack: NDArray[np.int64], row: NDArray[np.int64]) -> Films:
+def _reopen(files: Sequence[str], pack: NDArray[np.int64], row: NDArray[np.int64], facts: Sequence[Mapping[str, Any]]) -> Films:
     packs = [_open(Path(name)) for name in files]
-    return Films([kept.pixels for kept in packs if kept is not None], pack, row)
+    return Films([kept.pixels for kept in packs if kept is not None], pack, row, facts)
 
 
 @dataclass(frozen=True)
@@ -85,6 +94,7 @@ class _Pack:
     pixels: np.memmap[Any, np.dtype[np.uint8]]
     keys: list[str]
     available: NDArray[np.bool_]
+    facts: list[dict[str, Any]]
 
 
 class ImageCache:
@@ -214,7 +224,8 @@ def _open(path: Path) -> _Pack | None:
             if not whole:
                 return None
             pixels = np.memmap(stream, np.uint8, "r", offset, shape)
-        return _Pack(path, pixels, list(header["keys"]), np.array(header["available"], dtype=bool).reshape(shape[:2]))
+        facts = list(header.get("facts") or [{}] * shape[0])
+        return _Pack(path, pixels, list(header["keys"]), np.array(header["available"], dtype=bool).reshape(shape[:2]), facts)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -223,7 +234,8 @@ def _write(folder: Path, keys: list[str], films: Sequence[PreparedFilms]) -> _Pa
     shape = (len(films), *films[0].pixels.shape)
     if any(film.pixels.shape != shape[1:] for film in films):
         raise InputError("Prepared films of different shapes", expected="one shape for all", action="correct the task's prepare method")
-    header: dict[str, Any] = {"schema": SCHEMA, "shape": shape, "keys": keys, "available": [film.available.tolist() for film in films], "offset": 0}
+    available, facts = [film.available.tolist() for film in films], [dict(getattr(film, "facts", {})) for film in films]
+    header: dict[str, Any] = {"schema": SCHEMA, "shape": shape, "keys": keys, "available": available, "facts": facts, "offset": 0}
     length = len(json.dumps(header)) + 20
     header["offset"] = -(-length // mmap.ALLOCATIONGRANULARITY) * mmap.ALLOCATIONGRANULARITY
     total = header["offset"] + int(np.prod(shape))
@@ -278,4 +290,5 @@ def _gather(packs: Sequence[_Pack], wanted: Sequence[str]) -> tuple[Films, NDArr
     used = np.unique(places[:, 0])
     maps = [packs[number].pixels for number in used]
     available = np.array([packs[number].available[row] for number, row in places], dtype=bool)
-    return Films(maps, np.searchsorted(used, places[:, 0]), places[:, 1]), available
+    facts = [packs[number].facts[row] for number, row in places]
+    return Films(maps, np.searchsorted(used, places[:, 0]), places[:, 1], facts), available

@@ -13,6 +13,8 @@ TIMM_NAMES: Final = {"resnet18": "resnet18.tv_in1k", "mobilenetv2": "mobilenetv2
 
 NAMES: Final = ("simple-cnn", *TIMM_NAMES)
 ANY_TIMM: Final = "timm:"
+LANDMARK_NETWORKS: Final = ("compact", "compact-small", "unet")
+LANDMARK_LOSSES: Final = ("cross-entropy", "coordinate", "heatmap")
 
 
 def check_name(name: str, known: Sequence[str] = NAMES) -> None:

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -38,13 +38,20 @@ class Films:
         return torch.from_numpy(pixels), torch.from_numpy(self.available[positions]), torch.from_numpy(self.labels[positions])
 
 
+class TrainingFilms(Protocol):
+    """Films that can be shown as they are, or changed a little."""
+
+    def batch(self, positions: NDArray[np.int64]) -> Batch: ...
+    def changed_batch(self, positions: NDArray[np.int64], rng: np.random.Generator) -> Batch: ...
+
+
 class TrainingBatches:
     """One shuffled pass each time it is iterated; the order depends on the seed and the number of the pass alone.
 
     With several devices each takes every ``world``-th batch, and all take equally many.
     """
 
-    def __init__(self, films: Films, positions: NDArray[np.int64], *, batch_size: int, seed: int, augment: bool) -> None:
+    def __init__(self, films: TrainingFilms, positions: NDArray[np.int64], *, batch_size: int, seed: int, augment: bool) -> None:
         self.films, self.positions, self.batch_size, self.seed, self.augment = films, positions, batch_size, seed, augment
         self.epoch, self.rank, self.world = 0, 0, 1
 

@@ -28,7 +28,7 @@ from spinelab.train.precision import choose_device, choose_precision, device_nam
 from spinelab.train.quiet import quiet
 from spinelab.train.sampling import resample
 from spinelab.train.seeds import seeded
-from spinelab.train.settings import ImageSettings
+from spinelab.train.settings import ImageSettings, TrainingSettings
 from spinelab.train.split import Split, validation_split
 
 if TYPE_CHECKING:
@@ -74,10 +74,11 @@ def fit(task: NetworkTask, examples: Examples, settings: ImageSettings, run: Run
         _require_classes(classes)
         net = task.network(settings, classes)
         material, notes = _material(task, examples, settings, run, classes, every_view=bool(getattr(net, "requires_all_views", False)))
-        direct = _strategy(run) == "auto" and precision["used"] != "16"
+        direct = strategy_of(run) == "auto" and precision["used"] != "16"
         loop = _loop(task, net, material, settings, run, direct=direct)
-        _begin(loop, settings, run)
-        _train(loop, material, run, device, precision["lightning"])
+        begin(loop, settings, run)
+        validation = PlainBatches(material.films, material.split.validation, batch_size=VALIDATION_BATCH) if loop.plan.validates else None
+        train(loop, validation, run, device, precision["lightning"])
     if material.split.why is not None:
         notes.append(material.split.why[0].upper() + material.split.why[1:] + ".")
     record = _record(loop, material, settings) | {
@@ -126,15 +127,16 @@ def _loop(task: NetworkTask, net: nn.Module, material: Material, settings: Image
     criterion: Callable[[Tensor, Tensor], Tensor] = task.loss(settings, counts)
     batches = TrainingBatches(material.films, material.drawn, batch_size=settings.batch_size, seed=settings.seed, augment=settings.augment == "mild")
     job = {"task": task.name, "settings": settings.to_dict(), "classes": material.classes, "data": material.digest}
-    plan = Plan(settings, _digest(job), run.workdir, run.progress, validates=len(material.split.validation) > 0, direct=direct)
+    plan = Plan(settings, digest(job), run.workdir, run.progress, validates=len(material.split.validation) > 0, direct=direct)
     return Loop(net.to(memory_format=torch.channels_last), criterion, batches, plan)
 
 
-def _digest(body: Any) -> str:
+def digest(body: Any) -> str:
+    """Return the SHA-256 of what JSON can hold."""
     return hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _begin(loop: Loop, settings: ImageSettings, run: Run) -> None:
+def begin(loop: Loop, settings: TrainingSettings, run: Run) -> None:
     """Continue from a checkpoint of this very job, or start from pretrained weights or from scratch."""
     saved = checkpoints.load(run.workdir, loop.plan.job) if run.resume and run.workdir is not None else None
     if saved is not None:
@@ -143,14 +145,14 @@ def _begin(loop: Loop, settings: ImageSettings, run: Run) -> None:
         loop.weights = dict(start_from(loop.net, settings.weights, run.weights))
 
 
-def _train(loop: Loop, material: Material, run: Run, device: str, precision: str) -> None:
+def train(loop: Loop, validation: PlainBatches | None, run: Run, device: str, precision: str) -> None:
+    """Run the loop to its end."""
     settings = loop.plan.settings
     left = settings.epochs - loop.epoch
     if left <= 0 or loop.stopped == "early":
         return
-    validation = PlainBatches(material.films, material.split.validation, batch_size=VALIDATION_BATCH) if loop.plan.validates else None
     with quiet(), tempfile.TemporaryDirectory(prefix="spinelab-") as folder:
-        strategy = _strategy(run)
+        strategy = strategy_of(run)
         if strategy != "auto":
             loop.plan = replace(loop.plan, spool=Path(folder))
         trainer = Trainer(
@@ -176,7 +178,7 @@ def _train(loop: Loop, material: Material, run: Run, device: str, precision: str
     run.progress(1, 1, f"trained, best epoch {loop.best_epoch}")
 
 
-def _strategy(run: Run) -> str:
+def strategy_of(run: Run) -> str:
     """Return Lightning's strategy; by default several devices of one machine are fed by processes that live as long as the fit."""
     if run.strategy != "auto" or (run.devices == 1 and run.nodes == 1):
         return run.strategy

@@ -18,7 +18,7 @@ from spinelab.core import Progress, TaskError
 from spinelab.train import checkpoint as checkpoints
 from spinelab.train.batches import Batch, Handfuls, TrainingBatches
 from spinelab.train.seeds import epoch_seed
-from spinelab.train.settings import ImageSettings
+from spinelab.train.settings import TrainingSettings
 
 PROGRESS_S: Final = 0.25
 HANDFUL: Final = 8
@@ -38,7 +38,7 @@ class Plan:
     process that started them.
     """
 
-    settings: ImageSettings
+    settings: TrainingSettings
     job: str
     workdir: Path | None
     progress: Progress
@@ -138,13 +138,17 @@ class Loop(LightningModule):  # type: ignore[misc]  # Lightning is not followed 
         torch.clear_autocast_cache()
 
     def _loss(self, batch: Batch) -> Tensor:
-        pixels, available, labels = batch
-        own = getattr(self.net, "training_loss", None)
-        loss: Tensor = own(pixels, available, labels, self.criterion) if own is not None else self.criterion(self.net(pixels, available), labels)
+        loss = self._judge(batch)
         self._sum.add_(loss.detach())
         self._steps += 1
         if time.perf_counter() - self._shown > PROGRESS_S:
             self._show()
+        return loss
+
+    def _judge(self, batch: Batch) -> Tensor:
+        pixels, available, labels = batch
+        own = getattr(self.net, "training_loss", None)
+        loss: Tensor = own(pixels, available, labels, self.criterion) if own is not None else self.criterion(self.net(pixels, available), labels)
         return loss
 
     def validation_step(self, batch: Batch, _number: int) -> None:
@@ -164,7 +168,7 @@ class Loop(LightningModule):  # type: ignore[misc]  # Lightning is not followed 
             self.schedule.step(judged)
         elif self.schedule is not None:
             self.schedule.step()
-        if self.plan.validates and self.epoch - self.best_epoch >= self.plan.settings.patience:
+        if self.plan.validates and self.epoch - self.best_epoch >= getattr(self.plan.settings, "patience", math.inf):
             self.stopped, self.trainer.should_stop = "early", True
         self.peak_memory_mb = max(self.peak_memory_mb, _memory_mb(self.device))
         self._checkpoint()
@@ -237,7 +241,7 @@ class Loop(LightningModule):  # type: ignore[misc]  # Lightning is not followed 
         return self.seconds_before + time.perf_counter() - self._started
 
 
-def _optimizer(net: nn.Module, settings: ImageSettings) -> torch.optim.Optimizer:
+def _optimizer(net: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
     weights = [p for p in net.parameters() if p.requires_grad]
     if settings.optimizer == "sgd":
         return torch.optim.SGD(weights, lr=settings.lr, momentum=0.9, weight_decay=settings.weight_decay)
@@ -245,11 +249,12 @@ def _optimizer(net: nn.Module, settings: ImageSettings) -> torch.optim.Optimizer
     return kind(weights, lr=settings.lr, weight_decay=settings.weight_decay)
 
 
-def _schedule(optimizer: torch.optim.Optimizer, settings: ImageSettings, *, validates: bool) -> Any:
-    if settings.scheduler == "cosine":
+def _schedule(optimizer: torch.optim.Optimizer, settings: TrainingSettings, *, validates: bool) -> Any:
+    kind = getattr(settings, "scheduler", "none")
+    if kind == "cosine":
         return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=settings.epochs)
-    if settings.scheduler == "plateau" and validates:
-        return torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=max(1, settings.patience // 2))
+    if kind == "plateau" and validates:
+        return torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=max(1, getattr(settings, "patience", 2) // 2))
     return None
 
 
@@ -264,9 +269,10 @@ def _memory_mb(device: torch.device) -> float:
     return float(psutil.Process().memory_info().rss) / 2**20
 
 
-def _not_finite(epoch: int, settings: ImageSettings) -> TaskError:
+def _not_finite(epoch: int, settings: TrainingSettings) -> TaskError:
+    network = getattr(settings, "model", "the network")
     return TaskError(
-        f"The loss of {settings.model} is not a finite number any more in epoch {epoch + 1} (lr={settings.lr:g}, precision={settings.precision})",
+        f"The loss of {network} is not a finite number any more in epoch {epoch + 1} (lr={settings.lr:g}, precision={settings.precision})",
         expected="a loss that falls",
         action=f"choose a smaller learning rate, such as lr={settings.lr / 10:g}, or gradient_clip=1; with 16-bit precision try precision=32",
     )

@@ -1,0 +1,87 @@
+"""What the held-out patients teach: how wide an interval has to be, how large a change is real, and what a usual film looks like to the network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinelab.core import Examples, Model, Quantity, Run
+from spinelab.evaluation import fit_conformal
+from spinelab.train.landmark_reading import Measured, Reading
+
+if TYPE_CHECKING:
+    from spinelab.train.landmark_task import LandmarkTask
+
+DETECTABLE: Final = 1.96
+"""Standard deviations of the error between two readings of one patient that 95 % of unchanged patients stay within, times the root of 2 below."""
+LEAST_MISFIT: Final = 5.0
+MISFIT_MARGIN: Final = 1.25
+"""A landmark is misplaced where it fits the others worse than this limit and than nearly all held-out landmarks, by this margin."""
+MISFIT_SHARE: Final = 99.5
+DOUBTFUL_SHARE: Final = 0.6
+"""A film is unusual where the network is less sure than this share of its least sure held-out films (first percentile)."""
+
+
+def calibrate(task: LandmarkTask, model: Model, examples: Examples, pixels: NDArray[np.uint8], facts: Sequence[Mapping[str, Any]], run: Run) -> dict[str, Any]:
+    """Read held-out films and return the record's ``calibration`` and ``agreement``."""
+    from spinelab.train.landmark_fitting import on_canvas
+
+    settings = task.own(model.settings)
+    head = task.head_of(model)
+    sightings = task.sightings(model, pixels, run)
+    truth = np.stack([on_canvas(e.truth.landmarks, task.names_of(model), f["shape"], settings) for e, f in zip(examples, facts, strict=True)])
+    calibration: dict[str, Any] = {"head": head.calibrate(sightings, truth)}
+    model.record["calibration"] = calibration
+    readings = [task.on_film(model, seen, e.open(), f["shape"]) for seen, e, f in zip(task.sightings(model, pixels, run), examples, facts, strict=True)]
+    calibration |= usual(readings)
+    quantities, agreement = {}, {}
+    values = [task.measured(model, reading) for reading in readings]
+    for quantity in task.quantities(model.settings):
+        rows = _rows(quantity, values, examples)
+        if rows:
+            error, spread, patients = (list(part) for part in zip(*rows, strict=True))
+            bounds = task.bounds(quantity)
+            quantities[quantity.column] = fit_conformal(error, spread, patients, bounds=bounds).to_dict()
+            agreement[quantity.column] = _agreement(np.array(error), patients)
+    calibration["quantities"] = quantities
+    return {"calibration": calibration, "agreement": agreement}
+
+
+def _rows(quantity: Quantity, values: Sequence[Mapping[tuple[str, str], Measured]], examples: Examples) -> list[tuple[float, float, str]]:
+    key, rows = (quantity.name, quantity.unit), []
+    for found, example in zip(values, examples, strict=True):
+        truth = next((m.value for m in example.truth.measurements if (m.name, m.unit) == key), None)
+        if truth is not None and key in found:
+            rows.append((found[key].value - truth, found[key].spread, example.group))
+    return rows
+
+
+def _agreement(error: NDArray[np.float64], patients: Sequence[str]) -> dict[str, Any]:
+    """Return the error on held-out films, and the change between two readings that is larger than error (1.96 x root 2 x its standard deviation)."""
+    sd = float(error.std(ddof=1)) if len(error) > 1 else None
+    return {
+        "mae": float(np.abs(error).mean()),
+        "bias": float(error.mean()),
+        "sd": sd,
+        "mdc": None if sd is None else float(DETECTABLE * np.sqrt(2) * sd),
+        "films": len(error),
+        "patients": len(set(patients)),
+    }
+
+
+def usual(readings: Sequence[Reading]) -> dict[str, Any]:
+    """Return the limits beyond which a landmark counts as misplaced and a film as unusual."""
+    misfit = np.concatenate([r.misfit[np.isfinite(r.misfit)] for r in readings]) if readings else np.zeros(0)
+    sure = np.array([certainty(r) for r in readings])
+    return {
+        "misfit_limit": max(LEAST_MISFIT, MISFIT_MARGIN * float(np.percentile(misfit, MISFIT_SHARE))) if misfit.size else LEAST_MISFIT,
+        "least_certainty": DOUBTFUL_SHARE * float(np.percentile(sure, 1)) if sure.size else 0.0,
+    }
+
+
+def certainty(reading: Reading) -> float:
+    """Return how sure the network is of the landmarks that it found, 0 where it found none."""
+    return float(reading.share[reading.present].mean()) if reading.present.any() else 0.0

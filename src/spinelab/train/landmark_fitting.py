@@ -1,0 +1,176 @@
+"""One fit of a landmark network: decode, hold patients out, train, and measure on those patients how wrong it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinelab.core import Examples, InputError, Model, Run
+from spinelab.core.versions import versions
+from spinelab.geometry.shape import fit_shape
+from spinelab.io.cache import ImageCache
+from spinelab.nn.landmark_net import landmark_net
+from spinelab.train import checkpoint as checkpoints
+from spinelab.train.batches import TrainingBatches
+from spinelab.train.canvas import Changes, place
+from spinelab.train.fitting import begin, digest, strategy_of, train
+from spinelab.train.landmark_batches import LandmarkFilms
+from spinelab.train.landmark_calibration import calibrate
+from spinelab.train.landmark_loop import LandmarkLoop
+from spinelab.train.landmark_settings import LandmarkSettings
+from spinelab.train.loop import Plan
+from spinelab.train.precision import choose_device, choose_precision, device_name
+from spinelab.train.seeds import seeded
+
+if TYPE_CHECKING:
+    from spinelab.train.landmark_task import LandmarkTask
+
+LEAST_HELD_OUT: Final = 8
+"""Patients below which nothing is held out: an interval from fewer would promise nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """Films and landmarks of a fit, and the positions that train and that are held out."""
+
+    examples: Examples
+    names: tuple[str, ...]
+    pixels: Any
+    truth: NDArray[np.float32]
+    keys: list[str]
+    train: NDArray[np.int64]
+    held_out: NDArray[np.int64]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of every example's name, landmarks and content."""
+        points = hashlib.sha256(np.ascontiguousarray(self.truth).tobytes()).hexdigest()
+        return hashlib.sha256(json.dumps([points, sorted(zip((e.id for e in self.examples), self.keys, strict=True))]).encode()).hexdigest()
+
+    def part(self, positions: NDArray[np.int64]) -> dict[str, Any]:
+        """Return a part's size for the record."""
+        return {"examples": len(positions), "patients": len({self.examples[int(i)].group for i in positions})}
+
+
+def fit_landmarks(task: LandmarkTask, examples: Examples, settings: LandmarkSettings, run: Run) -> Model:
+    """Train one network; see `spinelab.train.LandmarkTask.fit`."""
+    device = choose_device(run)
+    precision = choose_precision(settings.precision, device)
+    with seeded(settings.seed):
+        names = task.landmark_names(examples, settings)
+        declared = task.declared(examples, settings)
+        mirror = task.mirror(names, declared)
+        material = _material(task, examples, settings, run, names)
+        direct = strategy_of(run) == "auto" and precision["used"] != "16"
+        loop = _loop(task, material, settings, run, mirror, direct=direct)
+        begin(loop, settings, run)
+        train(loop, None, run, device, precision["lightning"])
+    record = _record(loop, material, settings) | {
+        "device": device_name(device),
+        "accelerator": device,
+        "precision": {key: precision[key] for key in ("asked", "used", "why")},
+        "weights": loop.weights,
+        "landmarks": list(names),
+        "mirror": None if mirror is None else list(mirror),
+        "declared": declared,
+        "notes": [*_notes(loop, material, settings, mirror), *examples.notes],
+    }
+    shape = _shape(material, settings, mirror)
+    record["shape"] = None if shape is None else shape.to_dict()
+    model = Model(
+        task.name, settings, task.classes(examples, settings), {name: tensor.numpy() for name, tensor in loop.best.items()}, record, task.preparation(settings)
+    )
+    if len(material.held_out):
+        record |= calibrate(task, model, examples.subset(material.held_out), material.pixels[material.held_out], _facts(material), run)
+    if run.workdir is not None:
+        checkpoints.remove(run.workdir)
+    return model
+
+
+def _facts(material: Material) -> list[Any]:
+    return [material.pixels.facts[int(i)] for i in material.held_out]
+
+
+def _material(task: LandmarkTask, examples: Examples, settings: LandmarkSettings, run: Run, names: tuple[str, ...]) -> Material:
+    cache, how = ImageCache(run.cache), task.preparation(settings)
+    keys = cache.keys(examples, how)
+    pixels, _ = cache.load(examples, lambda example: task.prepare(example.open(), settings), how, run.progress, keys=keys)
+    truth = np.stack([on_canvas(example.truth.landmarks, names, facts["shape"], settings) for example, facts in zip(examples, pixels.facts, strict=True)])
+    if not truth[..., 2].any():
+        raise InputError(f"{examples.root}: no landmark lies on any film", expected="films with landmarks", action="check the coordinates")
+    held_out = hold_out(examples.groups(), settings.calibration_fraction, settings.seed)
+    return Material(examples, names, pixels, truth, keys, np.flatnonzero(~held_out), np.flatnonzero(held_out))
+
+
+def on_canvas(landmarks: Sequence[Any], names: Sequence[str], shape: Sequence[int], settings: LandmarkSettings) -> NDArray[np.float32]:
+    """Return landmarks ``(P, 3)`` in canvas pixels with 1 where they are on the film."""
+    where = place((int(shape[0]), int(shape[1])), settings.rows, settings.columns)
+    known = {p.name: (p.x, p.y) for p in landmarks}
+    film = np.array([known.get(name, (np.nan, np.nan)) for name in names], np.float64)
+    there = np.isfinite(film[:, 0])
+    return np.column_stack([where.to_canvas(np.where(there[:, None], film, 0.0)), there]).astype(np.float32)
+
+
+def hold_out(groups: Sequence[str], fraction: float, seed: int) -> NDArray[np.bool_]:
+    """Return which examples are held out: all films of a random share of the patients, none where that would be too few."""
+    patients = sorted(set(groups))
+    count = round(fraction * len(patients))
+    if count < LEAST_HELD_OUT:
+        return np.zeros(len(groups), dtype=bool)
+    order = np.random.default_rng([seed, 0xCA1B]).permutation(len(patients))
+    chosen = {patients[i] for i in order[:count]}
+    return np.array([group in chosen for group in groups])
+
+
+def _loop(task: LandmarkTask, material: Material, settings: LandmarkSettings, run: Run, mirror: Sequence[int] | None, *, direct: bool) -> LandmarkLoop:
+    import torch
+
+    head = task.head(material.names, mirror, settings)
+    net = landmark_net(settings.model, head.maps, head.summary)
+    limits = Changes(turn_deg=settings.turn_deg, shift=settings.shift, zoom=settings.zoom, crop=settings.crop, flip=settings.flip and mirror is not None)
+    films = LandmarkFilms(material.pixels, material.truth, limits, mirror)
+    batches = TrainingBatches(films, material.train, batch_size=settings.batch_size, seed=settings.seed, augment=True)
+    job = {"task": task.name, "settings": settings.to_dict(), "names": material.names, "data": material.digest}
+    plan = Plan(settings, digest(job), run.workdir, run.progress, validates=False, direct=direct)
+    return LandmarkLoop(net.to(memory_format=torch.channels_last), head.criterion(), batches, plan)
+
+
+def _shape(material: Material, settings: LandmarkSettings, mirror: Sequence[int] | None) -> Any:
+    truth = material.truth[material.train].astype(np.float64)
+    return fit_shape(truth[..., :2], truth[..., 2] > 0, float(settings.rows), mirror)
+
+
+def _notes(loop: LandmarkLoop, material: Material, settings: LandmarkSettings, mirror: Sequence[int] | None) -> list[str]:
+    said = []
+    if mirror is None and settings.flip:
+        said.append("No film was mirrored while training: which landmarks swap in a mirrored film is not declared.")
+    if loop.stopped == "minutes":
+        said.append(f"Training was ended after {loop.epoch} of {settings.epochs} passes by the limit of {settings.minutes:g} minutes.")
+    if not len(material.held_out):
+        said.append("No patients were held out to learn how wrong the model is: its answers have no intervals.")
+    return said
+
+
+def _record(loop: LandmarkLoop, material: Material, settings: LandmarkSettings) -> dict[str, Any]:
+    return {
+        "history": loop.history,
+        "epochs": loop.epoch,
+        "best_epoch": loop.best_epoch,
+        "stopped": loop.stopped,
+        "seconds": round(loop.seconds, 3),
+        "peak_memory_mb": round(loop.peak_memory_mb, 1),
+        "seed": settings.seed,
+        "train": material.part(material.train),
+        "validation": material.part(material.held_out),
+        "patients": len(set(material.examples.groups())),
+        "images": len(material.examples),
+        "phantom": material.examples.phantom,
+        "data_digest": material.digest,
+        "versions": versions(),
+    }

@@ -1,0 +1,320 @@
+"""A task that finds landmarks and measures: names and measurements from the task, everything else from here."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinelab.core import (
+    Example,
+    Examples,
+    Explanation,
+    Fact,
+    Finding,
+    Image,
+    InputError,
+    Landmark,
+    Measurement,
+    Model,
+    NotSureError,
+    Quantity,
+    Result,
+    Run,
+    Settings,
+    SpinelabError,
+    Study,
+    Task,
+    TaskError,
+)
+from spinelab.geometry.shape import ShapeModel
+from spinelab.train.canvas import Placement, PreparedCanvas, place, put
+from spinelab.train.landmark_reading import Measured, Reading, Values, measured, on_film
+from spinelab.train.landmark_settings import LandmarkSettings, prepared_by
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from spinelab.train.landmark_head import Head, Sighting
+
+READING_BATCH: Final = 8
+LEAST_FOUND: Final = 3
+"""Landmarks below which a film is refused."""
+TURNED: Final = {"upside down": "turn it, and read it again", "inverted": "invert its grey values, and read it again"}
+
+
+class LandmarkTask(Task):
+    """Base of tasks that measure on landmarks; a subclass gives ``landmark_names``, ``mirror``, ``measure`` and ``withheld``.
+
+    ``prepare_version`` belongs to the code that puts a film on the canvas: raise it with every change of what a prepared film looks like.
+    ``not_of_films`` names the task's own settings that do not change a prepared film.
+    """
+
+    prepare_version: ClassVar[int] = 1
+    not_of_films: ClassVar[frozenset[str]] = frozenset()
+
+    @abstractmethod
+    def landmark_names(self, examples: Examples, settings: Settings) -> tuple[str, ...]:
+        """Return the names of the landmarks, in the order in which a network learns them."""
+
+    @abstractmethod
+    def mirror(self, names: Sequence[str], declared: Mapping[str, Any]) -> tuple[int, ...] | None:
+        """Return which landmark each one becomes in a mirrored film; ``None`` where that is not known, and no film is mirrored."""
+
+    @abstractmethod
+    def measure(self, points: Mapping[str, NDArray[np.float64]], spacing_mm: tuple[float, float] | None, declared: Mapping[str, Any]) -> Values:
+        """Return every quantity whose landmarks are given, by name and unit; points are film pixels ``(..., 2)``, so are the values' shapes."""
+
+    @abstractmethod
+    def withheld(self, quantity: Quantity, present: Collection[str], spacing: Fact, declared: Mapping[str, Any]) -> str:
+        """Return in words why a quantity has no value."""
+
+    def declared(self, examples: Examples, settings: Settings) -> dict[str, Any]:
+        """Return what the data declare and a model has to know later (angles, regions, pairs), for JSON."""
+        return {}
+
+    def bounds(self, quantity: Quantity) -> tuple[float | None, float | None]:
+        """Return the lowest and highest value that a quantity can have."""
+        return (None, None)
+
+    def film(self, study: Study, settings: Settings) -> Image:
+        """Return the film to measure on; raises `InputError` unless the study holds exactly one picture."""
+        if len(study.images) != 1:
+            raise InputError(f"{study.id}: {len(study.images)} images", expected="one film", action="give the films one at a time")
+        return study.images[0]
+
+    def spacing(self, image: Image) -> Fact:
+        """Return the millimetres a pixel to measure with."""
+        return image.spacing_mm
+
+    def findings(self, reading: Reading, model: Model, samples: Values) -> tuple[Finding, ...]:
+        """Return what follows from the measurements; ``samples`` hold every quantity for each set of sampled landmarks."""
+        return ()
+
+    def notes(self, reading: Reading, model: Model, study: Study) -> tuple[str, ...]:
+        """Return sentences that a reader of this film has to know."""
+        return ()
+
+    def refuse(self, reading: Reading, model: Model, study: Study) -> str:
+        """Return why a film is not one that the task can read; empty if it is."""
+        return ""
+
+    def head(self, names: Sequence[str], mirror: Sequence[int] | None, settings: LandmarkSettings) -> Head:
+        """Return the meaning of the network's maps: one map a landmark unless a task knows better."""
+        from spinelab.nn.landmark_net import STRIDES
+        from spinelab.train.landmark_head import HeatmapHead
+
+        return HeatmapHead(len(names), mirror, settings, STRIDES[settings.model])
+
+    def target(self, settings: Settings) -> str:
+        return ""
+
+    def classes(self, examples: Examples, settings: Settings) -> tuple[str, ...]:
+        target = self.target(settings)
+        return tuple(sorted(set(examples.labels(target)))) if target else ()
+
+    def route(self, settings: Settings) -> str:
+        return "measures"
+
+    def own(self, settings: Settings) -> LandmarkSettings:
+        """Return the settings as what they are; raises `TaskError` for others."""
+        if not isinstance(settings, LandmarkSettings):
+            raise TaskError(
+                f"Settings of type {type(settings).__name__}", expected="settings that derive from LandmarkSettings", action="use the task's settings_type"
+            )
+        return settings
+
+    def prepare(self, study: Study, settings: Settings) -> PreparedCanvas:
+        """Return the film on its canvas; the same code in training and in use."""
+        from spinelab.io import to_uint8
+
+        chosen = self.own(settings)
+        return put(to_uint8(self.film(study, settings)), chosen.rows, chosen.columns)
+
+    def preparation(self, settings: Settings) -> dict[str, Any]:
+        """Return everything that decides what a prepared film looks like; decoded films are kept under it."""
+        chosen = self.own(settings)
+        canvas = {"rows": chosen.rows, "columns": chosen.columns}
+        return {"task": self.name, "version": self.prepare_version, "settings": canvas | prepared_by(chosen, self.not_of_films)}
+
+    def fit(self, examples: Examples, settings: Settings, run: Run) -> Model:
+        """Train one network and learn from held-out patients how wide its intervals have to be."""
+        from spinelab.train.landmark_fitting import fit_landmarks
+
+        return fit_landmarks(self, examples, self.own(settings), run)
+
+    def predict(self, model: Model, study: Study) -> Result:
+        """Measure one film; raises `NotSureError` for a film that is not one of the kind that the model knows."""
+        canvas = self.prepare(study, model.settings)
+        reading = self._read(model, canvas, study)
+        self._require_usual(reading, model, study, canvas)
+        return self._result(reading, model, study)
+
+    def predict_many(self, model: Model, examples: Examples, run: Run) -> list[Result]:
+        """Measure many, in batches, from the films in the cache; a film that is refused gets a result that says why."""
+        from spinelab.io.cache import ImageCache
+
+        settings = model.settings
+        films, _ = ImageCache(run.cache).load(examples, lambda e: self.prepare(e.open(), settings), self.preparation(settings), run.progress)
+        results = []
+        for start in range(0, len(examples), READING_BATCH):
+            rows = range(start, min(start + READING_BATCH, len(examples)))
+            seen = self.sightings(model, films[np.array(rows)], run)
+            results += [self._answer(model, examples[i], one, films[i], films.facts[i]["shape"]) for i, one in zip(rows, seen, strict=True)]
+            run.progress(len(results), len(examples), "measuring")
+        return results
+
+    def _answer(self, model: Model, example: Example, seen: Sighting, pixels: NDArray[np.uint8], shape: Sequence[int]) -> Result:
+        study = replace(example.open(), id=example.id)
+        try:
+            reading = self.on_film(model, seen, study, shape)
+            self._require_usual(reading, model, study, PreparedCanvas(pixels, facts={"shape": list(shape)}))
+            return self._result(reading, model, study)
+        except SpinelabError as refusal:
+            return Result(self.name, model.name, example.id, notes=(f"No answer: {refusal}",))
+
+    def sightings(self, model: Model, pixels: NDArray[np.uint8], run: Run | None = None) -> list[Sighting]:
+        """Return what the network sees on canvases ``(N, 1, H, W)``: each once as it is and, where names allow it, once mirrored."""
+        import torch
+
+        from spinelab.train.precision import choose_device
+
+        net, head = self._live(model), self.head_of(model)
+        device = choose_device(run) if run is not None else "cpu"
+        net = net.to(device)
+        found: list[Sighting] = []
+        with torch.inference_mode():
+            for start in range(0, len(pixels), READING_BATCH):
+                films = torch.from_numpy(np.array(pixels[start : start + READING_BATCH])).to(device)
+                views = [net(films)]
+                if model.record.get("mirror") is not None and self.own(model.settings).flip:
+                    views.append(head.unmirrored(net(films.flip(3))))
+                found += head.read(views, model.record.get("calibration", {}).get("head", {}))
+        return found
+
+    def names_of(self, model: Model) -> tuple[str, ...]:
+        """Return the landmarks that a model knows."""
+        return tuple(model.record["landmarks"])
+
+    def head_of(self, model: Model) -> Head:
+        """Return the meaning of a model's maps."""
+        return self.head(self.names_of(model), model.record.get("mirror"), self.own(model.settings))
+
+    def on_film(self, model: Model, seen: Sighting, study: Study, shape: Sequence[int]) -> Reading:
+        """Carry what was seen on the canvas back to the film."""
+        settings, stored = self.own(model.settings), model.record.get("shape")
+        prior = None if stored is None else ShapeModel.from_dict(stored)
+        where: Placement = place((int(shape[0]), int(shape[1])), settings.rows, settings.columns)
+        return on_film(seen, self.names_of(model), where, self.spacing(self.film(study, settings)), prior, float(settings.rows))
+
+    def measured(self, model: Model, reading: Reading) -> dict[tuple[str, str], Measured]:
+        """Return every quantity of a film that has a value, with the spread that its landmarks give it."""
+        declared = model.record.get("declared", {})
+        return measured(reading, lambda points, spacing: self.measure(points, spacing, declared))
+
+    def explain(self, model: Model, study: Study) -> list[Explanation]:
+        """Return where the network saw landmarks: the highest of all its maps at each place."""
+        from spinelab.train.landmark_heat import seen_where
+
+        canvas = self.prepare(study, model.settings)
+        return [Explanation("landmark maps", "landmarks", canvas.pixels[0], seen_where(self._live(model), canvas.pixels), "")]
+
+    def _read(self, model: Model, canvas: PreparedCanvas, study: Study) -> Reading:
+        return self.on_film(model, self.sightings(model, canvas.pixels[None])[0], study, canvas.facts["shape"])
+
+    def _require_usual(self, reading: Reading, model: Model, study: Study, canvas: PreparedCanvas) -> None:
+        from spinelab.train.landmark_calibration import certainty
+
+        least = float(model.record.get("calibration", {}).get("least_certainty", 0.0))
+        why = self.refuse(reading, model, study)
+        if not why and reading.present.sum() >= LEAST_FOUND and certainty(reading) >= least:
+            return
+        turned = {"upside down": canvas.pixels[:, ::-1, ::-1], "inverted": 255 - canvas.pixels}
+        for how, pixels in turned.items():
+            other = self._read(model, PreparedCanvas(np.ascontiguousarray(pixels), facts=canvas.facts), study)
+            if certainty(other) > max(least, certainty(reading)) and other.present.sum() > LEAST_FOUND and not self.refuse(other, model, study):
+                raise NotSureError(f"{study.id}: the film seems to be {how}", expected=self.takes, action=TURNED[how])
+        found = f"{int(reading.present.sum())} of {len(reading.names)} landmarks were found, with a certainty of {certainty(reading):.2f}"
+        raise NotSureError(
+            f"{study.id}: {why or f'this does not look like the films that the model has learnt from ({found})'}",
+            expected=self.takes,
+            action="check that it is the right film; a model for other films has to learn from such films",
+        )
+
+    def _result(self, reading: Reading, model: Model, study: Study) -> Result:
+        declared = model.record.get("declared", {})
+        samples = self.measure(reading.drawn(), reading.spacing.value, declared)
+        return Result(
+            self.name,
+            model.name,
+            study.id,
+            findings=self.findings(reading, model, samples),
+            measurements=self._measurements(reading, model),
+            landmarks=tuple(
+                Landmark(name, float(x), float(y), float(np.clip(share, 0, 1)))
+                for name, (x, y), share, on in zip(reading.names, reading.points, reading.share, reading.present, strict=True)
+                if on
+            ),
+            notes=self.notes(reading, model, study),
+        )
+
+    def _measurements(self, reading: Reading, model: Model) -> tuple[Measurement, ...]:
+        from spinelab.evaluation import Conformal
+
+        known = {column: Conformal.from_dict(body) for column, body in model.record.get("calibration", {}).get("quantities", {}).items()}
+        declared, values = model.record.get("declared", {}), self.measured(model, reading)
+        given = []
+        for quantity in self.quantities_of(model):
+            found = values.get((quantity.name, quantity.unit))
+            doubt = self.doubt(reading, model, quantity)
+            if found is None or doubt:
+                reason = doubt if found is not None else self.withheld(quantity, list(reading.found()), reading.spacing, declared)
+                given.append(Measurement(quantity.name, None, quantity.unit, withheld=reason))
+                continue
+            interval = None
+            if quantity.column in known:
+                low, high = known[quantity.column].interval(found.value, found.spread)
+                interval = (min(float(low), found.value), max(float(high), found.value))
+            given.append(Measurement(quantity.name, found.value, quantity.unit, interval=interval))
+        return tuple(given)
+
+    def quantities_of(self, model: Model) -> tuple[Quantity, ...]:
+        """Return what a model measures."""
+        return self.quantities(model.settings)
+
+    def needs(self, quantity: Quantity, declared: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the landmarks that a quantity is made from, where the task can tell."""
+        return ()
+
+    def doubt(self, reading: Reading, model: Model, quantity: Quantity) -> str:
+        """Return why a value is not given although it could be computed: a landmark that lies where such a one does not belong."""
+        limit = float(model.record.get("calibration", {}).get("misfit_limit", np.inf))
+        needed = set(self.needs(quantity, model.record.get("declared", {})))
+        odd = [name for name, misfit in zip(reading.names, reading.misfit, strict=True) if name in needed and misfit > limit]
+        if not odd:
+            return ""
+        return f"{', '.join(odd)} {'was' if len(odd) == 1 else 'were'} found where the other landmarks make it implausible"
+
+    def _live(self, model: Model) -> nn.Module:
+        """Return the network with the model's weights, made on first use."""
+        import torch
+
+        from spinelab.nn.landmark_net import landmark_net
+
+        if model.network is None:
+            head = self.head_of(model)
+            net = landmark_net(self.own(model.settings).model, head.maps, head.summary)
+            try:
+                net.load_state_dict({name: torch.from_numpy(np.array(values)) for name, values in model.tensors.items()})
+            except RuntimeError as error:
+                raise TaskError(
+                    f"The weights do not fit a network of {model.name}: {str(error).splitlines()[0]}",
+                    expected="weights and settings of one model",
+                    action="train the model again with this version",
+                ) from error
+            model.network = net.to(memory_format=torch.channels_last).eval()
+        return model.network  # type: ignore[no-any-return]
