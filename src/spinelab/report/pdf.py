@@ -209,7 +209,7 @@ def _draw_text(canvas: Canvas, mark: Mark, at: tuple[float, float], text_pt: flo
     font, text = typeset(printable(mark.text), bold=True)
     wide = canvas.stringWidth(text, font, text_pt)
     x = at[0] - (wide if mark.leftward else 0)
-    canvas.setFillColor("#000000", alpha=0.5)
+    canvas.setFillColor("#000000", alpha=0.7)
     canvas.roundRect(x - 1.2, at[1] - 0.6 * text_pt, wide + 2.4, 1.2 * text_pt, 1.5, stroke=0, fill=1)
     canvas.setFillColor(COLOURS[mark.role], alpha=1)
     canvas.setFont(font, text_pt)
