@@ -17,8 +17,9 @@ NORMAL_PRESACRAL: Final = 24
 _UPPER_THORACIC: Final = ("T1", "T2", "T3")
 _MEASURED_THORACIC: Final = tuple(f"T{i}" for i in range(4, 13))
 _SACRUM_BEND_DEG: Final = (-4.0, -13.0, -16.0)
-_TILT_LIMITS_DEG: Final = (-6.0, 42.0)
-"""Pelvic tilt that hips and hamstrings allow in standing."""
+_TILT_LIMITS_DEG: Final = (-6.0, 48.0)
+_STIFF_FROM_DEG: Final = (36.0, 6.0)
+"""Pelvic tilt that a patient's hips and hamstrings allow in standing: mean and standard deviation."""
 _SVA_LIMITS_MM: Final = (-70.0, 150.0)
 _LONGEST_REACH_MM: Final = 330.0
 """From the foremost to the hindmost landmark: more does not fit on a film 430 mm wide."""
@@ -148,7 +149,8 @@ def _stand(rng: np.random.Generator, limits: Stance, age_years: int, scale: floa
     middle = upright["S1"].point("upper", 0, 0)
     towards = np.deg2rad(wanted.pt)
     hips = middle + radius * np.array([0.0, -np.sin(towards), -np.cos(towards)])
-    lean = _lean_deg(upright, wanted)
+    stiff = float(np.clip(rng.normal(*_STIFF_FROM_DEG), 20.0, _TILT_LIMITS_DEG[1]))
+    lean = _lean_deg(upright, wanted, stiff)
     spine = moved(upright, -hips, turned(-lean))
     angles = Angles(
         wanted.pi, wanted.pt + lean, wanted.ll, wanted.tk, wanted.c2_c7, _sva_mm(spine), wanted.gaze, wanted.bends_deg, wanted.deformed
@@ -165,7 +167,7 @@ def _angles(rng: np.random.Generator, limits: Stance, age_years: int) -> Angles:
     deformed = bool(rng.random() < limits.deformed * (1.0 if age_years >= 40 else 0.5))
     young = np.interp(age_years, [6, 17], [8.0, 0.0])
     pi = float(np.clip(rng.normal(52 - young, 10.5 * wide), 28, 85))
-    ll = 0.52 * pi + 31.5 - 0.10 * max(age_years - 50, 0) + rng.normal(0, 6 * wide)
+    ll = 0.52 * pi + 35.0 - 0.20 * max(age_years - 45, 0) + rng.normal(0, 6 * wide)
     tk = 34 + 0.22 * max(age_years - 35, 0) + rng.normal(0, 8 * wide)
     sva = float(np.interp(age_years, [6, 25, 80], [-10, -8, 35]) + rng.normal(0, 20 * wide))
     if deformed:
@@ -223,13 +225,13 @@ def _shared(levels: tuple[str, ...] | list[str], total_deg: float, shares: Float
     return {v: float(rest * w) for v, w in zip(levels, weights, strict=True) if w > 0}
 
 
-def _lean_deg(spine: Mapping[str, Vertebra], angles: Angles) -> float:
-    """Return how far the pelvis tilts back so that C7 stands at the wanted distance in front of the sacrum."""
+def _lean_deg(spine: Mapping[str, Vertebra], angles: Angles, stiff_from_deg: float) -> float:
+    """Return how far the pelvis tilts back so that C7 stands at the wanted distance in front of the sacrum, or as far as the hips let it."""
     way = spine["C7"].centre_mm - spine["S1"].point("upper", 0, 1)
     forward, up = -way[1], way[2]
     length = np.hypot(forward, up)
     lean = np.arctan2(forward, up) - np.arcsin(np.clip(angles.sva_mm / length, -0.9, 0.9))
-    return float(np.clip(np.rad2deg(lean), *_TILT_LIMITS_DEG)) - angles.pt
+    return float(np.clip(np.rad2deg(lean), _TILT_LIMITS_DEG[0], stiff_from_deg)) - angles.pt
 
 
 def _sva_mm(spine: Mapping[str, Vertebra]) -> float:
