@@ -173,12 +173,18 @@ def study(*images):
     return Study("film", images=images)
 
 
-def test_the_lateral_film_is_chosen_and_read_through_its_window():
-    side = Image(np.tile(np.arange(800, dtype=np.uint16), (900, 1)), view=Fact("LATERAL", "DICOM"), modality=Fact("DX", "DICOM"), window=(400.0, 200.0))
+def test_the_lateral_film_is_chosen():
+    side = Image(np.zeros((900, 800), np.uint16), view=Fact("LATERAL", "DICOM"), modality=Fact("DX", "DICOM"))
     front = Image(np.zeros((900, 400), np.uint16), view=Fact("AP", "DICOM"))
-    shown = film.picture(study(front, side))
-    assert shown.shape == (900, 800)
-    assert (shown[0, 299], shown[0, 501]) == (0, 255)
+    assert film.lateral_film(study(front, side)) is side
+
+
+def test_parts_that_do_not_lie_one_below_the_other_are_no_spine():
+    assert film.misplaced(drawn()) == ""
+    assert film.misplaced({}) == ""
+    assert film.misplaced(drawn() | {"FH_1": np.array([1000.0, 10.0]), "FH_2": np.array([1000.0, 10.0])}).startswith("the hips would lie above the sacrum")
+    upside_down = {name: 4000 - at for name, at in drawn().items()}
+    assert "C7 would lie above the skull base" in film.misplaced(upside_down)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +202,7 @@ def test_what_cannot_be_a_lateral_film_is_refused(image, says):
 
 
 def test_a_grey_film_stored_in_colour_is_read():
-    assert film.picture(study(Image(np.full((900, 400, 3), 90, np.uint8), axes="YXC"))).shape == (900, 400)
+    assert film.lateral_film(study(Image(np.full((900, 400, 3), 90, np.uint8), axes="YXC"))).shape_yx == (900, 400)
 
 
 def test_volumes_and_several_films_are_refused():

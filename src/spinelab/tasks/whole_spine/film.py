@@ -1,17 +1,27 @@
-"""From a study to the one picture that is read, through the header's window; and what is refused unread."""
+"""From a study to the one film that is read; what is refused unread, and what once it is read."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spinelab.core import Image, InputError, NotSureError, Study
-from spinelab.io import to_uint8
 
 PROJECTIONS: Final = ("CR", "DX", "DR", "RG", "RF", "XA", "OT", "SC")
 """Modalities of a film; OT and SC are what exports call themselves."""
+FROM_THE_TOP: Final = {
+    "the skull base": ("FM_1", "FM_2"),
+    "C7": ("C7", "C7_1", "C7_2"),
+    "T4": ("T4_1", "T4_2"),
+    "T12": ("T12_1", "T12_2"),
+    "L4": ("L4_1", "L4_2"),
+    "the sacrum": ("S_1", "S_2"),
+    "the hips": ("FH_1", "FH_2"),
+}
 SMALLEST_ROWS: Final = 320
 """A whole spine on fewer rows has more than 3 mm a pixel: no angle could be told."""
 COLOUR: Final = 0.12
@@ -62,6 +72,15 @@ def _colourfulness(pixels: NDArray[Any]) -> float:
     return float(np.mean(sample.max(axis=-1) - sample.min(axis=-1)) / full)
 
 
-def picture(study: Study) -> NDArray[np.uint8]:
-    """Return the lateral film ``(rows, columns)`` at full resolution through the header's window; refuses as `lateral_film`."""
-    return to_uint8(lateral_film(study))
+def misplaced(points: Mapping[str, NDArray[np.float64]]) -> str:
+    """Return why landmarks (name to x, y) are no standing spine: parts that should lie one below the other do not; empty if they do."""
+    heights = {}
+    for part, names in FROM_THE_TOP.items():
+        seen = [float(points[name][1]) for name in names if name in points]
+        if seen:
+            heights[part] = float(np.mean(seen))
+    parts = list(heights)
+    for upper, lower in pairwise(parts):
+        if heights[upper] >= heights[lower]:
+            return f"{lower} would lie above {upper}: this is no standing spine, or it lies on its side or upside down"
+    return ""

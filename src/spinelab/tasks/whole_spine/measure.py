@@ -153,7 +153,11 @@ def _finding(name: str, classes: NDArray[np.intp], names: tuple[str, ...]) -> Fi
 
 def facing(landmarks: Iterable[Landmark]) -> str:
     """Return the image side to which the patient faces, ``left`` or ``right``; empty where the endplates do not tell."""
-    points = {p.name: np.array([p.x, p.y]) for p in landmarks}
+    return facing_of({p.name: np.array([p.x, p.y]) for p in landmarks})
+
+
+def facing_of(points: Mapping[str, NDArray[np.float64]]) -> str:
+    """Return the same for named points (2)."""
     pairs = [name for name in _PAIRS if f"{name}_1" in points and f"{name}_2" in points]
     side = float(facing_side(points)) if pairs else float("nan")
     return "" if not np.isfinite(side) else "right" if side > 0 else "left"

@@ -1,0 +1,132 @@
+"""The task ``whole-spine``: 26 landmarks and fifteen sagittal parameters from a lateral film."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinelab.core import Example, Examples, Fact, Finding, Image, Model, Progress, Quantity, Reference, Result, Settings, Stroke, Study, TaskError, silent
+from spinelab.geometry import LATERAL_LANDMARKS, NEEDS, SAGITTAL_QUANTITIES, SCHWAB_GRADES, reference_range
+from spinelab.tasks.whole_spine import data, drawing, measure, scale
+from spinelab.tasks.whole_spine.film import lateral_film, misplaced
+from spinelab.tasks.whole_spine.settings import WholeSpineSettings
+from spinelab.train.landmark_task import LandmarkTask
+
+if TYPE_CHECKING:
+    from spinelab.train.landmark_reading import Reading, Values
+
+NORMAL_95: Final = 1.959964
+"""Half the width of a 95 % interval of a normal distribution, in standard deviations."""
+
+
+class WholeSpine(LandmarkTask):
+    """The sagittal profile of a standing patient."""
+
+    name: ClassVar[str] = "whole-spine"
+    title: ClassVar[str] = "Sagittal profile of the whole spine"
+    question: ClassVar[str] = "How does the patient stand: what are the sagittal parameters, from the pelvis to the head?"
+    takes: ClassVar[str] = "a lateral radiograph of the whole spine, from skull to hips"
+    gives: ClassVar[str] = "26 landmarks and 15 parameters with intervals, or the reason why one is withheld; SRS-Schwab modifiers, Roussouly type"
+    source: ClassVar[str] = "METHODS section 4 (Noh et al., Bioengineering 11:481, 2024)"
+    settings_type: ClassVar[type[Settings]] = WholeSpineSettings
+    not_of_films: ClassVar[frozenset[str]] = frozenset({"target"})
+
+    def examples(self, root: Path) -> Examples:
+        return data.examples(root)
+
+    def phantom(self, rng: np.random.Generator, difficulty: str = "typical") -> Example:
+        from spinelab.tasks.whole_spine import phantom
+
+        return phantom.phantom(rng, difficulty)
+
+    def write_phantoms(self, out: Path, *, n: int, seed: int, difficulty: str = "typical", progress: Progress = silent) -> None:
+        from spinelab.tasks.whole_spine import phantom
+
+        phantom.write_phantoms(out, n=n, seed=seed, difficulty=difficulty, progress=progress)
+
+    def target(self, settings: Settings) -> str:
+        return _own(settings).target
+
+    def classes(self, examples: Examples, settings: Settings) -> tuple[str, ...]:
+        """Return the grades of a modifier, all three whatever the data hold; nothing where only numbers are asked for."""
+        return SCHWAB_GRADES if self.target(settings) else ()
+
+    def landmark_names(self, examples: Examples, settings: Settings) -> tuple[str, ...]:
+        return LATERAL_LANDMARKS
+
+    def mirror(self, names: Sequence[str], declared: Mapping[str, Any]) -> tuple[int, ...] | None:
+        """Return the landmarks as they are: front stays front in a mirrored film."""
+        return tuple(range(len(names)))
+
+    def quantities(self, settings: Settings) -> tuple[Quantity, ...]:
+        return SAGITTAL_QUANTITIES
+
+    def regions(self, settings: Settings) -> Mapping[str, tuple[str, ...]]:
+        return measure.REGIONS
+
+    def reference(self, quantity: Quantity, *, age_years: float | None, sex: str | None) -> Reference | None:
+        return reference_range(quantity.name, unit=quantity.unit, age_years=age_years, sex=sex)
+
+    def drawing(self, result: Result) -> tuple[Stroke, ...]:
+        return drawing.strokes(result)
+
+    def film(self, study: Study, settings: Settings) -> Image:
+        return lateral_film(study)
+
+    def spacing(self, image: Image) -> Fact:
+        return scale.spacing_of(image)
+
+    def measure(self, points: Mapping[str, NDArray[np.float64]], spacing_mm: tuple[float, float] | None, declared: Mapping[str, Any]) -> Values:
+        return measure.measure(points, spacing_mm)
+
+    def withheld(self, quantity: Quantity, present: Collection[str], spacing: Fact, declared: Mapping[str, Any]) -> str:
+        return measure.withheld(quantity, present, spacing)
+
+    def needs(self, quantity: Quantity, declared: Mapping[str, Any]) -> tuple[str, ...]:
+        return NEEDS[quantity.name]
+
+    def doubt(self, reading: Reading, model: Model, quantity: Quantity) -> str:
+        """Return why a value is not given: a misplaced landmark, or millimetres by a spacing that cannot be right."""
+        found = reading.found()
+        return super().doubt(reading, model, quantity) or (scale.implausible(found, reading.spacing) if quantity.unit == "mm" else "")
+
+    def refuse(self, reading: Reading, model: Model, study: Study) -> str:
+        return misplaced(reading.found())
+
+    def findings(self, reading: Reading, model: Model, samples: Values) -> tuple[Finding, ...]:
+        """Return modifiers and type, with the probability by samples as wide as the intervals; none from a parameter that is withheld."""
+        given = {(q.name, q.unit) for q in SAGITTAL_QUANTITIES if not self.doubt(reading, model, q)}
+        return measure.findings({key: self._widened(reading, model, key, values) for key, values in samples.items() if key in given})
+
+    def _widened(self, reading: Reading, model: Model, key: tuple[str, str], values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return samples of one quantity spread as held-out patients say that they must be."""
+        from spinelab.evaluation import Conformal
+
+        bodies = model.record.get("calibration", {}).get("quantities", {})
+        column = next(q.column for q in SAGITTAL_QUANTITIES if (q.name, q.unit) == key)
+        found = self.measured(model, reading).get(key)
+        spread = float(np.nanstd(values))
+        if column not in bodies or found is None or spread == 0:
+            return values
+        low, high = Conformal.from_dict(bodies[column]).interval(found.value, found.spread)
+        return (float(low) + float(high)) / 2 + (values - np.nanmean(values)) * (float(high) - float(low)) / (2 * NORMAL_95 * spread)
+
+    def notes(self, reading: Reading, model: Model, study: Study) -> tuple[str, ...]:
+        """Return the film's scale, which way the patient faces, and what is not on the film."""
+        side = measure.facing_of(reading.found())
+        absent = [name for name in reading.names if name not in reading.found()]
+        said = [*scale.notes(self.film(study, model.settings))]
+        said += [f"The patient faces the {side} of the picture."] if side else []
+        return (*said, *([f"Not found: {measure.not_on_film(absent)}."] if absent else []))
+
+
+def _own(settings: Settings) -> WholeSpineSettings:
+    if not isinstance(settings, WholeSpineSettings):
+        raise TaskError(
+            f"Settings of type {type(settings).__name__}", expected="WholeSpineSettings", action="make them with spinelab.tasks.load('whole-spine')"
+        )
+    return settings
