@@ -24,6 +24,9 @@ from spinelab.evaluation.probability import brier, log_loss
 from spinelab.evaluation.ranking import auroc, average_precision
 from spinelab.evaluation.readers import LEAST_IN_SUBGROUP, by_group, readers_table
 from spinelab.evaluation.resampling import Distribution
+from spinelab.evaluation.rsna import RsnaLabels, rsna_distributions, rsna_score
+from spinelab.evaluation.rsna_baselines import rsna_baselines
+from spinelab.evaluation.rsna_submission import read_submission, write_submission
 from spinelab.evaluation.temperature import at_temperature, fit_temperature
 from spinelab.evaluation.tests_paired import corrected_resampled_t, holm, mcnemar
 from spinelab.evaluation.types import Estimate, Predictions
@@ -47,6 +50,7 @@ __all__ = [
     "MetricSpec",
     "Predictions",
     "Resamples",
+    "RsnaLabels",
     "at_temperature",
     "auroc",
     "auroc_distribution",
@@ -87,10 +91,15 @@ __all__ = [
     "pearson",
     "pr_band",
     "pr_curve",
+    "read_submission",
     "readers_table",
     "roc_band",
     "roc_curve",
+    "rsna_baselines",
+    "rsna_distributions",
+    "rsna_score",
     "smape",
     "wilcoxon_test",
     "wilson",
+    "write_submission",
 ]

@@ -1,0 +1,98 @@
+"""The competition's submission file: ``row_id,normal_mild,moderate,severe``, one row a study and target."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinelab.core import InputError
+from spinelab.evaluation.resampling import Floats
+from spinelab.evaluation.rsna import COLUMNS, GRADES, check_probabilities
+
+HEADER: Final = ("row_id", *GRADES)
+_EXPECTED: Final = f"a CSV with the columns {', '.join(HEADER)}, where row_id is <study>_<condition>_<level>"
+
+
+def write_submission(path: Path | str, studies: Sequence[str], probabilities: NDArray[Any]) -> None:
+    """Write all 25 targets of every study, sorted by row_id; raises `InputError` for a row that does not add up to 1."""
+    names = [f"{study}_{column}" for study in studies for column in COLUMNS]
+    if np.shape(probabilities) != (len(studies), len(COLUMNS), len(GRADES)):
+        raise InputError(f"Probabilities of shape {np.shape(probabilities)}", expected=f"({len(studies)}, 25, 3)", action="predict all 25 targets")
+    rows = check_probabilities(np.reshape(probabilities, (-1, len(GRADES))), names)
+    with Path(path).open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(HEADER)
+        writer.writerows((names[i], *(repr(float(value)) for value in rows[i])) for i in sorted(range(len(names)), key=names.__getitem__))
+
+
+def read_submission(path: Path | str, studies: Sequence[str] | None = None) -> tuple[tuple[str, ...], Floats]:
+    """Read a submission file.
+
+    Parameters
+    ----------
+    studies
+        The studies that are expected, in the order that is wanted; without them, those of the file in the order of their first row.
+
+    Returns
+    -------
+    studies
+        n names.
+    probabilities
+        (n, 25, 3).
+
+    Raises
+    ------
+    InputError
+        Another layout, an unknown or repeated row_id, a target that is missing, or probabilities that do not add up to 1.
+    """
+    found = _rows(Path(path))
+    named = {name: _split(name, path) for name in found}
+    known = tuple(studies) if studies is not None else tuple(dict.fromkeys(study for study, _ in named.values()))
+    wanted = [f"{study}_{column}" for study in known for column in COLUMNS]
+    absent = [name for name in wanted if name not in found]
+    if absent:
+        raise InputError(f"{path}: {len(absent)} row(s) are missing, such as {absent[0]}", expected="all 25 targets of every study", action="predict them too")
+    values = check_probabilities(np.array([found[name] for name in wanted]).reshape(-1, len(GRADES)), wanted)
+    return known, values.reshape(len(known), len(COLUMNS), len(GRADES))
+
+
+def _rows(path: Path) -> dict[str, list[float]]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read: {error}", expected=_EXPECTED, action="check the path") from error
+    reader = csv.reader(lines)
+    header = tuple(name.strip() for name in next(reader, []))
+    if sorted(header) != sorted(HEADER):
+        raise InputError(f"{path} has the columns {', '.join(header) or 'none'}", expected=_EXPECTED, action="name the columns in the first row")
+    found: dict[str, list[float]] = {}
+    for line in reader:
+        if not line:
+            continue
+        cells = dict(zip(header, line, strict=False))
+        name = cells.get("row_id", "").strip()
+        if name in found:
+            raise InputError(f"{path} line {reader.line_num}: {name} stands there for the second time", expected="one row a target", action="remove one")
+        found[name] = [_number(cells.get(grade, ""), f"{path} line {reader.line_num}: {grade}") for grade in GRADES]
+    if not found:
+        raise InputError(f"{path} has no rows", expected=_EXPECTED, action="write one row a target")
+    return found
+
+
+def _number(text: str, where: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"{where} is {text!r}", expected="a number", action="predict every target, missing ones included") from None
+
+
+def _split(name: str, path: Path | str) -> tuple[str, str]:
+    column = next((column for column in COLUMNS if name.endswith(f"_{column}")), None)
+    if column is None:
+        raise InputError(f"{path}: row_id {name!r}", expected="<study>_<condition>_<level>, such as 123_spinal_canal_stenosis_l1_l2", action="correct it")
+    return name[: -len(column) - 1], column
