@@ -105,6 +105,11 @@ class Posture:
     presacral: int
 
     @property
+    def head_scale(self) -> float:
+        """Size of the head against an adult's: at six years it has nearly nine tenths of it."""
+        return float(self.scale**0.3)
+
+    @property
     def reach_mm(self) -> float:
         """Distance from the foremost to the hindmost landmark."""
         y = self.depths_mm
@@ -114,7 +119,7 @@ class Posture:
     def depths_mm(self) -> Floats:
         """Depths (y) of the landmarks that lie farthest forwards and backwards."""
         ends = [v.point("upper", 0, side)[1] for v in self.spine.values() if v.level[0] != "S" or v.level == "S1" for side in (-1, 1)]
-        face = [(self.skull[0] + self.skull[1] @ np.array(p))[1] for p in ((0.0, -98.0, 65.0), (0.0, -88.0, -62.0), (0.0, 36.0, 0.0))]
+        face = [(self.skull[0] + self.skull[1] @ np.array(p) * self.head_scale)[1] for p in ((0.0, -98.0, 65.0), (0.0, -88.0, -62.0), (0.0, 36.0, 0.0))]
         return np.array([*ends, *face, *self.heads_mm[:, 1]])
 
 

@@ -41,7 +41,7 @@ def head_points(posture: Posture) -> dict[str, Floats]:
     """Return the landmarks of head and upper neck in LPS millimetres."""
     origin, axes = posture.skull
     points = {"Forehead": FOREHEAD, "Jaw": POGONION, "FM_1": _BASION, "FM_2": OPISTHION}
-    return {name: origin + axes @ point * posture.scale for name, point in points.items()} | {"ODT": posture.dens_tip_mm}
+    return {name: origin + axes @ point * posture.head_scale for name, point in points.items()} | {"ODT": posture.dens_tip_mm}
 
 
 class _Skull:
@@ -49,7 +49,7 @@ class _Skull:
 
     def __init__(self, posture: Posture, density: float) -> None:
         self.origin, self.axes = posture.skull
-        self.scale, self.density = posture.scale, density
+        self.scale, self.density = posture.head_scale, density
         self.compact = 0.9 * CORTEX * (0.55 + 0.45 * density)
         self.made: list[Solid] = []
 

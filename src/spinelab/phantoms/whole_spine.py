@@ -181,7 +181,7 @@ def _frame(
     spacing = float(rng.uniform(0.46, 0.54)) / scale
     below, above = float(rng.uniform(55, 130)), float(rng.uniform(20, 90))
     # From hips to the top of the head of an upright person of this size.
-    stature = 845.0 * patient.scale
+    stature = 710.0 * patient.scale + 135.0 * posture.head_scale
     cuts = rng.random(3)
     if cuts[0] < cut:
         below, above = (float(rng.uniform(-60, -5)), above) if cuts[1] < 0.5 else (below, float(rng.uniform(-170, -90)) * patient.scale)
