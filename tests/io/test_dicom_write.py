@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -114,3 +115,18 @@ def test_the_object_meets_the_standard(tmp_path, film, changed):
     report = done.stdout + done.stderr
     assert not [line for line in report.splitlines() if line.startswith("Error")], report
     assert "DXImageForPresentation" in report
+
+
+def test_threads_may_write_from_the_start(tmp_path):
+    """In a fresh interpreter pydicom is imported by whichever thread writes first."""
+    code = (
+        "import sys, numpy as np\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from spinelab.io import write_dx\n"
+        "facts = dict(spacing_mm=0.5, view='LATERAL', patient_orientation=('A', 'F'), patient_id='P')\n"
+        "film = np.zeros((4, 4), np.uint16)\n"
+        "with ThreadPoolExecutor(8) as pool:\n"
+        "    list(pool.map(lambda k: write_dx(f'{sys.argv[1]}/{k}.dcm', film, **facts), range(8)))\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+    assert len(list(tmp_path.glob("*.dcm"))) == 8

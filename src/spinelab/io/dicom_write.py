@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 BITS: Final = 12
 _TOP: Final = 2**BITS - 1
 _DX: Final = "1.2.840.10008.5.1.4.1.1.1.1"
+_FIRST_IMPORT: Final = Lock()
+"""Held while pydicom is first imported: threads that import it at once see it half made."""
 _EXPLICIT_LITTLE_ENDIAN: Final = "1.2.840.10008.1.2.1"
 
 # DICOM view position, and code and meaning in SNOMED CT (PS3.16, CID 4010).
@@ -91,6 +94,8 @@ def write_dx(  # noqa: PLR0913 - a film's header
         A value cannot be written as such.
     """
     _check(pixels, view, monochrome, patient_orientation)
+    with _FIRST_IMPORT:
+        import pydicom.uid  # noqa: F401
     dataset = _new(Path(path), pixels, patient_id)
     _describe_person(dataset, _Person(patient_id, sex, age_years))
     dataset.StudyDate, dataset.SeriesDescription = _date(study_date), description
