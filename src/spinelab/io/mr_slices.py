@@ -1,0 +1,263 @@
+"""An MR series as its slices: sorted by where they lie and not by file name, each with its own place in the patient.
+
+Axial series of the lumbar spine often are several small stacks, each parallel to its disc, and then have no single affine; this reader keeps every
+slice's own, and the instance number by which tables of coordinates name it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinelab.core import Fact, Image, InputError, unknown
+from spinelab.geometry.planes import plane_of, unit_normal
+from spinelab.io.dicom import image, not_a_picture
+from spinelab.io.dicom_geometry import orientation, plane_affine, position
+from spinelab.io.dicom_header import Header, open_header, tag
+from spinelab.io.dicom_spacing import in_plane
+from spinelab.io.mr_series import SeriesKind, series_kind
+from spinelab.io.sniff import kind_of
+
+ONE_BLOCK_DEG: Final = 1.0
+"""Slices whose normals differ by less belong to one stack."""
+ONE_SERIES_DEG: Final = 75.0
+"""Stacks of one series may lean against each other as discs do; beyond this they are two planes."""
+SAME_PLACE_MM: Final = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class MrSlice:
+    """One slice: its file, the number by which tables name it, and its 4x4 affine whose third column is the unit normal."""
+
+    path: Path
+    instance: int
+    affine: NDArray[np.float64]
+    shape_yx: tuple[int, int]
+
+    def read(self) -> Image:
+        """Decode it."""
+        return image(open_header(self.path, str(self.path)))
+
+
+@dataclass(frozen=True, eq=False)
+class MrSeries:
+    """Slices in order along their normal.
+
+    Parameters
+    ----------
+    blocks
+        Places of the slices of each stack of parallel slices, in order.
+    kind
+        Plane and weighting, with the reason.
+    frame_of_reference
+        FrameOfReferenceUID, ``None`` where not stated.
+    notes
+        What a reader should know: slices that seem to be missing, several at one place, a single one.
+    """
+
+    name: str
+    slices: tuple[MrSlice, ...]
+    blocks: tuple[tuple[int, ...], ...]
+    kind: SeriesKind
+    frame_of_reference: str | None
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def affines(self) -> NDArray[np.float64]:
+        """(n, 4, 4)."""
+        return np.stack([item.affine for item in self.slices])
+
+    @property
+    def shape_yx(self) -> tuple[int, int]:
+        return self.slices[0].shape_yx
+
+    def place_of(self, instance: int) -> int:
+        """Return the place of the slice with this number; raises `InputError` if the series has none."""
+        for place, item in enumerate(self.slices):
+            if item.instance == instance:
+                return place
+        numbers = sorted(item.instance for item in self.slices)
+        raise InputError(
+            f"{self.name} has no slice number {instance}",
+            expected=f"one of its {len(numbers)} numbers, {numbers[0]} to {numbers[-1]}",
+            action="correct the table",
+        )
+
+    def image(self) -> Image:
+        """Decode all slices into one image (slice, row, column).
+
+        Its ``affine`` is known where the series is one even stack; ``slice_affines`` (n, 4, 4) and ``instance_numbers`` are among its facts always.
+        """
+        pictures = [item.read() for item in self.slices]
+        first = pictures[0]
+        affine, spacing = self._stack_geometry(first.spacing_mm)
+        common = {key: fact for key, fact in first.facts.items() if all(_same(p.facts.get(key), fact) for p in pictures)}
+        common["slice_affines"] = Fact(self.affines, f"DICOM {tag('ImageOrientationPatient')} and {tag('ImagePositionPatient')} of every slice")
+        common["instance_numbers"] = Fact(tuple(item.instance for item in self.slices), "file name, or DICOM InstanceNumber (0020,0013)")
+        if self.notes:
+            common["notes"] = Fact(self.notes, "reader")
+        pixels = np.stack([picture.pixels for picture in pictures])
+        return replace(first, pixels=pixels, axes="ZYX", affine=affine, spacing_mm=spacing, view=self.kind.plane, facts=common, source=self.name)
+
+    def _stack_geometry(self, spacing: Fact) -> tuple[Fact, Fact]:
+        """Return the affine and the spacing of the whole stack, unknown where it is not one even stack."""
+        origins = self.affines[:, :3, 3]
+        if len(self.slices) == 1:
+            reason = unknown("a single slice has no spacing between slices")
+            return Fact(self.affines[0], f"DICOM {tag('ImageOrientationPatient')}, a single slice; its third column is the unit normal"), reason
+        steps = np.diff(origins, axis=0)
+        even = len(self.blocks) == 1 and float(np.abs(steps - steps.mean(axis=0)).max()) <= max(0.02 * float(np.linalg.norm(steps.mean(axis=0))), SAME_PLACE_MM)
+        if not even or not spacing.known or float(np.linalg.norm(steps.mean(axis=0))) < SAME_PLACE_MM:
+            reason = unknown(f"{len(self.blocks)} stack(s) with uneven gaps between slices: each slice has its own place (fact slice_affines)")
+            return reason, reason
+        matrix = self.affines[0].copy()
+        matrix[:3, 2] = (origins[-1] - origins[0]) / (len(origins) - 1)
+        source = f"DICOM {tag('ImageOrientationPatient')} and {tag('ImagePositionPatient')}"
+        return Fact(matrix, source), Fact((float(np.linalg.norm(matrix[:3, 2])), *spacing.value), f"{spacing.source}; slices: {source}")
+
+
+def _same(one: Fact | None, other: Fact) -> bool:
+    return one is not None and one.source == other.source and not isinstance(other.value, dict) and bool(one.value == other.value)
+
+
+def read_mr_series(folder: Path | str) -> MrSeries:
+    """Read the headers of one series' folder and put its slices in order; pixels are decoded when they are asked for.
+
+    Raises
+    ------
+    InputError
+        No DICOM slice, no orientation or position, slices of two planes or sizes, or numbers that do not tell the slices apart.
+    """
+    folder = Path(folder)
+    headers = _headers(folder)
+    slices = _numbered(folder, [_slice(path, header) for path, header in headers], [header for _, header in headers])
+    sizes = Counter(item.shape_yx for item in slices)
+    if len(sizes) > 1:
+        told = ", ".join(f"{count} of {rows} x {columns}" for (rows, columns), count in sizes.most_common())
+        raise InputError(f"{folder}: slices of different sizes ({told})", expected="one size in a series", action="split the series, or export it again")
+    blocks = _blocks(folder, slices)
+    ordered = tuple(item for block in blocks for item in block)
+    ends = np.cumsum([0, *(len(block) for block in blocks)])
+    places = tuple(tuple(range(start, stop)) for start, stop in pairwise(map(int, ends)))
+    frames = {header.text("FrameOfReferenceUID") for _, header in headers}
+    middle = ordered[len(ordered) // 2].path
+    kind = _kind(next(header for path, header in headers if path == middle), ordered)
+    return MrSeries(str(folder), ordered, places, kind, frames.pop() if len(frames) == 1 else None, tuple(_notes(blocks)))
+
+
+def _headers(folder: Path) -> list[tuple[Path, Header]]:
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder", expected="the folder of one series, with a DICOM file a slice", action="check the path")
+    found = []
+    for path in sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")):
+        if kind_of(path, str(path)) == "dicom":
+            header = open_header(path, str(path), pixels=False)
+            if not_a_picture(header) is None:
+                found.append((path, header))
+    if not found:
+        raise InputError(f"{folder} holds no DICOM slice", expected="a DICOM file a slice", action="check the path")
+    return found
+
+
+def _slice(path: Path, header: Header) -> MrSlice:
+    directions, origin = orientation(header), position(header)
+    if directions is None or origin is None:
+        absent = tag("ImageOrientationPatient" if directions is None else "ImagePositionPatient")
+        raise InputError(
+            f"{path} has no {absent}: where the slice lies in the patient is not stated, so neither level nor side can be told",
+            expected="a position and an orientation in every slice",
+            action="export the series again from the archive",
+        )
+    affine = plane_affine(header, in_plane(header)[0])
+    if not affine.known:
+        raise InputError(f"{path}: {affine.source}", expected="the spacing of the pixels", action="export the series again from the archive")
+    return MrSlice(path, header.integer("InstanceNumber") or 0, np.array(affine.value), (header.integer("Rows") or 0, header.integer("Columns") or 0))
+
+
+def _numbered(folder: Path, slices: list[MrSlice], headers: Sequence[Header]) -> list[MrSlice]:
+    """Give every slice the number that names it: the file's name where all names are numbers, else InstanceNumber."""
+    stems = [item.path.stem for item in slices]
+    if all(stem.isdigit() for stem in stems) and len({int(stem) for stem in stems}) == len(stems):
+        return [replace(item, instance=int(stem)) for item, stem in zip(slices, stems, strict=True)]
+    numbers = Counter(header.integer("InstanceNumber") for header in headers)
+    twice = [number for number, count in numbers.items() if number is None or count > 1]
+    if twice:
+        what = f"{numbers[twice[0]]} slices have the {tag('InstanceNumber')} {twice[0]}" if twice[0] is not None else f"a slice has no {tag('InstanceNumber')}"
+        raise InputError(
+            f"{folder}: {what}", expected="one number a slice, in the file names or the headers", action="name the files by number, or export again"
+        )
+    return slices
+
+
+def _blocks(folder: Path, slices: Sequence[MrSlice]) -> list[list[MrSlice]]:
+    """Return stacks of parallel slices, each in order along its normal, the stacks in order along the mean normal."""
+    groups: list[list[MrSlice]] = []
+    for item in sorted(slices, key=lambda s: s.instance):
+        for group in groups:
+            if _degrees(group[0].affine, item.affine) < ONE_BLOCK_DEG:
+                group.append(item)
+                break
+        else:
+            groups.append([item])
+    largest = max(groups, key=len)[0]
+    if max(_degrees(largest.affine, group[0].affine) for group in groups) > ONE_SERIES_DEG:
+        told = Counter(plane_of(item.affine)[0].lower() for item in slices)
+        raise InputError(
+            f"{folder} holds slices of several planes ({', '.join(f'{count} {name}' for name, count in told.most_common())})",
+            expected="one plane in a series",
+            action="split it by orientation; a scout of three planes is left out",
+        )
+    along = unit_normal(largest.affine)
+    for group in groups:
+        normal = unit_normal(group[0].affine)
+        group.sort(key=lambda s: (float(s.affine[:3, 3] @ normal), s.instance))
+    return sorted(groups, key=lambda group: float(np.mean([_centre(s) @ along for s in group])))
+
+
+def _centre(item: MrSlice) -> NDArray[np.float64]:
+    rows, columns = item.shape_yx
+    found: NDArray[np.float64] = (item.affine @ [(columns - 1) / 2, (rows - 1) / 2, 0, 1])[:3]
+    return found
+
+
+def _degrees(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    return float(np.degrees(np.arccos(np.clip(unit_normal(one) @ unit_normal(other), -1, 1))))
+
+
+def _notes(blocks: Sequence[Sequence[MrSlice]]) -> list[str]:
+    notes = []
+    total = sum(map(len, blocks))
+    if total == 1:
+        notes.append("the series is a single slice")
+    if len(blocks) > 1:
+        notes.append(f"{total} slices in {len(blocks)} stacks of different orientation")
+    for block in blocks:
+        along = np.array([item.affine[:3, 3] @ unit_normal(block[0].affine) for item in block])
+        gaps = np.diff(along)
+        twice = np.flatnonzero(gaps < SAME_PLACE_MM)
+        notes += [f"slices {block[i].instance} and {block[i + 1].instance} lie at one place" for i in twice[:3]]
+        usual = float(np.median(gaps[gaps >= SAME_PLACE_MM])) if (gaps >= SAME_PLACE_MM).any() else 0.0
+        wide = [int(i) for i in np.flatnonzero(gaps > 1.5 * usual)] if usual else []
+        for i in wide:
+            notes.append(f"between slices {block[i].instance} and {block[i + 1].instance} are {gaps[i]:.1f} mm, elsewhere {usual:.1f}: some may be missing")
+    return notes
+
+
+def _kind(header: Header, slices: Sequence[MrSlice]) -> SeriesKind:
+    """Return plane and weighting from a header; the plane is that of most slices."""
+    from spinelab.io.dicom_facts import image_facts, view
+
+    planes = Counter(plane_of(item.affine)[0] for item in slices)
+    affine = next(item.affine for item in slices if plane_of(item.affine)[0] == planes.most_common(1)[0][0])
+    source = f"DICOM {tag('ImageOrientationPatient')} and {tag('ImagePositionPatient')}"
+    facts = image_facts(header)
+    stand_in = Image(np.zeros((1, 1), np.uint8), affine=Fact(affine, source), modality=header.fact("Modality"), view=view(header), facts=facts)
+    return series_kind(stand_in)
