@@ -22,8 +22,8 @@ FROM_THE_TOP: Final = {
     "the sacrum": ("S_1", "S_2"),
     "the hips": ("FH_1", "FH_2"),
 }
-SMALLEST_ROWS: Final = 320
-"""A whole spine on fewer rows has more than 3 mm a pixel: no angle could be told."""
+SMALLEST_ROWS: Final = 256
+"""A whole spine on fewer rows has about 4 mm a pixel or more: no angle could be told."""
 COLOUR: Final = 0.12
 """Mean difference between a picture's colour channels, as a share of full brightness, above which it is a photograph."""
 

@@ -1,0 +1,137 @@
+import math
+
+import numpy as np
+import pytest
+
+from spinelab.core import Fact, Image, Model, NotSureError, Quantity, Study, unknown
+from spinelab.evaluation import fit_conformal
+from spinelab.geometry import LATERAL_LANDMARKS, SAGITTAL_QUANTITIES, SCHWAB_GRADES
+from spinelab.tasks.whole_spine.task import WholeSpine
+from spinelab.train.landmark_reading import Reading
+
+TASK = WholeSpine()
+SPACING = Fact((0.5, 0.5), "DICOM PixelSpacing")
+
+
+def drawn():
+    """A patient facing the left on .5 mm pixels: SS 40, PT 10, LL 56 degrees; good enough for every parameter."""
+    at = {"FH_1": (300, 1800), "FH_2": (306, 1802)}
+    sacrum = np.array([303 + 200 * math.tan(math.radians(10)), 1600])
+
+    def plate(name, x, y, slope, half=34):
+        turn = math.radians(slope)
+        along = np.array([-math.cos(turn), math.sin(turn)]) * half
+        at[f"{name}_1"], at[f"{name}_2"] = np.array([x, y]) + along, np.array([x, y]) - along
+
+    plate("S", *sacrum, 40)
+    for name, x, y, slope in (("L4", 320, 1480, 10), ("L1", 345, 1290, -16), ("T12", 348, 1284, -15), ("T4", 420, 830, 25), ("T1", 385, 690, 22)):
+        plate(name, x, y, slope)
+    for name, x, y, slope in (("C7", 370, 660, 18), ("C2", 330, 480, 2), ("FM", 340, 380, 3)):
+        plate(name, x, y, slope, 16)
+    at |= {"T1": (390, 705), "C7": (366, 645), "C7_3": (385, 630), "ODT": (330, 400), "Forehead": (150, 260), "Jaw": (170, 470)}
+    return np.array([at[name] for name in LATERAL_LANDMARKS], np.float64)
+
+
+def reading(*, points=None, absent=(), spacing=SPACING, misfit=None, spread=1.0):
+    points = drawn() if points is None else points
+    samples = points + np.random.default_rng(0).normal(0, spread, (300, *points.shape))
+    present = np.array([name not in absent for name in LATERAL_LANDMARKS])
+    wrong = np.array([(misfit or {}).get(name, 0.5) for name in LATERAL_LANDMARKS])
+    return Reading(LATERAL_LANDMARKS, points, samples, present, np.ones(len(points)), wrong, spacing)
+
+
+def model_of(**calibration):
+    settings = TASK.settings_type(rows=128, columns=64)
+    return Model("whole-spine", settings, (), {}, {"landmarks": list(LATERAL_LANDMARKS), "calibration": calibration})
+
+
+def study(**stated):
+    return Study("film", images=(Image(np.zeros((2000, 800), np.uint16), spacing_mm=SPACING, facts={k: Fact(v, "DICOM") for k, v in stated.items()}),))
+
+
+def given(read, model=None):
+    return {(m.name, m.unit): m for m in TASK._measurements(read, model or model_of())}
+
+
+def test_a_reading_becomes_fifteen_parameters():
+    values = given(reading())
+    assert set(values) == {(q.name, q.unit) for q in SAGITTAL_QUANTITIES}
+    assert values["ss", "deg"].value == pytest.approx(40)
+    assert values["pt", "deg"].value == pytest.approx(10, abs=0.3)
+    assert values["pi", "deg"].value == pytest.approx(values["ss", "deg"].value + values["pt", "deg"].value)
+    assert values["ll", "deg"].value == pytest.approx(56)
+    assert values["sva", "mm"].value == pytest.approx(0.5 * values["sva", "px"].value)
+
+
+def test_only_what_needs_an_absent_landmark_is_withheld():
+    values = given(reading(absent=("FH_1", "FH_2")))
+    assert {name for (name, _), m in values.items() if m.withheld} == {"pi", "pt", "pi_ll", "tpa", "odha"}
+    assert values["pi", "deg"].withheld == "the femoral heads are not on the film"
+
+
+def test_a_landmark_that_the_others_contradict_is_not_measured_with():
+    values = given(reading(misfit={"L1_2": 40.0}), model_of(misfit_limit=6.0))
+    assert {name for (name, _), m in values.items() if m.withheld} == {"ll", "pi_ll"}
+    assert "L1_2 was found where the other landmarks make it implausible" in values["ll", "deg"].withheld
+    found = TASK.findings(reading(misfit={"L1_2": 40.0}), model_of(misfit_limit=6.0), TASK.measure(reading().drawn(), (0.5, 0.5), {}))
+    assert "pi_ll_modifier" not in {f.name for f in found}
+
+
+def test_spacing_that_is_absent_or_impossible_gives_no_millimetres():
+    absent = given(reading(spacing=unknown("absent")))
+    assert absent["sva", "mm"].withheld == "no pixel spacing: absent"
+    assert absent["sva", "px"].value is not None
+    wrong = given(reading(spacing=Fact((3.0, 3.0), "header")))
+    assert "is not plausible" in wrong["sva", "mm"].withheld
+    contradicted = TASK.spacing(study(PixelSpacing="0.2\\0.2", ImagerPixelSpacing="0.1\\0.1").images[0])
+    assert not contradicted.known
+
+
+def test_classes_come_with_the_probability_that_the_intervals_give():
+    read, samples = reading(), TASK.measure(reading().drawn(), (0.5, 0.5), {})
+    sharp = {f.name: f for f in TASK.findings(read, model_of(), samples)}
+    assert set(sharp) == {"pi_ll_modifier", "sva_modifier", "pt_modifier", "roussouly"}
+    assert sharp["pt_modifier"].label == "0"
+    assert sharp["pt_modifier"].probabilities["0"] > 0.99
+    rng = np.random.default_rng(3)
+    wide = fit_conformal(rng.normal(0, 12, 60), np.full(60, 1.0), [str(n) for n in range(60)]).to_dict()
+    loose = {f.name: f for f in TASK.findings(read, model_of(quantities={"pt_deg": wide}), samples)}
+    assert 0.5 < loose["pt_modifier"].probabilities["0"] < 0.97
+    no_scale = TASK.findings(reading(spacing=unknown("absent")), model_of(), TASK.measure(read.drawn(), None, {}))
+    assert "sva_modifier" not in {f.name for f in no_scale}
+
+
+def test_a_column_that_is_upside_down_is_refused():
+    assert TASK.refuse(reading(), model_of(), study()) == ""
+    turned = drawn() * [1, -1] + [0, 2000]
+    assert "no standing spine" in TASK.refuse(reading(points=turned), model_of(), study())
+
+
+def test_the_notes_tell_scale_side_and_what_is_absent():
+    notes = TASK.notes(reading(absent=("ODT",)), model_of(), study(magnification=1.2))
+    assert notes[0].startswith("Pixel spacing: 0.5 mm")
+    assert notes[1].startswith("Magnification: 1.2")
+    assert "The patient faces the left of the picture." in notes
+    assert notes[-1] == "The odontoid is not on the film; what needs it is withheld."
+
+
+def test_what_the_task_says_of_itself():
+    settings = TASK.settings_type()
+    assert TASK.mirror(LATERAL_LANDMARKS, {}) == tuple(range(26))
+    assert TASK.landmark_names(None, settings) == LATERAL_LANDMARKS
+    assert (TASK.target(settings), TASK.classes(None, settings), TASK.route(settings)) == ("", (), "measures")
+    asked = TASK.settings_type(target="pi_ll_modifier")
+    assert (TASK.target(asked), TASK.classes(None, asked)) == ("pi_ll_modifier", SCHWAB_GRADES)
+    assert TASK.reference(Quantity("pi", "deg", "PI"), age_years=50, sex="F").low == 32
+    assert TASK.reference(Quantity("sva", "px", "SVA"), age_years=50, sex="F") is None
+    assert TASK.needs(Quantity("ss", "deg", "SS"), {}) == ("S_1", "S_2")
+    assert {q.column for q in TASK.quantities(settings)} >= {"pi_deg", "sva_mm", "sva_px"}
+
+
+def test_another_view_is_refused_before_anything_is_prepared():
+    front = Study("film", images=(Image(np.zeros((900, 400), np.uint8), view=Fact("AP", "DICOM")),))
+    with pytest.raises(NotSureError, match="the view is AP"):
+        TASK.prepare(front, TASK.settings_type())
+    canvas = TASK.prepare(study(), TASK.settings_type(rows=128, columns=64))
+    assert canvas.pixels.shape == (1, 128, 64)
+    assert canvas.facts["shape"] == [2000, 800]
