@@ -121,8 +121,10 @@ class WholeSpine(LandmarkTask):
         absent = [name for name in reading.names if name not in reading.found()]
         said = [*scale.notes(self.film(study, model.settings))]
         said += [f"The patient faces the {side} of the picture."] if side else []
-        words = measure.not_on_film(absent) if absent else ""
-        return (*said, *([f"{words[0].upper()}{words[1:]}; what needs {'them' if ' are not on' in words else 'it'} is withheld."] if words else []))
+        if absent:
+            words = measure.not_on_film(absent)
+            said.append(f"{words[0].upper()}{words[1:]}; what needs {'them' if ' are not on' in words else 'it'} is withheld.")
+        return tuple(said)
 
 
 def _own(settings: Settings) -> WholeSpineSettings:
