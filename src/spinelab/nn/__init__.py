@@ -5,12 +5,15 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from spinelab.nn.names import NAMES, check_name
+from spinelab.nn.names import GRADING_NETWORKS, NAMES, check_name
 
 if TYPE_CHECKING:
     from spinelab.nn.backbones import Backbone, SimpleCNN, backbone
     from spinelab.nn.cam import cam_layers, gradcam
+    from spinelab.nn.grading import GradingNet, grading_net
+    from spinelab.nn.kan import KAN, KANLayer
     from spinelab.nn.multi_view import FUSIONS, MODES, MultiViewNet
+    from spinelab.nn.ordinal import OrdinalHead
     from spinelab.nn.pretrained import start_from
 
 _WHERE: Final = {
@@ -19,6 +22,11 @@ _WHERE: Final = {
     "backbone": "backbones",
     "cam_layers": "cam",
     "gradcam": "cam",
+    "GradingNet": "grading",
+    "grading_net": "grading",
+    "KAN": "kan",
+    "KANLayer": "kan",
+    "OrdinalHead": "ordinal",
     "FUSIONS": "multi_view",
     "MODES": "multi_view",
     "MultiViewNet": "multi_view",
@@ -27,15 +35,21 @@ _WHERE: Final = {
 
 __all__ = [
     "FUSIONS",
+    "GRADING_NETWORKS",
+    "KAN",
     "MODES",
     "NAMES",
     "Backbone",
+    "GradingNet",
+    "KANLayer",
     "MultiViewNet",
+    "OrdinalHead",
     "SimpleCNN",
     "backbone",
     "cam_layers",
     "check_name",
     "gradcam",
+    "grading_net",
     "start_from",
 ]
 

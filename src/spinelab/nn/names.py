@@ -13,6 +13,9 @@ TIMM_NAMES: Final = {"resnet18": "resnet18.tv_in1k", "mobilenetv2": "mobilenetv2
 
 NAMES: Final = ("simple-cnn", *TIMM_NAMES)
 ANY_TIMM: Final = "timm:"
+GRADING_NETWORKS: Final = ("cnn", "mcnn", "resnet18", "vit", "ckan", "simple-cnn", "inception", "vgg16")
+"""Networks that grade pictures of several channels: five of the severity source, then three of the source with two heads."""
+
 LANDMARK_NETWORKS: Final = ("compact", "compact-small", "unet")
 LANDMARK_LOSSES: Final = ("cross-entropy", "coordinate", "heatmap")
 
