@@ -14,10 +14,10 @@ VERBS = {
     "baselines": "(task, data, *, settings=None)",
     "compare": (
         "(task, data, out=None, *, vary, settings=None, folds=5, repeats=1, holdout=None, resume=False, seed=0, "
-        "rank_by='balanced_accuracy', learning_curve=True, run=None)"
+        "rank_by=None, learning_curve=True, split=None, run=None)"
     ),
-    "evaluate": "(model, data, out, *, run=None)",
-    "fit": "(task, data, out, *, settings=None, run=None)",
+    "evaluate": "(model, data, out, *, split=None, run=None)",
+    "fit": "(task, data, out, *, settings=None, split=None, run=None)",
     "phantom": None,
     "read": "(path, model, out=None, *, serial=False, run=None)",
 }

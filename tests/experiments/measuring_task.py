@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spinelab.core import Example, Examples, Fact, Finding, Image, Landmark, Measurement, Model, Quantity, Result, Settings, Study, Task, setting
+from spinelab.core import Example, Examples, Fact, Finding, Image, Landmark, Measurement, Model, Quantity, Result, Settings, Study, Task, TaskError, setting
 
 LEVELS = ("T8", "T9", "T10", "T11", "T12", "L1", "L2")
 CORNERS = ("superior_image_left", "superior_image_right", "inferior_image_left", "inferior_image_right")
@@ -93,6 +93,8 @@ class Measuring(Task):
         return ("below 40", "40 or more") if self.target(settings) else ()
 
     def fit(self, examples, settings, run):
+        if settings.model == "broken":
+            raise TaskError("The loss became NaN", expected="a finite loss", action="lower the learning rate")
         self.groups.append(examples.groups())
         self.fitted.append([e.id for e in examples])
         return Model("measuring", settings, self.classes(examples, settings), {"n": np.array([len(examples)])}, {"seconds": 0.1})

@@ -15,7 +15,9 @@ from spinelab.evaluation import compute_metrics, paired_difference
 from spinelab.evaluation.types import Estimate, Predictions
 from spinelab.experiments.bench import Bench, CaseFile, FoldResult, Trained
 from spinelab.experiments.flags import against_chance, against_majority, collapse, never_answered, of_training
+from spinelab.experiments.measured_flags import of_measured
 from spinelab.report.content import Case, Flag, Variant
+from spinelab.report.measured import Measured
 
 
 def table_of(bench: Bench, trained: Trained) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -63,29 +65,21 @@ def predictions_of(bench: Bench, table: NDArray[np.float64], folds: NDArray[np.i
     )
 
 
-def variant_of(bench: Bench, trained: Trained, predictions: Predictions | None, base: Mapping[str, Any]) -> Variant:
+def variant_of(bench: Bench, trained: Trained, predictions: Predictions | None, base: Mapping[str, Any], measured: Measured | None = None) -> Variant:
     """Return one model's figures, flags, timing and cases; a failed one has only its reason."""
-    plan = trained.plan
-    if predictions is None:
-        failure = Flag("failed", f"Training failed: {trained.failure}")
-        return Variant(plan.name, plan.varied, plan.settings.to_dict(), {}, (failure,), None, None, notes=(failure.text,))
+    plan, route = trained.plan, bench.task.route(trained.plan.settings)
+    if trained.failure is not None or (predictions is None and measured is None):
+        failure = Flag("failed", f"Training failed: {trained.failure or 'it gave no answer that can be judged'}")
+        return Variant(plan.name, plan.varied, plan.settings.to_dict(), {}, (failure,), None, None, notes=(failure.text,), route=route)
     records = [fold.record for fold in trained.folds]
-    metrics = compute_metrics(predictions, bootstraps=bench.design.bootstraps, seed=bench.design.seed)
-    gain = gain_over(predictions, base["predictions"], bench.design.bootstraps)
-    score = metrics[bench.design.rank_by]
-    found = [
-        collapse(predictions, metrics["balanced_accuracy"].value),
-        never_answered(predictions),
-        against_majority(gain, metrics["accuracy"], base["majority_class"], base["majority_share"]),
-        against_chance(score, bench.design.rank_by, len(bench.classes)),
-        *of_training(records),
-    ]
+    metrics, found = ({}, []) if predictions is None else _classified(bench, predictions, base)
+    flags = [*(of_measured(measured) if measured is not None else ()), *found, *of_training(records)]
     return Variant(
         name=plan.name,
         settings=plan.varied,
         all_settings=plan.settings.to_dict(),
         metrics=metrics,
-        flags=tuple(f for f in found if f is not None),
+        flags=tuple(flags),
         predictions=predictions,
         rank=None,
         histories=tuple(tuple(r.get("history", ())) for r in records),
@@ -98,7 +92,23 @@ def variant_of(bench: Bench, trained: Trained, predictions: Predictions | None, 
         weights=_said(records, "weights", "used"),
         cases=_cases(bench, trained),
         notes=_notes(records, bench.examples.notes),
+        route=route,
+        measured=measured,
     )
+
+
+def _classified(bench: Bench, predictions: Predictions, base: Mapping[str, Any]) -> tuple[dict[str, Estimate], list[Flag]]:
+    """Return metrics and flags of a model's classes."""
+    metrics = compute_metrics(predictions, bootstraps=bench.design.bootstraps, seed=bench.design.seed)
+    gain = gain_over(predictions, base["predictions"], bench.design.bootstraps)
+    ranked = bench.ranking.metric if bench.ranking.metric in metrics else "balanced_accuracy"
+    found = [
+        collapse(predictions, metrics["balanced_accuracy"].value),
+        never_answered(predictions),
+        against_majority(gain, metrics["accuracy"], base["majority_class"], base["majority_share"]),
+        against_chance(metrics[ranked], ranked, len(bench.classes)),
+    ]
+    return metrics, [flag for flag in found if flag is not None]
 
 
 def _notes(records: Sequence[Mapping[str, Any]], known: Sequence[str]) -> tuple[str, ...]:

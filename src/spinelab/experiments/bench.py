@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Examples, Explanation, Progress, Run, Task
+from spinelab.core import Examples, Explanation, Progress, Result, Run, Task
 from spinelab.experiments.data_check import with_groups
 from spinelab.experiments.design import Design
+from spinelab.experiments.rank import Ranking
 from spinelab.experiments.splits import Split
 from spinelab.experiments.variants import Plan
 from spinelab.io.cache import DECODING
@@ -27,12 +28,18 @@ class Bench:
     target: str
     classes: tuple[str, ...]
     labels: tuple[str, ...]
+    """Class of each examination; where nothing is classified, whether its first quantity is low, middle or high."""
     groups: tuple[str, ...]
     """Patients, those who share a picture being one; no split and no validation part separates them."""
     splits: tuple[Split, ...]
     out: Path
     run: Run
     design: Design
+    ranking: Ranking
+    sizes: tuple[tuple[int, int], ...] = ()
+    spacings: tuple[tuple[float, float] | None, ...] = ()
+    split: str = ""
+    """Name of the data's own split that is used."""
 
     def training(self, split: Split) -> Examples:
         """Return a fold's training examinations with these groups for patients."""
@@ -60,6 +67,8 @@ class FoldResult:
     parameters: int
     predict_ms: float
     cases: tuple[CaseFile, ...] = ()
+    results: tuple[Result, ...] = ()
+    """Whole answers, of models that measure."""
 
 
 @dataclass(frozen=True, eq=False)

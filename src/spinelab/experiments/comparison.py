@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import sys
 import time
@@ -12,16 +13,22 @@ from typing import Any
 
 from spinelab.core import Examples, Run, Settings, Task, TaskError
 from spinelab.core.versions import versions
-from spinelab.experiments import words
+from spinelab.evaluation.types import Predictions
+from spinelab.experiments import measured_words, ranked_words, words
 from spinelab.experiments.assemble import answered, predictions_of, table_of, variant_of
 from spinelab.experiments.bench import Bench, FoldResult, Trained, within
 from spinelab.experiments.constant import majority
 from spinelab.experiments.data_check import announce, check_data
 from spinelab.experiments.design import Design, claim_folder
+from spinelab.experiments.error_columns import measured_pairs
 from spinelab.experiments.folds import fold_folder, run_fold
 from spinelab.experiments.learning_curve import learning_curve
+from spinelab.experiments.measured_variants import constant_error, measured_of, on_common_films, skipped_films
+from spinelab.experiments.named_splits import part_to_learn
+from spinelab.experiments.pairing import kinds, measured_quantity
 from spinelab.experiments.pairs import compare_pairs
-from spinelab.experiments.splits import Split
+from spinelab.experiments.rank import Ranking, ranking_of
+from spinelab.experiments.splits import Split, bands_of
 from spinelab.experiments.variants import Plan, plans
 from spinelab.report import write_comparison
 from spinelab.report.content import Comparison, DataSummary, Flag, Pair, Variant
@@ -33,15 +40,17 @@ def compare(
     """Train every combination of the varied settings on the same folds and write what can be said.
 
     Writes ``comparison.json``, ``predictions.csv`` and ``report.html`` into ``out``; finished folds are kept in ``out/folds`` and
-    are never repeated. All settings must agree on the target, so that the models answer one question.
+    are never repeated. All settings must agree on the target, so that the models answer one question. Models that only measure (no
+    target) are ranked by an error. Of data that come with splits the training split is used, or the one that ``design`` names.
     """
     started = time.perf_counter()
-    variants = plans(settings, vary)
+    part = part_to_learn(examples, design.split, run.tell)
+    examples, variants = part.examples, plans(settings, vary)
     target = _common_target(task, variants)
-    check = check_data(examples, target, run.progress)
+    ranking = ranking_of(design.rank_by, task, variants, target)
+    check = check_data(examples, target, run.progress, measures=not target)
     announce(check.summary, run)
-    labels = examples.labels(target)
-    splits = design.splits(labels, list(check.groups))
+    labels, splits = _split(task, variants[0].settings, examples, target, check.groups, design)
     claim_folder(
         out,
         {
@@ -55,18 +64,34 @@ def compare(
         },
         resume=resume,
     )
-    bench = Bench(task, examples, target, task.classes(examples, variants[0].settings), tuple(labels), check.groups, tuple(splits), out, run, design)
+    classes = task.classes(examples, variants[0].settings) if target else ()
+    bench = Bench(
+        task, examples, target, classes, tuple(labels), check.groups, tuple(splits), out, run, design, ranking, check.sizes, check.spacings, part.name
+    )
     trained = _train_all(bench, variants)
     comparison = _conclude(bench, trained, check.summary, started)
     write_comparison(comparison, out)
     return comparison
 
 
+def _split(task: Task, settings: Settings, examples: Examples, target: str, groups: Sequence[str], design: Design) -> tuple[list[str], list[Split]]:
+    """Return the classes, or where nothing is classified the bands of the first quantity, and the splits that keep them in proportion."""
+    if target:
+        labels = examples.labels(target)
+        return labels, design.splits(labels, list(groups))
+    truths = [e.truth for e in examples]
+    found = kinds(task.quantities(settings), truths)
+    values = measured_quantity(found[0], truths, truths).truth.tolist() if found else [math.nan] * len(truths)
+    return bands_of(values), design.splits_by_size(values, list(groups))
+
+
 def _common_target(task: Task, variants: Sequence[Plan]) -> str:
     targets = {task.target(v.settings) for v in variants}
     if len(targets) > 1:
         raise TaskError(
-            f"Models that answer different questions ({', '.join(sorted(targets))})", expected="one target for all", action="compare the targets one at a time"
+            f"Models that answer different questions ({', '.join(sorted(t or 'measuring only' for t in targets))})",
+            expected="one target for all",
+            action="compare the targets one at a time",
         )
     return targets.pop()
 
@@ -106,24 +131,34 @@ def _split_name(design: Design, split: Split) -> str:
 
 
 def _conclude(bench: Bench, trained: Sequence[Trained], data: DataSummary, started: float) -> Comparison:
-    tables = {t.plan.key: table_of(bench, t) for t in trained if t.failure is None}
-    kept, unanswered = answered(bench, trained, tables)
-    predictions = {key: predictions_of(bench, table, folds, kept) for key, (table, folds) in tables.items()}
-    some = next(iter(predictions.values()))
-    base = majority([bench.classes[i] for i in some.truth], some.patients, bench.classes, bootstraps=bench.design.bootstraps)
-    variants = _rank([variant_of(bench, t, predictions.get(t.plan.key), base) for t in trained], bench.design.rank_by)
-    pairs = compare_pairs(variants, bench.splits, bench.design)
+    ranking = bench.ranking
+    predictions, compared = _predictions(bench, trained)
+    some = next(iter(predictions.values()), None)
+    base: dict[str, Any] = {}
+    if some is not None:
+        base = majority([bench.classes[i] for i in some.truth], some.patients, bench.classes, bootstraps=bench.design.bootstraps)
+    variants = [variant_of(bench, t, predictions.get(t.plan.key), base, measured_of(bench, t)) for t in trained]
+    skipped = ""
+    if ranking.measures:
+        skipped = skipped_films(bench, variants)
+        variants = on_common_films(bench, variants)
+    variants = _rank(variants, ranking)
+    if ranking.measures:
+        constant = constant_error(bench, variants)
+        base = {**base, **constant, "metrics": {**base.get("metrics", {}), **constant["metrics"]}}
+    pairs = compare_pairs(variants, bench.splits, bench.design, ranking)
     variants = _mark_few_patients(_mark_indistinguishable(variants, pairs), data)
     curve = learning_curve(bench, trained, variants) if bench.design.learning_curve else None
-    design = _design_facts(bench, started) | {"compared": int(kept.sum()), "unanswered": unanswered}
+    design = _design_facts(bench, started) | compared
+    routes = measured_words.routes([(v.name, v.route) for v in variants if v.answered])
     return Comparison(
         task=bench.task.name,
         title=bench.task.title,
         question=bench.task.question,
         target=bench.target,
-        headline=words.headline(variants, pairs, data, base, bench.design.rank_by),
-        statements=words.statements(variants, pairs, data, design),
-        rank_by=bench.design.rank_by,
+        headline=ranked_words.headline(variants, pairs, data, base, ranking),
+        statements=tuple(dict.fromkeys(t for t in (routes, *words.statements(variants, pairs, data, design), skipped) if t)),
+        rank_by=ranking.metric,
         variants=tuple(variants),
         baseline={k: v for k, v in base.items() if k != "predictions"},
         pairs=tuple(pairs),
@@ -132,13 +167,26 @@ def _conclude(bench: Bench, trained: Sequence[Trained], data: DataSummary, start
         versions=versions(),
         learning_curve=curve,
         analysis=tuple(bench.task.analysis(bench.examples, trained[0].plan.settings)),
+        measured_pairs=measured_pairs(variants, bench.design),
+        routes=routes,
     )
 
 
-def _rank(variants: Sequence[Variant], metric: str) -> list[Variant]:
-    """Give ranks by the metric; collapsed and failed models get none and come last."""
-    eligible = [v for v in variants if v.predictions is not None and not words.has(v, "collapsed") and v.metrics[metric].value is not None]
-    order = sorted(eligible, key=lambda v: -float(v.metrics[metric].value or 0))
+def _predictions(bench: Bench, trained: Sequence[Trained]) -> tuple[dict[str, Predictions], dict[str, Any]]:
+    """Return the classes that each model gave, and on how many examinations they can be compared; nothing where nothing is classified."""
+    if not bench.target:
+        return {}, {}
+    tables = {t.plan.key: table_of(bench, t) for t in trained if t.failure is None}
+    kept, unanswered = answered(bench, trained, tables)
+    found = {key: predictions_of(bench, table, folds, kept) for key, (table, folds) in tables.items()}
+    return found, {"compared": int(kept.sum()), "unanswered": unanswered}
+
+
+def _rank(variants: Sequence[Variant], ranking: Ranking) -> list[Variant]:
+    """Give ranks by the metric; collapsed and failed models, and those that do not have it, get none and come last."""
+    scores = {v.name: v.figures[ranking.metric].value for v in variants if ranking.metric in v.figures and not words.has(v, "collapsed")}
+    eligible = [v for v in variants if scores.get(v.name) is not None]
+    order = sorted(eligible, key=lambda v: float(scores[v.name] or 0) * (1 if ranking.measures else -1))
     ranked = [replace(v, rank=position + 1) for position, v in enumerate(order)]
     return ranked + [v for v in variants if v not in eligible]
 
@@ -159,20 +207,22 @@ def _mark_indistinguishable(variants: Sequence[Variant], pairs: Sequence[Pair]) 
 def _mark_few_patients(variants: Sequence[Variant], data: DataSummary) -> list[Variant]:
     """Put the flag on every model too: it is their ranking that so few patients cannot carry."""
     few = tuple(flag for flag in data.flags if flag.code == "too-few-patients")
-    return [replace(v, flags=(*v.flags, *few)) if v.predictions is not None else v for v in variants]
+    return [replace(v, flags=(*v.flags, *few)) if v.answered else v for v in variants]
 
 
 def _design_facts(bench: Bench, started: float) -> dict[str, Any]:
     design = bench.design
     parts = {"folds": design.folds} if design.holdout is None else {"holdout": design.holdout}
     positive = {"positive": bench.classes[-1]} if len(bench.classes) == 2 else {}
+    named = {"split": bench.split} if bench.split else {}
     return (
         parts
         | positive
+        | named
         | {
             "repeats": design.repeats,
             "seed": design.seed,
-            "rank_by": design.rank_by,
+            "rank_by": bench.ranking.metric,
             "level": 0.95,
             "bootstraps": design.bootstraps,
             "seconds": time.perf_counter() - started,

@@ -11,6 +11,8 @@ import numpy as np
 from spinelab.core import Examples, Settings, Task
 from spinelab.evaluation import compute_metrics
 from spinelab.evaluation.types import Predictions
+from spinelab.experiments.constant_measures import measured_baselines
+from spinelab.experiments.measured import has_measured_truth
 from spinelab.experiments.splits import patients_per_class
 
 BASELINES_SCHEMA = "spinelab.baselines/1"
@@ -42,10 +44,28 @@ def _constant(labels: Sequence[str], groups: Sequence[str], classes: Sequence[st
 
 
 def baselines(task: Task, examples: Examples, settings: Settings) -> dict[str, Any]:
-    """Return what constants and chance reach on these labels; nothing is trained and no picture is opened."""
+    """Return what constants and chance reach on these labels, and of a task that measures one number for everyone and one mean shape.
+
+    Nothing is trained; pictures are opened only where their size is needed for the mean shape.
+    """
     target = task.target(settings)
-    labels, groups = examples.labels(target), examples.groups()
-    classes = task.classes(examples, settings)
+    body: dict[str, Any] = {
+        "schema": BASELINES_SCHEMA,
+        "task": task.name,
+        "target": target,
+        "examinations": len(examples),
+        "patients": len(set(examples.groups())) if examples.patients_known else None,
+        "classes": {},
+    }
+    if target:
+        body |= _of_classes(examples, examples.labels(target), task.classes(examples, settings))
+    if has_measured_truth(task, settings, examples.items):
+        body["measured"] = measured_baselines(task, settings, examples)
+    return body | {"phantom": examples.phantom, "notes": list(examples.notes)}
+
+
+def _of_classes(examples: Examples, labels: Sequence[str], classes: Sequence[str]) -> dict[str, Any]:
+    groups = examples.groups()
     frequencies = _frequencies(labels, classes)
     answers = {
         "class-frequencies": (frequencies, "the class frequencies as probabilities; the answer is the most frequent class"),
@@ -58,11 +78,6 @@ def baselines(task: Task, examples: Examples, settings: Settings) -> dict[str, A
     counts, patients = Counter(labels), patients_per_class(labels, groups)
     majority_class, count = counts.most_common(1)[0]
     return {
-        "schema": BASELINES_SCHEMA,
-        "task": task.name,
-        "target": target,
-        "examinations": len(labels),
-        "patients": len(set(groups)) if examples.patients_known else None,
         "classes": {c: {"images": counts[c], "patients": patients[c] if examples.patients_known else None, "share": counts[c] / len(labels)} for c in classes},
         "majority_class": majority_class,
         "majority_rate": count / len(labels),
@@ -73,8 +88,6 @@ def baselines(task: Task, examples: Examples, settings: Settings) -> dict[str, A
             "note": "guessing with the class frequencies",
         },
         "baselines": rows,
-        "phantom": examples.phantom,
-        "notes": list(examples.notes),
     }
 
 

@@ -3,36 +3,43 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from spinelab.core import InputError, TaskError
 from spinelab.experiments.flags import CHANCE
-from spinelab.experiments.splits import Split, grouped_folds, grouped_holdout
+from spinelab.experiments.splits import Split, banded_splits, grouped_folds, grouped_holdout
 
 _IDENTITY: Final = "experiment.json"
+_ERROR: Final = re.compile(r"\w+_mae(_\w+)?|landmark_median_(px|mm)")
 
 
 @dataclass(frozen=True)
 class Design:
     """How often and on what the models are tried.
 
-    ``holdout`` replaces the folds by random splits that hold out this share of the patients, ``repeats`` times.
+    ``holdout`` replaces the folds by random splits that hold out this share of the patients, ``repeats`` times. Without ``rank_by``
+    it is balanced accuracy or, for models that only measure, the mean absolute error of the first quantity. ``split`` names the part of the
+    data to use, where they come with splits.
     """
 
     folds: int = 5
     repeats: int = 1
     holdout: float | None = None
     seed: int = 0
-    rank_by: str = "balanced_accuracy"
+    rank_by: str | None = None
     bootstraps: int = 2000
     learning_curve: bool = True
+    split: str | None = None
 
     def __post_init__(self) -> None:
-        if self.rank_by not in CHANCE:
+        if self.rank_by is not None and self.rank_by not in CHANCE and not _ERROR.fullmatch(self.rank_by):
             raise TaskError(
-                f"Ranking by {self.rank_by!r}", expected=f"one of {', '.join(CHANCE)}, which a constant answer cannot win", action="choose another --rank-by"
+                f"Ranking by {self.rank_by!r}",
+                expected=f"one of {', '.join(CHANCE)}, which a constant answer cannot win, or an error such as cobb_max_mae_deg",
+                action="choose another --rank-by",
             )
         for name, least in (("folds", 2), ("repeats", 1)):
             if getattr(self, name) < least:
@@ -43,6 +50,10 @@ class Design:
         if self.holdout is not None:
             return grouped_holdout(labels, groups, fraction=self.holdout, repeats=self.repeats, seed=self.seed)
         return grouped_folds(labels, groups, folds=self.folds, repeats=self.repeats, seed=self.seed)
+
+    def splits_by_size(self, values: list[float], groups: list[str]) -> list[Split]:
+        """Return the splits where there are no classes: each part holds small, middle and large values alike."""
+        return banded_splits(values, groups, folds=self.folds, holdout=self.holdout, repeats=self.repeats, seed=self.seed)
 
 
 def claim_folder(out: Path, identity: dict[str, Any], *, resume: bool) -> None:

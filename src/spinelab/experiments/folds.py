@@ -18,6 +18,7 @@ from spinelab.experiments.bench import Bench, CaseFile, FoldResult
 from spinelab.experiments.splits import Split
 
 FOLD_SCHEMA: Final = "spinelab.fold/1"
+_RESULTS: Final = "results.json"
 
 
 def run_fold(bench: Bench, settings: Settings, split: Split, *, folder: Path, run: Run, explain: bool) -> FoldResult:
@@ -34,8 +35,9 @@ def run_fold(bench: Bench, settings: Settings, split: Split, *, folder: Path, ru
     results = task.predict_many(model, held_out, run)
     predict_ms = 1000 * (time.perf_counter() - started) / max(1, len(held_out))
     probabilities = probability_table(results, bench.classes, bench.target)
-    cases = _cases(bench, model, held_out, probabilities) if explain else ()
-    result = FoldResult(split, probabilities, model.record, model.parameters, predict_ms, cases)
+    cases = _cases(bench, model, held_out, probabilities) if explain and bench.target else ()
+    kept = tuple(results) if task.quantities(settings) else ()
+    result = FoldResult(split, probabilities, model.record, model.parameters, predict_ms, cases, kept)
     _save(result, folder)
     shutil.rmtree(workdir, ignore_errors=True)
     return result
@@ -92,6 +94,8 @@ def _save(result: FoldResult, folder: Path) -> None:
         "record": result.record,
         "cases": cases,
     }
+    if result.results:
+        (temporary / _RESULTS).write_text(json.dumps([r.to_dict() for r in result.results], allow_nan=False), encoding="utf-8")
     np.savez_compressed(temporary / "arrays.npz", **arrays)  # type: ignore[arg-type]
     (temporary / "fold.json").write_text(json.dumps(body, indent=1), encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
@@ -106,7 +110,9 @@ def _load(folder: Path, split: Split) -> FoldResult | None:
         with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
             stored = {name: arrays[name] for name in arrays.files}
         cases = tuple(_case(stored, c, case) for c, case in enumerate(body["cases"]))
-        result = FoldResult(split, stored["probabilities"], body["record"], body["parameters"], body["predict_ms"], cases)
+        written = folder / _RESULTS
+        answers = tuple(Result.from_dict(r) for r in json.loads(written.read_text(encoding="utf-8"))) if written.is_file() else ()
+        result = FoldResult(split, stored["probabilities"], body["record"], body["parameters"], body["predict_ms"], cases, answers)
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
             f"{folder} is damaged: {error}", expected="a finished fold", action="delete that folder and run again with --resume; only that fold is repeated"

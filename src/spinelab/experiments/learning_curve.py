@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from spinelab.core import TaskError
 from spinelab.evaluation import compute_metrics
-from spinelab.evaluation.types import Predictions
+from spinelab.evaluation.types import Estimate
 from spinelab.experiments.assemble import predictions_of, table_of
 from spinelab.experiments.bench import Bench, FoldResult, Trained, within
 from spinelab.experiments.folds import fold_folder, run_fold
+from spinelab.experiments.measured_variants import measured_of
 from spinelab.experiments.splits import Split
 from spinelab.experiments.variants import Plan
 from spinelab.report.content import LearningCurve, Variant
@@ -33,7 +34,7 @@ def learning_curve(bench: Bench, trained: Sequence[Trained], variants: Sequence[
         return None
     source = next(t for t in trained if t.plan.name == best.name)
     first = [f for f in source.folds if f.split.repeat == 0][:MOST_FOLDS]
-    points: list[tuple[int, Predictions]] = []
+    points: list[tuple[int, Mapping[str, Estimate]]] = []
     for fraction in FRACTIONS:
         try:
             folds = [_part(bench, source.plan, f, fraction, (i, len(first))) for i, f in enumerate(first)]
@@ -45,13 +46,13 @@ def learning_curve(bench: Bench, trained: Sequence[Trained], variants: Sequence[
     points.append(_point(bench, source.plan, first))
     if len(points) < 2:
         return None
-    figures = [compute_metrics(p, metrics=["accuracy", bench.design.rank_by], bootstraps=bench.design.bootstraps) for _, p in points]
+    metric, figures = bench.ranking.metric, [f for _, f in points]
     return LearningCurve(
         variant=best.name,
         patients=tuple(n for n, _ in points),
-        accuracy=tuple(f["accuracy"] for f in figures),
-        metric=bench.design.rank_by,
-        scores=tuple(f[bench.design.rank_by] for f in figures),
+        accuracy=tuple(f["accuracy"] for f in figures if "accuracy" in f),
+        metric=metric,
+        scores=tuple(f.get(metric, Estimate(None)) for f in figures),
     )
 
 
@@ -70,7 +71,7 @@ def _subset(bench: Bench, split: Split, fraction: float) -> NDArray[np.int64] | 
     """Return the training examinations of this share of each class's patients, ``None`` if a class would have too few."""
     rng = np.random.default_rng([bench.design.seed, split.fold])
     chosen: set[str] = set()
-    for label in bench.classes:
+    for label in bench.classes or sorted(set(bench.labels)):
         patients = sorted({bench.examples[int(i)].group for i in split.train if bench.labels[int(i)] == label})
         count = round(fraction * len(patients))
         if count < LEAST_PATIENTS:
@@ -79,9 +80,15 @@ def _subset(bench: Bench, split: Split, fraction: float) -> NDArray[np.int64] | 
     return np.array([i for i in split.train if bench.examples[int(i)].group in chosen], dtype=np.int64)
 
 
-def _point(bench: Bench, plan: Plan, folds: Sequence[FoldResult]) -> tuple[int, Predictions]:
+def _point(bench: Bench, plan: Plan, folds: Sequence[FoldResult]) -> tuple[int, Mapping[str, Estimate]]:
+    """Return the number of training patients, and what was reached with them."""
     counts = [len({bench.examples[int(i)].group for i in f.split.train}) for f in folds]
+    patients, trained = round(float(np.mean(counts))), Trained(plan, tuple(folds))
+    if bench.ranking.measures:
+        measured = measured_of(bench, trained)
+        return patients, {} if measured is None else measured.metrics
     single = replace(bench, design=replace(bench.design, repeats=1))
-    table, numbers = table_of(single, Trained(plan, tuple(folds)))
+    table, numbers = table_of(single, trained)
     keep = np.asarray(np.isfinite(table).all(axis=(0, 2)))
-    return round(float(np.mean(counts))), predictions_of(single, table, numbers, keep)
+    predictions = predictions_of(single, table, numbers, keep)
+    return patients, compute_metrics(predictions, metrics=["accuracy", bench.ranking.metric], bootstraps=bench.design.bootstraps)

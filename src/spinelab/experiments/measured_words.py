@@ -8,7 +8,7 @@ from typing import Any, Final
 from spinelab.evaluation.types import Estimate
 from spinelab.report.measured import Measured, MeasuredQuantity
 from spinelab.report.reading import SYMBOLS
-from spinelab.report.words import estimate
+from spinelab.report.words import estimate, lower_start
 
 MOST_TOLD: Final = 4
 """Quantities up to which each is told in words; of more, the best and the worst."""
@@ -41,7 +41,7 @@ def with_limits(value: Estimate, unit: str) -> str:
 
 def lower_first(title: str) -> str:
     """Return a title as it stands inside a sentence; a name such as ``PI`` or ``Cobb`` keeps its capitals."""
-    return title[:1].lower() + title[1:] if title[1:2].islower() and not title.startswith("Cobb") else title
+    return title if title.startswith("Cobb") else lower_start(title)
 
 
 def in_words(measured: Measured) -> list[MeasuredQuantity]:
@@ -152,7 +152,7 @@ def _source(measured: Measured) -> str:
     return f"The constants are {source}." if source else ""
 
 
-def paired_words(a: str, b: str, q: MeasuredQuantity, difference: Estimate) -> str:
+def paired_words(a: str, b: str, q: MeasuredQuantity, difference: Estimate, p_holm: float | None) -> str:
     """Return the difference of two models' absolute errors in words."""
     if difference.value is None:
         return f"{a} and {b} have no film in common on which both measured."
@@ -161,6 +161,9 @@ def paired_words(a: str, b: str, q: MeasuredQuantity, difference: Estimate) -> s
     span = f"{amount(difference.value, q.unit, signed=True)} ({amount(difference.lo, q.unit, signed=True)} to {amount(difference.hi, q.unit, signed=True)})"
     if difference.lo <= 0 <= difference.hi:
         return f"{a} and {b} cannot be distinguished in the {lower_first(q.title)}: their absolute errors differ by {span}."
+    if p_holm is None or p_holm >= 0.05:
+        corrected = "" if p_holm is None else f" (Holm p = {p_holm:.3f})"
+        return f"{a} and {b} cannot be distinguished in the {lower_first(q.title)} after correction for the number of tests{corrected}: {span}."
     ahead, behind = (a, b) if difference.value < 0 else (b, a)
     return f"{ahead} measures the {lower_first(q.title)} better than {behind}: their absolute errors differ by {span}."
 

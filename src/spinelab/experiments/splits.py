@@ -45,6 +45,35 @@ def grouped_holdout(labels: Sequence[str], groups: Sequence[str], *, fraction: f
     return [Split(repeat, 0, *_stratified(labels, groups, parts, seed + repeat)[0]) for repeat in range(repeats)]
 
 
+def banded_splits(values: Sequence[float], groups: Sequence[str], *, folds: int, holdout: float | None, repeats: int, seed: int) -> list[Split]:
+    """Return patient-grouped splits for measured values: thirds of the values are dealt out like classes; an unknown value is a band of its own.
+
+    Raises
+    ------
+    InputError
+        If there are fewer patients than folds, or the hold-out is no share.
+    """
+    if holdout is not None and not 0 < holdout <= 0.5:
+        raise InputError(f"Hold-out fraction {holdout}", expected="a value above 0 and at most 0.5", action="choose another --holdout")
+    parts = folds if holdout is None else max(2, round(1 / holdout))
+    if len(set(groups)) < parts:
+        raise InputError(f"{len(set(groups))} patients", expected=f"at least {parts} for {parts} parts", action="use fewer folds (--folds) or more patients")
+    bands = bands_of(values)
+    used = range(parts) if holdout is None else range(1)
+    made = [(repeat, _stratified(bands, groups, parts, seed + repeat)) for repeat in range(repeats)]
+    return [Split(repeat, fold, *splits[fold]) for repeat, splits in made for fold in used]
+
+
+def bands_of(values: Sequence[float]) -> list[str]:
+    """Return ``low``, ``middle`` or ``high`` for each value by thirds, ``unknown`` for nan."""
+    numbers = np.asarray(values, dtype=np.float64)
+    known = np.isfinite(numbers)
+    if not known.any():
+        return ["unknown"] * len(numbers)
+    low, high = np.quantile(numbers[known], [1 / 3, 2 / 3])
+    return ["unknown" if not k else "low" if v <= low else "middle" if v <= high else "high" for v, k in zip(numbers, known, strict=True)]
+
+
 def _stratified(labels: Sequence[str], groups: Sequence[str], parts: int, seed: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     from sklearn.model_selection import StratifiedGroupKFold
 

@@ -76,7 +76,7 @@ def comparison_page(comparison: Comparison) -> str:
         metrics=layout.every_metric(variants),
         measured=comparison_rows(shared["order"]),
         measured_landmarks=landmark_rows(shared["order"]),
-        rank_unit=layout.unit_of(comparison.rank_by, variants),
+        routes=comparison.routes,
         scale=layout.scale([v.figures.get(comparison.rank_by) for v in variants], floor),
         flagged=[v for v in shared["order"] if v.flags],
         first_pairs=first_pairs,

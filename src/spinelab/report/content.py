@@ -103,8 +103,8 @@ class Variant:
 
     @property
     def figures(self) -> Mapping[str, Estimate]:
-        """Every metric, of the classification and of the measurements."""
-        return {**self.metrics, **(self.measured.metrics if self.measured is not None else {})}
+        """Every metric of measurements and classes; an error that ranks models is in ``metrics`` over the films that all of them measured."""
+        return {**(self.measured.metrics if self.measured is not None else {}), **self.metrics}
 
 
 @dataclass(frozen=True)
@@ -202,6 +202,8 @@ class Comparison:
     """Task-specific sections: ``{"title", "text", "svg" | "table"}``."""
     measured_pairs: tuple[MeasuredPair, ...] = ()
     """Differences of the absolute errors, where models measure."""
+    routes: str = ""
+    """In words which models measure and then decide, and which classify the picture, where there are both."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -116,6 +116,8 @@ def learning(curve: LearningCurve | None, baseline: Mapping[str, Estimate]) -> G
     panels = []
     for which, name in (("scores", curve.metric), ("accuracy", "accuracy")):
         values: Sequence[Estimate] = getattr(curve, which)
+        if not values:
+            continue
         title, floor = metric(name).title, baseline[name].value if name in baseline else None
         told = "; ".join(f"{n} patients: {number(e.value)}" for n, e in zip(curve.patients, values, strict=True))
         panels.append(

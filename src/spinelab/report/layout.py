@@ -61,12 +61,6 @@ def best(variants: Sequence[Variant]) -> Variant | None:
     return next((variant for variant in ranked(variants) if variant.answered), None)
 
 
-def unit_of(metric: str, variants: Sequence[Variant]) -> str:
-    """Return the unit of a metric of measurements, as it is written; nothing for a share or a score."""
-    measured = [v.measured for v in variants if v.measured is not None]
-    return next((q.unit for m in measured for q in m.quantities if metric.startswith(f"{q.name}_m")), "px" if metric.endswith("_px") else "")
-
-
 def columns(variants: Sequence[Variant], first: str) -> list[str]:
     """Return the metrics of the ranked table, the ranking metric first."""
     present = {name for variant in variants for name in variant.figures}

@@ -38,7 +38,7 @@ def _environment() -> Environment:
     )
     made.filters |= {function.__name__: function for function in formats}
     made.filters |= {"folder_name": folder_name, "as_table": table, "shown": shown, "symbol": symbol}
-    made.filters |= {"as_share": as_share, "in_unit": told}
+    made.filters |= {"as_share": as_share, "in_unit": told, "lower_start": words.lower_start}
     made.globals |= {"FLAGS": FLAGS, "SEVERITY": words.SEVERITY, "percent": _percent}
     return made
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -63,6 +64,15 @@ METRICS: Final[Mapping[str, Metric]] = {
 MAIN_METRICS: Final = ("balanced_accuracy", "auroc", "accuracy", "sensitivity", "specificity", "mcc", "f1", "f1_macro", "brier")
 """Columns of the ranked table, in this order, where they exist; the others follow in the table of all metrics."""
 
+_STATISTICS: Final[Mapping[str, tuple[str, str]]] = {
+    "mae": ("Mean absolute error", "The mean distance of the measured value from the true one."),
+    "median_ae": ("Median absolute error", "Half of the measured values are nearer to the true one than this."),
+    "median": ("Median error", "Half of the landmarks are nearer to the true ones than this."),
+    "bias": ("Bias", "The mean of measured minus true value: 0 is none."),
+    "coverage": ("Coverage", "The share of films whose stated 95 % interval holds the true value: it should be 0.95."),
+}
+_MEASUREMENT: Final = re.compile(rf"(\w+?)_({'|'.join(_STATISTICS)})(?:_(deg|mm|px|percent))?")
+
 SEVERITY: Final[Mapping[str, str]] = {
     "collapsed": "stop",
     "failed": "stop",
@@ -109,7 +119,18 @@ def metric(name: str) -> Metric:
     if bracket and base in METRICS and label.endswith("]"):
         known = METRICS[base]
         return Metric(f"{known.title.removesuffix(' (macro)')}, {label[:-1]}", "", known.smaller_is_better)
-    return Metric(name.replace("_", " ").strip().capitalize() or name, "")
+    return _of_measurement(name) or Metric(name.replace("_", " ").strip().capitalize() or name, "")
+
+
+def _of_measurement(name: str) -> Metric | None:
+    """Return the metric of a measurement, named ``<quantity>_<statistic>_<unit>``, or ``None``."""
+    found = _MEASUREMENT.fullmatch(name)
+    if found is None:
+        return None
+    what, statistic, unit = found.groups()
+    title, meaning = _STATISTICS[statistic]
+    sign = {"deg": " (°)", "percent": " (%)"}.get(unit or "", f" ({unit})" if unit else "")
+    return Metric(f"{title}, {spoken(what)}{sign}", meaning, smaller_is_better=statistic not in ("coverage", "bias"))
 
 
 def metrics_to_explain(names: Iterable[str]) -> list[str]:
@@ -187,6 +208,11 @@ def sentence(value: Any) -> str:  # noqa: PLR0911 - one line a type
     if isinstance(value, float):
         return NONE if not math.isfinite(value) else f"{value:.4g}"
     return str(value)
+
+
+def lower_start(title: str) -> str:
+    """Return a title as it stands inside a sentence; names in capitals keep them."""
+    return title[:1].lower() + title[1:] if title[1:2].islower() else title
 
 
 def spoken(key: Any) -> str:

@@ -66,7 +66,15 @@ def phantom(task: str, out: PathLike, *, n: int = 100, seed: int = 0, difficulty
     return folder
 
 
-def fit(task: str, data: PathLike, out: PathLike, *, settings: Settings | Mapping[str, Any] | None = None, run: Run | None = None) -> Model:
+def fit(
+    task: str,
+    data: PathLike,
+    out: PathLike,
+    *,
+    settings: Settings | Mapping[str, Any] | None = None,
+    split: str | None = None,
+    run: Run | None = None,
+) -> Model:
     """Train one model on all the data (a validation part is split off inside, by patient) and write its folder.
 
     Parameters
@@ -75,6 +83,8 @@ def fit(task: str, data: PathLike, out: PathLike, *, settings: Settings | Mappin
         The model folder. Checkpoints lie in ``<out>.work`` until the model is written; with ``run.resume`` training goes on from them.
     settings
         Settings of the task, or a mapping that overrides its defaults.
+    split
+        Which part to learn from, where the data come with splits; by default the training split, never silently the test split.
     """
     from spinelab import experiments, io
 
@@ -84,7 +94,7 @@ def fit(task: str, data: PathLike, out: PathLike, *, settings: Settings | Mappin
     folder = places.new_folder(out, ours=MODEL_FILES, data=examples.root, hint="choose another --out; a finished model is never overwritten")
     work = folder.resolve().with_name(folder.resolve().name + ".work")
     places.new_folder(work, ours=tuple(p.name for p in work.iterdir()) if run.resume and work.is_dir() else (), reuse=run.resume)
-    model = experiments.fit(chosen, examples, settled, replace(run, workdir=run.workdir or work))
+    model = experiments.fit(chosen, examples, settled, replace(run, workdir=run.workdir or work), split=split)
     folder.parent.mkdir(parents=True, exist_ok=True)
     io.save_model(model, folder, _card(chosen))
     shutil.rmtree(work, ignore_errors=True)
@@ -176,14 +186,22 @@ def _summary(model: Model) -> dict[str, Any]:
     return {"model": model.name, "classes": model.classes, "training data": data.get("root"), "patients": record.get("patients")} | facts
 
 
-def evaluate(model: PathLike | Model, data: PathLike, out: PathLike, *, run: Run | None = None) -> Evaluation:
-    """Try a model on another folder of labelled examinations; writes ``evaluation.json``, ``predictions.csv`` and ``report.html``."""
+def evaluate(model: PathLike | Model, data: PathLike, out: PathLike, *, split: str | None = None, run: Run | None = None) -> Evaluation:
+    """Try a model on another folder of examinations with a known truth; writes ``evaluation.json``, ``predictions.csv`` and ``report.html``.
+
+    Parameters
+    ----------
+    out
+        Of a model that places landmarks also ``landmarks.csv``.
+    split
+        Which part to use, where the data come with splits; by default the test split, or everything if there is none of that name.
+    """
     from spinelab import experiments
 
     loaded, task = models.load(model)
     source = places.existing(data, task.takes)
     folder = places.new_folder(out, ours=EVALUATION_FILES, data=source, hint="choose another --out; a finished evaluation is never overwritten")
-    return experiments.evaluate(task, loaded, task.examples(source), out=folder, run=run or Run())
+    return experiments.evaluate(task, loaded, task.examples(source), out=folder, run=run or Run(), split=split)
 
 
 def compare(  # noqa: PLR0913 - the design of an experiment
@@ -198,8 +216,9 @@ def compare(  # noqa: PLR0913 - the design of an experiment
     holdout: float | None = None,
     resume: bool = False,
     seed: int = 0,
-    rank_by: str = "balanced_accuracy",
+    rank_by: str | None = None,
     learning_curve: bool = True,
+    split: str | None = None,
     run: Run | None = None,
 ) -> Comparison:
     """Train several models on the same folds, kept apart by patient, and say which is better and how sure that is.
@@ -219,13 +238,16 @@ def compare(  # noqa: PLR0913 - the design of an experiment
     resume
         Go on where an interrupted comparison stopped; no finished fold is repeated.
     rank_by
-        The metric that ranks.
+        The metric that ranks: balanced accuracy unless given, and the mean absolute error of the first quantity where models only
+        measure; ``cobb_max_mae_deg`` ranks by that error.
     learning_curve
         Also train the best model on fewer patients, to show whether more would help.
+    split
+        Which part to use, where the data come with splits; by default the training split.
     """
     from spinelab import experiments
 
-    design = experiments.Design(folds=folds, repeats=repeats, holdout=holdout, seed=seed, rank_by=rank_by, learning_curve=learning_curve)
+    design = experiments.Design(folds=folds, repeats=repeats, holdout=holdout, seed=seed, rank_by=rank_by, learning_curve=learning_curve, split=split)
     chosen = _task(task)
     settled = choices.settle(chosen.settings_type(), settings)
     varied = choices.settle_vary(settled, vary, settings if isinstance(settings, Mapping) else {})

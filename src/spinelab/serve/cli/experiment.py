@@ -22,8 +22,14 @@ def compare(
     resume: options.Resume = False,
     sets: options.Set = None,
     settings: options.SettingsFile = None,
-    rank_by: Annotated[str, typer.Option("--rank-by", metavar="METRIC", help="The metric that ranks.")] = "balanced_accuracy",
+    rank_by: Annotated[
+        str | None,
+        typer.Option(
+            "--rank-by", metavar="METRIC", help="The metric that ranks: balanced_accuracy, or of measurements the first error, such as cobb_max_mae_deg."
+        ),
+    ] = None,
     learning_curve: Annotated[bool, typer.Option("--learning-curve/--no-learning-curve", help="Train the best model on fewer patients too.")] = True,
+    split: options.Split = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Draws the parts and the first weights.")] = 0,
     weights: options.Weights = None,
     cache: options.Cache = None,
@@ -55,6 +61,7 @@ def compare(
             seed=seed,
             rank_by=rank_by,
             learning_curve=learning_curve,
+            split=split,
             run=run,
         )
     if as_json:
@@ -67,6 +74,7 @@ def evaluate(
     model: options.ModelName,
     data: options.Data,
     out: options.Out,
+    split: options.Split = None,
     cache: options.Cache = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -75,7 +83,7 @@ def evaluate(
     from spinelab.serve.cli.progress import shown
 
     with shown() as progress:
-        found = api.evaluate(model, data, out, run=options.make_run(progress, cache=cache))
+        found = api.evaluate(model, data, out, split=split, run=options.make_run(progress, cache=cache))
     if as_json:
         show.print_json(json.loads((out / "evaluation.json").read_text(encoding="utf-8")))
     else:

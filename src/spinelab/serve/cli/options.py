@@ -17,6 +17,7 @@ Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from where an interrupted run stopped.")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one setting; may be repeated.")]
+Split = Annotated[str | None, typer.Option("--split", metavar="NAME", help="Use this split of data that come with splits, such as test.")]
 SettingsFile = Annotated[Path | None, typer.Option("--settings", metavar="FILE.toml", help="Settings from a TOML file; --set goes over it.")]
 
 _MACHINE = "Machine"

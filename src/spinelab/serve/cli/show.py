@@ -13,7 +13,7 @@ import typer
 
 if TYPE_CHECKING:
     from spinelab.core import Model, Result
-    from spinelab.report import Comparison, Evaluation, Flag
+    from spinelab.report import Comparison, Evaluation, Flag, Variant
 
 COLUMNS: Final = ("balanced_accuracy", "auroc", "accuracy")
 """Metrics of the table on the screen, after the one that ranks; the report has them all."""
@@ -64,13 +64,13 @@ def comparison(found: Comparison, out: Path) -> None:
     say(found.headline)
     say()
     names = list(dict.fromkeys((found.rank_by, *COLUMNS)))
-    names = [name for name in names if any(name in v.metrics for v in found.variants)]
+    names = [name for name in names if any(name in v.figures for v in found.variants)]
     rows = [
-        (str(v.rank or "-"), v.name, *(estimate(v.metrics.get(name)) for name in names))
+        (str(v.rank or "-"), v.name, *(estimate(v.figures.get(name)) for name in names))
         for v in sorted(found.variants, key=lambda v: (v.rank is None, v.rank or 0))
     ]
     constant = found.baseline.get("metrics", {})
-    rows.append(("", f"always {found.baseline.get('majority_class', 'the same answer')!r}", *(estimate(constant.get(name)) for name in names)))
+    rows.append(("", constant_name(found.baseline), *(estimate(constant.get(name)) for name in names)))
     table(("rank", "model", *(name.replace("_", " ") for name in names)), rows)
     say()
     _listed("Flags:", [f"{v.name}: {', '.join(dict.fromkeys(flag.code for flag in v.flags))}" for v in found.variants if v.flags])
@@ -82,8 +82,8 @@ def evaluation(found: Evaluation, out: Path) -> None:
     """Print headline, metrics, flags, and where the report is."""
     say(found.headline)
     say()
-    constant = found.baseline.get("metrics", {})
-    rows = [(name.replace("_", " "), estimate(value), estimate(constant.get(name))) for name, value in found.variant.metrics.items()]
+    constant = {**found.baseline.get("metrics", {}), **_constants(found.variant)}
+    rows = [(name.replace("_", " "), estimate(value), estimate(constant.get(name))) for name, value in found.variant.figures.items()]
     table(("metric", "model (95 % interval)", "constant answer"), rows)
     say()
     _listed("Flags:", [f"{flag.code}: {flag.text}" for flag in found.variant.flags])
@@ -91,10 +91,25 @@ def evaluation(found: Evaluation, out: Path) -> None:
     say(f"Report: {out / 'report.html'}   (also evaluation.json, predictions.csv)")
 
 
+def constant_name(baseline: Mapping[str, Any]) -> str:
+    """Say what answer without looking the last row of the table is about."""
+    majority = baseline.get("majority_class")
+    return str(baseline.get("name", "the same answer")) if majority is None else f"always {majority!r}"
+
+
+def _constants(variant: Variant) -> dict[str, Any]:
+    """Return the errors that one number for everyone has, by the names of the metrics."""
+    from spinelab.experiments.pairing import metric_name
+
+    quantities = variant.measured.quantities if variant.measured is not None else ()
+    return {metric_name(q.name, "mae", q.unit): q.constant["mae"] for q in quantities if q.constant}
+
+
 def model(made: Model, folder: Path) -> None:
     """Print what was trained, on what, from which weights, how precisely."""
     record = made.record
-    say(f"{made.name}: a model for {made.task} that tells apart {', '.join(made.classes)} ({made.parameters:,} stored numbers).")
+    does = f"tells apart {', '.join(made.classes)}" if made.classes else "measures"
+    say(f"{made.name}: a model for {made.task} that {does} ({made.parameters:,} stored numbers).")
     data = record.get("data", {})
     if record.get("phantom") or data.get("phantom"):
         say("Made from phantoms: it says something about the program, nothing about patients.")
@@ -119,7 +134,8 @@ def _part(part: Mapping[str, Any] | None, *, patients_known: bool) -> str | None
     if not part:
         return None
     whose = f" of {part['patients']} patients" if patients_known else ""
-    return f"{part['examples']} examinations{whose}: " + ", ".join(f"{n} {name}" for name, n in part["per_class"].items())
+    classes = ", ".join(f"{n} {name}" for name, n in part.get("per_class", {}).items())
+    return f"{part['examples']} examinations{whose}" + (f": {classes}" if classes else "")
 
 
 def _because(choice: Mapping[str, Any] | str) -> str | None:
@@ -132,7 +148,19 @@ def _because(choice: Mapping[str, Any] | str) -> str | None:
 def baselines(found: Mapping[str, Any]) -> None:
     """Print the classes, and what each answer that needs no picture reaches."""
     patients = "patients not known" if found["patients"] is None else f"{found['patients']} patients"
-    say(f"{found['examinations']} examinations, {patients}" + (", phantoms" if found["phantom"] else "") + f"; target {found['target']}")
+    say(
+        f"{found['examinations']} examinations, {patients}"
+        + (", phantoms" if found["phantom"] else "")
+        + (f"; target {found['target']}" if found["target"] else "")
+    )
+    if found["classes"]:
+        _class_baselines(found)
+    if "measured" in found:
+        _measured_baselines(found["measured"])
+    _listed("\nNotes:", found["notes"])
+
+
+def _class_baselines(found: Mapping[str, Any]) -> None:
     table(
         ("class", "examinations", "patients", "share"),
         [(name, str(c["images"]), str(c["patients"] or "-"), f"{c['share']:.3f}") for name, c in found["classes"].items()],
@@ -140,7 +168,13 @@ def baselines(found: Mapping[str, Any]) -> None:
     say(f"\nAlways answering {found['majority_class']} is right for {found['majority_rate']:.1%} (the majority rate).\n")
     rows = [(name, *(estimate(SimpleNamespace(**row["metrics"][column])) for column in COLUMNS)) for name, row in found["baselines"].items()]
     table(("answer without looking", *(column.replace("_", " ") for column in COLUMNS)), rows)
-    _listed("\nNotes:", found["notes"])
+
+
+def _measured_baselines(found: Mapping[str, Any]) -> None:
+    rows = [(q["title"], f"{q['answer']:.1f} {q['unit']}", str(q["films"]), estimate(SimpleNamespace(**q["mae"]))) for q in found["quantities"].values()]
+    table(("quantity", "always answering", "films", "mean absolute error"), rows)
+    for unit, shape in found["mean_shape"].items():
+        say(f"A mean shape laid over every film: median landmark error {estimate(SimpleNamespace(**shape))} {unit}.")
 
 
 def results(found: Sequence[Result], out: Path) -> None:

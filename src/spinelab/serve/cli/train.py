@@ -16,6 +16,7 @@ def fit(
     out: Annotated[Path, typer.Option("--out", metavar="MODEL", help="Model folder to write, new or empty.")],
     sets: options.Set = None,
     settings: options.SettingsFile = None,
+    split: options.Split = None,
     resume: options.Resume = False,
     weights: options.Weights = None,
     cache: options.Cache = None,
@@ -25,13 +26,13 @@ def fit(
     strategy: options.Strategy = "auto",
     as_json: options.AsJson = False,
 ) -> None:
-    """Train one model on all the data and write its folder."""
+    """Train one model on all the data (of data with splits: on the training split) and write its folder."""
     from spinelab.serve import api
     from spinelab.serve.cli.progress import shown
 
     with shown() as progress:
         run = options.make_run(progress, resume=resume, weights=weights, cache=cache, accelerator=accelerator, devices=devices, nodes=nodes, strategy=strategy)
-        made = api.fit(task, data, out, settings=options.chosen_settings(sets, settings), run=run)
+        made = api.fit(task, data, out, settings=options.chosen_settings(sets, settings), split=split, run=run)
     if as_json:
         show.print_json({"model": out, "task": made.task, "settings": made.settings.to_dict(), "classes": made.classes, "record": made.record})
     else:

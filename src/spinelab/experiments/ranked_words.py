@@ -1,0 +1,87 @@
+"""The comparison's headline and the sentences on pairs: who is ahead in the metric that ranks, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from spinelab.evaluation.types import Estimate
+from spinelab.experiments.rank import Ranking
+from spinelab.experiments.words import has, listing, origin, rarest
+from spinelab.report.content import DataSummary, Pair, Variant
+from spinelab.report.words import estimate
+
+
+def headline(variants: Sequence[Variant], pairs: Sequence[Pair], data: DataSummary, baseline: Mapping[str, object], ranking: Ranking) -> str:
+    """Return the answer in words: who is ahead, how sure that is, and what the rarest class and the majority rate are."""
+    ranked = sorted((v for v in variants if v.rank is not None), key=lambda v: v.rank or 0)
+    return f"{origin(data)}{_verdict(variants, ranked, pairs, ranking)} {_context(data, baseline, ranking)}"
+
+
+def _context(data: DataSummary, baseline: Mapping[str, Any], ranking: Ranking) -> str:
+    if not ranking.measures:
+        return f"{rarest(data).capitalize()}; always answering {baseline['majority_class']!r} is right for {float(str(baseline['majority_share'])):.0%}."
+    number = f"{data.patients} patients" if data.patients is not None else f"{data.examinations} examinations (patients are not known)"
+    floor = estimate(dict(baseline.get("metrics") or {}).get(ranking.metric))
+    beside = f"; {baseline['name']} has {ranking.say(floor)}" if floor.value is not None else ""
+    return f"There are {number}{beside}."
+
+
+def _verdict(variants: Sequence[Variant], ranked: Sequence[Variant], pairs: Sequence[Pair], ranking: Ranking) -> str:
+    if not ranked:
+        collapsed = sum(has(v, "collapsed") for v in variants)
+        every = "The model" if len(variants) == 1 else f"All {len(variants)} models"
+        return (
+            f"{every} collapsed to one answer: nothing was learnt."
+            if collapsed == len(variants)
+            else "No model could be ranked: each failed or collapsed to one answer."
+        )
+    best = ranked[0]
+    metric, score = ranking.word, ranking.say(best.figures[ranking.metric])
+    extreme = "lowest" if ranking.measures else "highest"
+    if all(_doubtful(v, ranking) for v in ranked):
+        rival = "one number for everyone" if ranking.measures else "guessing"
+        return f"Cannot tell: no model is shown to do better than {rival} (the {extreme} {metric} is {score}, {best.name})."
+    rivals = [v.name for v in ranked[1:] if not _told_apart(pairs, best.name, v.name)]
+    if len(ranked) == 1:
+        return f"{best.name} reaches a {metric} of {score}."
+    if not rivals:
+        return f"{best.name} is ahead of every other ranked model with a {metric} of {score}."
+    return f"{best.name} has the {extreme} {metric}, {score}, but {listing(rivals)} cannot be distinguished from it on these data."
+
+
+def _doubtful(variant: Variant, ranking: Ranking) -> bool:
+    """Return whether a model is not shown to do better than guessing, or than one number for everyone, in what ranks."""
+    q, measured = ranking.quantity, variant.measured
+    if not ranking.measures or q is None or measured is None:
+        return has(variant, "not-better-than-chance") and not ranking.measures
+    own = next((m for m in measured.quantities if (m.name, m.unit) == (q.name, q.unit)), None)
+    gain = None if own is None else own.constant.get("gain")
+    return gain is not None and not (gain.lo is not None and gain.lo > 0) and variant.figures[ranking.metric].value != 0
+
+
+def _told_apart(pairs: Sequence[Pair], a: str, b: str) -> bool:
+    return any(p.distinguishable for p in pairs if {p.a, p.b} == {a, b})
+
+
+def pair_words(a: str, b: str, ranking: Ranking, difference: Estimate, p_holm: float | None, p_t_holm: float | None, *, distinguishable: bool) -> str:
+    """Return one sentence on the difference between two models."""
+    word = ranking.word
+    if difference.value is None:
+        return f"{a} and {b}: no difference in {word} can be computed."
+    low, high = difference.lo, difference.hi
+    limits = f"{ranking.signed(low)} to {ranking.signed(high)}" if low is not None and high is not None else "the same in every resample"
+    span = f"{ranking.signed(difference.value)} ({limits})"
+    if not distinguishable and p_holm is None:
+        return f"{a} and {b} are not distinguishable on these data: difference in {word} {span}, and no test can be made."
+    if not distinguishable:
+        includes = low is None or high is None or low <= 0 <= high
+        reason = "the interval includes zero" if includes else f"not after correction for the number of pairs (Holm p = {p_holm:.3f})"
+        return f"{a} and {b} are not distinguishable on these data: difference in {word} {span}, {reason}."
+    ahead, behind = (a, b) if (difference.value > 0) is not ranking.measures else (b, a)
+    doubt = (
+        f"; the corrected resampled t-test, which counts the luck of the split as well, does not confirm it (p = {p_t_holm:.3f})"
+        if p_t_holm is not None and p_t_holm >= 0.05
+        else ""
+    )
+    return f"{ahead} is better than {behind}: difference in {word} {span}{doubt}."
