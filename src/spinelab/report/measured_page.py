@@ -100,7 +100,7 @@ def as_share(value: Any) -> str:
 
 
 def _signed(value: float, unit: str) -> str:
-    return number(value, 2 if unit == "1" else 1)
+    return number(value, 2 if unit == "1" or (unit == "mm" and abs(value) < 1) else 1)
 
 
 def _grid(n: int, q: MeasuredQuantity) -> Grid:
