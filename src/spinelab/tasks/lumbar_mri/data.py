@@ -1,0 +1,132 @@
+"""Lumbar MRI examinations in the RSNA 2024 layout, with up to 25 graded targets each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from spinelab.core import Example, Examples, Fact, InputError, Result, Study, unknown
+from spinelab.evaluation.rsna import RsnaLabels
+from spinelab.io.mr_slices import MrSeries, read_mr_series
+from spinelab.phantoms import is_phantom
+from spinelab.tasks.lumbar_mri.places import Target, find_places, merge
+from spinelab.tasks.lumbar_mri.tables import (
+    COORDINATES_FILE,
+    GRADES_FILE,
+    IMAGES_FOLDER,
+    LAYOUT,
+    SERIES_FILE,
+    Series,
+    read_grades,
+    read_marks,
+    read_series,
+    told,
+)
+from spinelab.tasks.lumbar_mri.targets import DESCRIPTIONS, TASK_NAME
+
+
+def labels(root: Path) -> RsnaLabels:
+    """Read the grades alone; the three CSV files are enough for it, and for `spinelab.evaluation.rsna_baselines`."""
+    return read_grades(_folder(root))
+
+
+def targets(root: Path) -> tuple[dict[str, list[Target]], list[str]]:
+    """Read the three tables into the 25 targets of every study, and notes on what was left out or looks wrong; no picture is opened."""
+    root = _folder(root)
+    marks, notes = read_marks(root) if (root / COORDINATES_FILE).is_file() else ([], [f"{COORDINATES_FILE} is absent: no target has a place"])
+    merged, more = merge(read_grades(root), marks, read_series(root) if (root / SERIES_FILE).is_file() else {})
+    return merged, notes + more
+
+
+def examples(root: Path) -> Examples:
+    """Read a data set; one example a study, without opening a picture.
+
+    Raises
+    ------
+    InputError
+        For another layout, or a row that cannot be used.
+    """
+    root = _folder(root)
+    found, notes = targets(root)
+    series = read_series(root) if (root / SERIES_FILE).is_file() else {}
+    items = [_example(root, study, row, series.get(study, {})) for study, row in found.items()]
+    graded = [item for item in items if item.truth.findings]
+    notes += told([item.id for item in items if not item.truth.findings], "studies have no grade at all and were left out")
+    if not graded:
+        raise InputError(f"{root / GRADES_FILE} grades nothing", expected="Normal/Mild, Moderate or Severe in some cells", action="check the file")
+    missing = sum(target.grade is None for row in found.values() for target in row)
+    notes += [f"{missing} of {25 * len(found)} targets have no grade and are not scored"] if missing else []
+    for description in DESCRIPTIONS:
+        without = [s for s in found if series.get(s) and all(item.description != description for item in series[s].values())]
+        notes += told(without, f"studies have no {description} series: what needs it is withheld")
+    folder = root / IMAGES_FOLDER
+    bare = [item.id for item in graded if not (folder / item.id).is_dir()]
+    notes += told(bare, "studies have no pictures: only what the tables say is known")
+    return Examples(tuple(graded), root, phantom=is_phantom(root), notes=tuple(notes))
+
+
+def _folder(root: Path) -> Path:
+    root = Path(root)
+    root = root.parent if root.name == GRADES_FILE and root.is_file() else root
+    if not (root / GRADES_FILE).is_file():
+        raise InputError(f"{root} {'holds no ' + GRADES_FILE if root.is_dir() else 'is no folder'}", expected=LAYOUT, action="check the path")
+    return root
+
+
+def _example(root: Path, study: str, row: Sequence[Target], series: Mapping[str, Series]) -> Example:
+    truth = Result(TASK_NAME, "readers", study, findings=tuple(t.question.answer(t.label) for t in row if t.label is not None))
+    kinds = Fact(tuple(sorted(item.description for item in series.values())), SERIES_FILE)
+    return Example(study, truth, partial(open_study, root, study, row, series), None, {}, {"series": kinds})
+
+
+def open_study(root: Path, study: str, row: Sequence[Target], series: Mapping[str, Series]) -> Study:
+    """Open a study's series; ``places`` among its facts are the marks found in them.
+
+    Its images are the series in the order of the table, each with ``description`` (the table's), ``series_id``, ``slice_affines`` and
+    ``instance_numbers`` among its facts. A series that cannot be used is left out, with the reason in ``notes``.
+
+    Raises
+    ------
+    InputError
+        If no series can be read.
+    """
+    folder = root / IMAGES_FOLDER / study
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not there", expected=LAYOUT, action="bring the study's pictures; the tables alone are enough for baselines")
+    found, notes = read_study_series(folder, series)
+    if not found:
+        raise InputError(f"Study {study}: no series can be read ({'; '.join(notes[:2]) or 'the folder is empty'})", expected=LAYOUT, action="check its folder")
+    places, more = find_places(row, found)
+    images = []
+    for name, stack in found.items():
+        picture = stack.image()
+        told_by = Fact(series[name].description, SERIES_FILE) if name in series else Fact(stack.kind.description, stack.kind.reason)
+        extra = {"series_id": Fact(name, "folder name"), "description": told_by, "kind": Fact(stack.kind.reason, "header")}
+        images.append(replace(picture, facts={**picture.facts, **extra}))
+        notes += [f"series {name}: {note}" for note in stack.notes]
+    facts = {"places": Fact(tuple(places), COORDINATES_FILE)}
+    if notes + more:
+        facts["notes"] = Fact(tuple(notes + more), "reader")
+    return Study(study, images=tuple(images), patient=unknown("the data set names studies, not patients"), facts=facts)
+
+
+def read_study_series(folder: Path, series: Mapping[str, Series]) -> tuple[dict[str, MrSeries], list[str]]:
+    """Read the headers of a study's series by their names; returns what could be read, and why the rest could not."""
+    found, notes = {}, []
+    there = sorted(p.name for p in folder.iterdir() if p.is_dir())
+    for name in [*series, *(n for n in there if n not in series)]:
+        if name not in there:
+            notes.append(f"series {name} of the table has no folder")
+            continue
+        try:
+            stack = read_mr_series(folder / name)
+        except InputError as error:
+            notes.append(f"series {name} was left out: {error}")
+            continue
+        stated, seen = series[name].description if name in series else None, stack.kind.description
+        if stated is not None and seen is not None and stated != seen:
+            notes.append(f"series {name} is called {stated}, but its header says {stack.kind.reason}")
+        found[name] = stack
+    return found, notes

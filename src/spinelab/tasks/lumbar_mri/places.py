@@ -1,0 +1,153 @@
+"""Grades, coordinates and series brought together: one row a study and question, and what in the tables cannot be right."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinelab.evaluation.rsna import LEVELS, RsnaLabels
+from spinelab.geometry.planes import to_patient
+from spinelab.io.mr_slices import MrSeries
+from spinelab.tasks.lumbar_mri.tables import Mark, Series, told
+from spinelab.tasks.lumbar_mri.targets import GRADE_NAMES, LEVEL_NAMES, QUESTIONS, SAGITTAL_T1, SAGITTAL_T2, Question
+
+SAME_POINT_PX: Final = 3.0
+"""Two marks of one question nearer than this are one mark, made twice."""
+_SAME_SIDE_MM: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One question of one study: its true grade (``None``: not graded) and where it was marked (``None``: nowhere).
+
+    ``description`` is that of the series on which it was marked.
+    """
+
+    study: str
+    question: Question
+    grade: int | None
+    mark: Mark | None
+    description: str | None
+
+    @property
+    def label(self) -> str | None:
+        return None if self.grade is None else GRADE_NAMES[self.grade]
+
+
+def merge(labels: RsnaLabels, marks: Sequence[Mark], series: Mapping[str, Mapping[str, Series]]) -> tuple[dict[str, list[Target]], list[str]]:
+    """Return the 25 targets of every study, in the order of `QUESTIONS`, and notes on what was left out or looks wrong."""
+    usable, notes = _usable(labels, marks, series)
+    by_question: dict[tuple[str, int], list[Mark]] = defaultdict(list)
+    for item in usable:
+        by_question[item.study, item.question.place].append(item)
+    targets: dict[str, list[Target]] = {}
+    twice, wrong_kind, ungraded = [], [], []
+    for study, grades in zip(labels.studies, labels.grades.tolist(), strict=True):
+        row = []
+        for question, grade in zip(QUESTIONS, grades, strict=True):
+            found = by_question.get((study, question.place), [])
+            mark = _chosen(found, series.get(study, {}))
+            kind = series[study][mark.series].description if mark else None
+            row.append(Target(study, question, None if grade < 0 else grade, mark, kind))
+            where = f"{study} {question.column}"
+            if len(found) > 1 and _apart(found):
+                twice.append(where)
+            if kind is not None and kind != question.series:
+                wrong_kind.append(f"{where} on {kind}")
+            if mark is not None and grade < 0:
+                ungraded.append(where)
+        targets[study] = row
+    notes += told(twice, "question(s) are marked at several places: the first on the usual series counts")
+    notes += told(wrong_kind, "question(s) are marked on another kind of series than usual")
+    notes += told(ungraded, "question(s) are marked but have no grade")
+    notes += told([s for s, row in targets.items() if _out_of_order(row)], "studies have sagittal marks that do not run down the spine level by level")
+    return targets, notes
+
+
+def _usable(labels: RsnaLabels, marks: Sequence[Mark], series: Mapping[str, Mapping[str, Series]]) -> tuple[list[Mark], list[str]]:
+    """Return the marks whose study and series are known."""
+    known = set(labels.studies)
+    strangers = sorted({m.study for m in marks if m.study not in known})
+    elsewhere = [m for m in marks if m.study in known and m.series not in series.get(m.study, {})]
+    gone = {id(m) for m in elsewhere}
+    usable = [m for m in marks if m.study in known and id(m) not in gone]
+    notes = told(strangers, "studies with coordinates have no row of grades")
+    return usable, notes + told([f"line {m.line}" for m in elsewhere], "coordinate(s) name a series that the study does not have and were left out")
+
+
+def _chosen(found: Sequence[Mark], series: Mapping[str, Series]) -> Mark | None:
+    """Return the mark that counts: the first on the kind of series that readers used for the question, else the first."""
+    usual = [mark for mark in found if series[mark.series].description == mark.question.series]
+    return next(iter([*usual, *found]), None)
+
+
+def _apart(found: Sequence[Mark]) -> bool:
+    first = found[0]
+    return any(m.series != first.series or m.instance != first.instance or np.hypot(m.x - first.x, m.y - first.y) > SAME_POINT_PX for m in found[1:])
+
+
+def _out_of_order(row: Sequence[Target]) -> bool:
+    """Return whether marks of one condition on one sagittal series go up where the levels go down."""
+    rows: dict[tuple[int, str], list[tuple[int, float]]] = defaultdict(list)
+    for target in row:
+        if target.mark is not None and target.description in (SAGITTAL_T1, SAGITTAL_T2):
+            rows[target.question.condition, target.mark.series].append((target.question.place % len(LEVELS), target.mark.y))
+    return any(np.any(np.diff([y for _, y in sorted(marks)]) <= 0) for marks in rows.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A mark that was found in the pictures: slice of the ordered series, pixel, and LPS millimetres."""
+
+    target: Target
+    index: int
+    x: float
+    y: float
+    point_mm: tuple[float, float, float]
+
+
+def find_places(targets: Sequence[Target], series: Mapping[str, MrSeries]) -> tuple[list[Place], list[str]]:
+    """Find the marks in the series that were read; those on a slice that is not there or outside the picture are left out.
+
+    A pair whose left mark lies to the patient's right of the right one is named in the notes: a coordinate or a label is exchanged.
+    """
+    places, absent, outside = [], [], []
+    for target in targets:
+        mark = target.mark
+        if mark is None or mark.series not in series:
+            continue
+        stack = series[mark.series]
+        index = next((i for i, item in enumerate(stack.slices) if item.instance == mark.instance), None)
+        rows, columns = stack.shape_yx
+        if index is None:
+            absent.append(f"{target.question.column}, slice {mark.instance}")
+        elif not (-0.5 <= mark.x <= columns - 0.5 and -0.5 <= mark.y <= rows - 0.5):
+            outside.append(f"{target.question.column} at {mark.x:.0f}, {mark.y:.0f} of {columns} x {rows}")
+        else:
+            x, y, z = map(float, to_patient(stack.affines[index], mark.x, mark.y))
+            places.append(Place(target, index, mark.x, mark.y, (x, y, z)))
+    notes = told(absent, "mark(s) lie on a slice that is not there and were left out")
+    notes += told(outside, "mark(s) lie outside the picture and were left out")
+    return places, notes + told(exchanged(places), "pair(s) of marks have left and right exchanged")
+
+
+def exchanged(places: Sequence[Place]) -> list[str]:
+    """Name the levels whose left mark lies to the right of the right one (LPS x grows to the patient's left)."""
+    points: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
+    for place in places:
+        question = place.target.question
+        if question.side is not None:
+            points[question.finding, question.level][question.side] = place.point_mm[0]
+    return [f"{name} {level}" for (name, level), sides in points.items() if len(sides) == 2 and sides["left"] < sides["right"] - _SAME_SIDE_MM]
+
+
+def levels_in_order(places: Sequence[Place]) -> NDArray[np.bool_]:
+    """Return for each neighbouring pair of marked canal levels whether the lower one lies lower in the patient."""
+    heights = {p.target.question.level: p.point_mm[2] for p in places if p.target.question.side is None}
+    known = [heights[level] for level in LEVEL_NAMES if level in heights]
+    return np.diff(known) < 0

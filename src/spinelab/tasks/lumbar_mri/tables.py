@@ -1,0 +1,152 @@
+"""The three CSV files of the RSNA 2024 layout: grades (wide), coordinates and series descriptions, each checked line by line."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from spinelab.core import InputError
+from spinelab.evaluation.rsna import COLUMNS, RsnaLabels
+from spinelab.tasks.lumbar_mri.targets import DESCRIPTIONS, Question, grade_of, question_of
+
+GRADES_FILE: Final = "train.csv"
+COORDINATES_FILE: Final = "train_label_coordinates.csv"
+SERIES_FILE: Final = "train_series_descriptions.csv"
+IMAGES_FOLDER: Final = "train_images"
+LAYOUT: Final = f"a folder with {GRADES_FILE}, {COORDINATES_FILE}, {SERIES_FILE} and, for pictures, {IMAGES_FOLDER}/<study>/<series>/<instance>.dcm"
+
+_SHOWN: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A reader's point: series, number of the slice, and pixel (centres at whole numbers)."""
+
+    study: str
+    series: str
+    instance: int
+    question: Question
+    x: float
+    y: float
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A series and what the table says that it is."""
+
+    study: str
+    id: str
+    description: str
+
+
+def read_grades(root: Path) -> RsnaLabels:
+    """Read ``train.csv``: a row a study, 25 columns, empty cells where no grade was given.
+
+    Raises
+    ------
+    InputError
+        Another layout, a study in two rows, or a cell that is no grade.
+    """
+    studies, grades = [], []
+    path = root / GRADES_FILE
+    for line, row in _rows(path, ("study_id", *COLUMNS)):
+        studies.append(_identifier(row["study_id"], f"{path} line {line}: study_id"))
+        values = []
+        for column in COLUMNS:
+            try:
+                grade = grade_of(row[column])
+            except InputError as error:
+                raise InputError(f"{path} line {line}, {column}: {error.given}", expected=error.expected, action=error.action) from error
+            values.append(-1 if grade is None else grade)
+        grades.append(values)
+    repeated = sorted({study for study in studies if studies.count(study) > 1}) if len(set(studies)) < len(studies) else []
+    if repeated:
+        raise InputError(f"{path}: study {repeated[0]} stands in two rows", expected="one row a study", action="remove one of them")
+    return RsnaLabels(tuple(studies), np.array(grades, dtype=np.int8).reshape(-1, len(COLUMNS)))
+
+
+def read_series(root: Path) -> dict[str, dict[str, Series]]:
+    """Read the series of every study, by study and series number; other descriptions than the three are refused."""
+    found: dict[str, dict[str, Series]] = {}
+    path = root / SERIES_FILE
+    for line, row in _rows(path, ("study_id", "series_id", "series_description")):
+        study, series = (_identifier(row[key], f"{path} line {line}: {key}") for key in ("study_id", "series_id"))
+        description = next((d for d in DESCRIPTIONS if d.lower() == row["series_description"].lower()), None)
+        if description is None:
+            raise InputError(f"{path} line {line}: {row['series_description']!r}", expected=", ".join(DESCRIPTIONS), action="correct the description")
+        known = found.setdefault(study, {}).get(series)
+        if known is not None and known.description != description:
+            raise InputError(f"{path} line {line}: series {series} is {known.description} and {description}", expected="one row a series", action="remove one")
+        found[study][series] = Series(study, series, description)
+    return found
+
+
+def read_marks(root: Path) -> tuple[list[Mark], list[str]]:
+    """Read the coordinates; rows whose point is no number are left out, and said so."""
+    marks, left_out = [], []
+    path = root / COORDINATES_FILE
+    for line, row in _rows(path, ("study_id", "series_id", "instance_number", "condition", "level", "x", "y")):
+        study, series = (_identifier(row[key], f"{path} line {line}: {key}") for key in ("study_id", "series_id"))
+        try:
+            question = question_of(row["condition"], row["level"])
+        except InputError as error:
+            raise InputError(f"{path} line {line}: {error.given}", expected=error.expected, action=error.action) from error
+        instance, x, y = (_number(row[key]) for key in ("instance_number", "x", "y"))
+        if instance is None or x is None or y is None or instance != int(instance) or min(x, y) < -0.5:
+            left_out.append(f"line {line}")
+            continue
+        marks.append(Mark(study, series, int(instance), question, x, y, line))
+    return marks, told(left_out, f"row(s) of {COORDINATES_FILE} have no usable instance number, x and y and were left out")
+
+
+def told(names: Sequence[str], what: str) -> list[str]:
+    """Return a note with the number of cases and the first few of them; none for no case."""
+    if not names:
+        return []
+    more = ", ..." if len(names) > _SHOWN else ""
+    return [f"{len(names)} {what} ({', '.join(names[:_SHOWN])}{more})"]
+
+
+def _rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield each row with its line number, after checking the columns."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read: {error}", expected=LAYOUT, action="check the path") from error
+    reader = csv.DictReader(text.splitlines(), skipinitialspace=True)
+    names = [str(name).strip() for name in reader.fieldnames or ()]
+    reader.fieldnames = names
+    absent = [name for name in needed if name not in names]
+    if absent:
+        raise InputError(f"{path} has no column {', '.join(absent[:_SHOWN])}", expected=", ".join(needed), action="name the columns in the first row")
+    empty = True
+    for row in reader:
+        values = {key: (value or "").strip() for key, value in row.items() if key is not None and not isinstance(value, list)}
+        if any(values.values()):
+            empty = False
+            yield reader.line_num, values
+    if empty:
+        raise InputError(f"{path} has no rows", expected=LAYOUT, action="check the file")
+
+
+def _identifier(text: str, where: str) -> str:
+    """Return a number that names a study or a series, as it was written; tables that went through a spreadsheet may say ``123.0``."""
+    name = text[:-2] if text.endswith(".0") else text
+    if not name or any(mark in name for mark in ("/", "\\", "..")) or "e+" in name.lower():
+        raise InputError(f"{where} is {text!r}", expected="a whole number, as the folder is named", action="export the table again as text")
+    return name
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
