@@ -130,13 +130,17 @@ class Run:
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """A heatmap over an image: ``heat`` (rows, columns) in [0, 1] over ``picture`` (rows, columns) uint8."""
+    """A heatmap over an image: ``heat`` (rows, columns) in [0, 1] over ``picture`` (rows, columns) uint8.
+
+    ``facts`` is what was found about the map itself (`spinelab.explain.AttentionMap.facts`), JSON-able.
+    """
 
     method: str
     label: str
     picture: NDArray[np.uint8]
     heat: NDArray[np.float32]
     view: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Task(ABC):

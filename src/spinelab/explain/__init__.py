@@ -1,5 +1,38 @@
 """Where a network looked, and whether the picture of it can be believed."""
 
-from spinelab.explain.gradcam import cam_layers, gradcam, weights_matter
+from spinelab.explain.altering import occlusion, scorecam
+from spinelab.explain.attention import attention_rollout
+from spinelab.explain.checks import Curves, Inside, Randomisation, curves, inside, pointing_game, randomisation, weights_matter
+from spinelab.explain.gradcam import cam_layers, gradcam
+from spinelab.explain.gradients import attributions, integrated_gradients
+from spinelab.explain.layers import LayerPictures, feature_maps, first_layer_filters
+from spinelab.explain.maps import CHECKS, METHODS, AttentionMap, Subject, attention_maps, gallery, methods_for, on_original
 
-__all__ = ["cam_layers", "gradcam", "weights_matter"]
+__all__ = [
+    "CHECKS",
+    "METHODS",
+    "AttentionMap",
+    "Curves",
+    "Inside",
+    "LayerPictures",
+    "Randomisation",
+    "Subject",
+    "attention_maps",
+    "attention_rollout",
+    "attributions",
+    "cam_layers",
+    "curves",
+    "feature_maps",
+    "first_layer_filters",
+    "gallery",
+    "gradcam",
+    "inside",
+    "integrated_gradients",
+    "methods_for",
+    "occlusion",
+    "on_original",
+    "pointing_game",
+    "randomisation",
+    "scorecam",
+    "weights_matter",
+]

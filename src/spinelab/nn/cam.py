@@ -54,7 +54,7 @@ def gradcam(
     was_training = net.training
     net.eval()
     try:
-        with _frozen(net), _leaves(chosen) as maps, torch.enable_grad():
+        with frozen(net), _leaves(chosen) as maps, torch.enable_grad():
             logits = net(pixels, available)
             index = chosen_class(logits, class_index, columns)
             gradients = torch.autograd.grad(logits.gather(1, index).sum(), [m for m in maps if m is not None], allow_unused=True)
@@ -94,7 +94,7 @@ def cam_layers(net: nn.Module, pixels: Tensor, available: Tensor) -> list[nn.Mod
 
 
 @contextmanager
-def _frozen(net: nn.Module) -> Iterator[None]:
+def frozen(net: nn.Module) -> Iterator[None]:
     """Keep the weights out of the graph, so that nothing before the hooked layers is differentiated."""
     trainable = [p for p in net.parameters() if p.requires_grad]
     for p in trainable:

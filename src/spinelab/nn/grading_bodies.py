@@ -78,7 +78,7 @@ class VGG16Features(nn.Module):
                 nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
                 nn.init.zeros_(torch.as_tensor(layer.bias))
         fit_first_layer(self, self.features[0].in_channels)  # type: ignore[arg-type]
-        self.register_load_state_dict_pre_hook(_convolutions_only)
+        self.register_load_state_dict_pre_hook(_convolutions_only)  # type: ignore[no-untyped-call]
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``(B, 512, H / 32, W / 32)``."""
@@ -105,7 +105,7 @@ class TokenBody(nn.Module):
             ) from error
         self.width = int(self.transformer.num_features)
         self.pretrained_cfg: dict[str, Any] = dict(self.transformer.pretrained_cfg)
-        self.register_load_state_dict_pre_hook(_under_transformer)
+        self.register_load_state_dict_pre_hook(_under_transformer)  # type: ignore[no-untyped-call]
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``(B, width)``."""
@@ -141,7 +141,7 @@ def fit_first_layer(body: nn.Module, channels: int) -> None:
         if held is not None and held.shape[1] == 1 < channels:
             tensors[prefix + first] = held.expand(-1, channels, -1, -1) / channels
 
-    body.register_load_state_dict_pre_hook(spread)
+    body.register_load_state_dict_pre_hook(spread)  # type: ignore[no-untyped-call]
 
 
 def _convolutions_only(_module: nn.Module, tensors: dict[str, Tensor], prefix: str, *_rest: Any) -> None:
