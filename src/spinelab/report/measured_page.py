@@ -19,6 +19,8 @@ from spinelab.report.words import estimate, number
 OPEN_CHARTS: Final = 3
 """Quantities whose charts are shown at once; those of the others are folded away."""
 FILM_PX: Final = 640
+_MOST_OF: Final = 0.8
+"""Share of the landmarks that levels (or regions) must hold for the chart of errors to go by them."""
 TRUTH: Final = "#4be0a8"
 ANSWER: Final = "#ff9a1f"
 
@@ -121,8 +123,8 @@ def _landmarks(landmarks: MeasuredLandmarks | None) -> dict[str, Any] | None:
     if landmarks is None or not landmarks.rows:
         return None
     unit = "mm" if estimate(landmarks.rows[0]["mm"]["median"]).value is not None else "px"
-    kinds = {row["kind"] for row in landmarks.rows}
-    finest = next(kind for kind in ("level", "region", "landmark", "all") if kind in kinds)
+    present = {kind: sum(row["present"] for row in landmarks.rows if row["kind"] == kind) for kind in ("level", "region", "landmark", "all")}
+    finest = next(kind for kind, count in present.items() if kind == "all" or count >= _MOST_OF * present["all"] > 0)
     drawn = [row for row in landmarks.rows if row["kind"] == finest][:40]
     alt = "; ".join(f"{row['name']} {number(estimate(row[unit]['median']).value, 1)}" for row in drawn)
     return {
@@ -142,17 +144,22 @@ def _film(one: ShownFilm) -> dict[str, Any]:
 
 def _overlay(one: ShownFilm, columns: int, rows: int, alt: str) -> Markup:
     layers = [(TRUTH, draw(one.truth, width=columns, height=rows)), (ANSWER, draw(one.answer, width=columns, height=rows))]
-    body = "".join(_path(mark, colour, max(rows, columns)) for colour, drawing in layers for mark in drawing.marks if mark.shape != "text")
+    body = "".join(
+        _path(mark, colour, wide * max(rows, columns))
+        for (colour, drawing), wide in zip(layers, (1.0, 0.5), strict=True)
+        for mark in drawing.marks
+        if mark.shape != "text"
+    )
     picture = f'<image href="{film(one.picture, side=FILM_PX)}" x="-0.5" y="-0.5" width="{columns}" height="{rows}" preserveAspectRatio="none"/>'
     head = f'<svg viewBox="-0.5 -0.5 {columns} {rows}" role="img" aria-label="{escape(alt)}" fill="none">'
     return Markup(f"{head}{picture}{body}</svg>")  # noqa: S704 - numbers and escaped text only
 
 
-def _path(mark: Mark, colour: str, side: int) -> str:
-    """Return a mark as SVG; a dot is a line of no length with a round end."""
+def _path(mark: Mark, colour: str, size_px: float) -> str:
+    """Return a mark as SVG, sized as on a film of this length; a dot is a line of no length with a round end."""
     points = np.round(np.asarray(mark.points, dtype=np.float64), 1).tolist()
     steps = "L".join(f"{x:g} {y:g}" for x, y in (points if len(points) > 1 else points * 2))
-    width, close = (side / 110, "") if mark.shape in ("dot", "ring") else (side / 330, "Z" if mark.closed else "")
+    width, close = (size_px / 75, "") if mark.shape in ("dot", "ring") else (size_px / 240, "Z" if mark.closed else "")
     return f'<path d="M{steps}{close}" stroke="{colour}" stroke-width="{width:.1f}" stroke-linecap="round"/>'
 
 
