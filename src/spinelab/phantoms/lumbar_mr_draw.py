@@ -217,7 +217,9 @@ class _Local:
         bulge = self._bulge()
         reach = np.where(self.a > -6, bulge, np.float32(0.8))
         disc = np.minimum(shape + reach, self.half - np.abs(self.dz))
-        self.paint(disc, "annulus", self.s > 0)
+        # Between the recesses the disc's back is straight: it is what their depth is measured from.
+        straight = np.minimum(np.minimum(bulge - self.a, self.a + 8), np.minimum(12.8 - self.wide, self.half - np.abs(self.dz)))
+        self.paint(np.maximum(disc, straight), "annulus", self.s > 0)
         centre = self.a + np.float32(self.spine.depth_mm * 0.52)
         core = np.minimum(
             box(self.wide, centre, np.float32(self.spine.half_width_mm * 0.62), np.float32(self.spine.depth_mm * 0.31), 2.2), self.half * 0.78 - np.abs(self.dz)
@@ -299,8 +301,8 @@ class _Local:
         if only.size == 0:
             return
         at = only
-        self.painter.paint(sac[only] + np.float32(0.35), "ligament", at)
-        self.painter.paint(sac[only] - np.float32(0.25), "fluid", at)
+        self.painter.paint(sac[only] + np.float32(0.6), "ligament", at)
+        self.painter.paint(sac[only], "fluid", at)
         r, a, s = self.r[only], self.a[only] - middle[only], self.s[only]
         inside, half_depth, half_width = sac[only], depth[only] / 2, width[only] / 2
         below = np.float32(self.spine.conus_mm) - s
@@ -312,7 +314,7 @@ class _Local:
             sway = np.float32(0.12 * np.sin(number)) * np.sin(s / 23 + number)
             ends = s - np.float32(-60 + 7.5 * number)
             root = 0.85 - np.hypot(r - (across + sway) * half_width, a - deep * half_depth)
-            root = np.minimum(np.minimum(root, inside + 0.2), np.minimum(ends, below + 6))
+            root = np.minimum(np.minimum(root, inside), np.minimum(ends, below + 6))
             self.painter.paint(np.asarray(root, np.float32), "nerve", at)
 
     def foramina(self) -> None:
@@ -330,7 +332,7 @@ class _Local:
         low, high = -half - 1.6 + 2.5, half + np.float32(0.68) * tall - 7.0
         upward = np.clip((dz - low) / np.maximum(high - low, 1), -0.5, 1.5)
         waist = width * np.clip(0.55 + 0.75 * upward, 0.5, 1.0)
-        rounded = np.sqrt(np.clip(1 - np.power(np.abs(2 * upward - 1), 3.5), 0.0, 1))
+        rounded = np.sqrt(1 - np.square(np.clip((np.abs(2 * upward - 1) - 0.55) / 0.45, 0, 1)))
         across = np.minimum(wide - 11.0, 25.0 - wide)
         pars = ellipse(wide - 16.5, a - front - width - 5.0, 6.5, 5.0)
         wall = np.minimum(pars, np.minimum(dz - low + 3, high - dz + 1))
@@ -338,6 +340,9 @@ class _Local:
         self.painter.paint(wall - 1.1, "marrow", at)
         ridge = np.minimum(self.footprint[only] + 3.0 + np.maximum(front, 0), np.minimum(np.minimum(wide - 11.0, 19.5 - wide), 4.5 - np.abs(dz)))
         self.painter.paint(np.minimum(np.minimum(ridge, front - a), a + 7.0), "annulus", at)
+        corner = np.minimum(np.minimum(front - a, a + 9.0), np.minimum(np.minimum(wide - 11.0, 20.0 - wide), np.minimum(high - dz + 1, dz - half)))
+        self.painter.paint(corner, "cortex", at)
+        self.painter.paint(corner - 0.9, "marrow", at)
         middle = front + width / 2
         fat = np.minimum(across, np.minimum(np.minimum(dz - low, high - dz), waist * rounded / 2 - np.abs(a - middle)))
         self.painter.paint(fat, "fat", at)
