@@ -40,11 +40,11 @@ class CompactUNet(LandmarkNet):
     def __init__(self, maps: int, summary: int, widths: Sequence[int] = SIZES["compact"]) -> None:
         super().__init__()
         a, b, c, d = widths
-        self.enter = nn.Sequential(nn.Conv2d(1, a, 7, 4, 3, bias=False), nn.BatchNorm2d(a), nn.ReLU(inplace=True), _Residual(a, a))
-        self.down = nn.ModuleList(nn.Sequential(_Residual(i, o, 2), _Residual(o, o)) for i, o in ((a, b), (b, c), (c, d)))
+        self.enter = nn.Sequential(nn.Conv2d(1, a, 7, 4, 3, bias=False), nn.BatchNorm2d(a), nn.ReLU(inplace=True), Residual(a, a))
+        self.down = nn.ModuleList(nn.Sequential(Residual(i, o, 2), Residual(o, o)) for i, o in ((a, b), (b, c), (c, d)))
         self.attend = nn.ModuleList(_attention(d) for _ in range(2))
         self.narrow = nn.ModuleList(nn.Conv2d(i, o, 1) for i, o in ((d, c), (c, b), (b, a)))
-        self.up = nn.ModuleList(_Residual(o, o) for o in (c, b, a))
+        self.up = nn.ModuleList(Residual(o, o) for o in (c, b, a))
         self.maps = nn.Conv2d(a, maps, 1)
         self.summary = nn.Linear(d, summary)
 
@@ -96,7 +96,9 @@ def landmark_net(name: str, maps: int, summary: int) -> LandmarkNet:
     return made
 
 
-class _Residual(nn.Module):
+class Residual(nn.Module):
+    """Two convolutions and a way around them (He et al. 2016, arXiv:1512.03385)."""
+
     def __init__(self, before: int, after: int, stride: int = 1) -> None:
         super().__init__()
         self.first = _conv(before, after, stride)

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -54,6 +53,8 @@ def place(shape: tuple[int, int], rows: int, columns: int) -> Placement:
 
 def put(picture: NDArray[np.uint8], rows: int, columns: int) -> PreparedCanvas:
     """Fit a film ``(r, c)`` into a canvas, even out its contrast, and remember its size."""
+    import cv2
+
     shape = (int(picture.shape[0]), int(picture.shape[1]))
     where = place(shape, rows, columns)
     height, width = _size(shape, min(rows / shape[0], columns / shape[1]))
@@ -64,8 +65,24 @@ def put(picture: NDArray[np.uint8], rows: int, columns: int) -> PreparedCanvas:
     return PreparedCanvas(canvas, facts={"shape": list(shape)})
 
 
+def pooled(canvas: NDArray[np.uint8], detail: int) -> NDArray[np.uint8]:
+    """Return a canvas ``(H, W)`` made ``detail`` times smaller, each pixel the mean of those that it replaces."""
+    import cv2
+
+    if detail == 1:
+        return canvas
+    return np.asarray(cv2.resize(canvas, (canvas.shape[1] // detail, canvas.shape[0] // detail), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def finer(points: Points, detail: float) -> Points:
+    """Return canvas coordinates as those of the same canvas made ``detail`` times larger; of a smaller one for less than 1."""
+    return (np.asarray(points, np.float64) + 0.5) * detail - 0.5
+
+
 def even(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Stretch the grey levels between two percentiles and equalise them locally; a uniform picture stays uniform."""
+    import cv2
+
     low, high = np.percentile(picture, [DARKEST, BRIGHTEST])
     ramp = np.clip((np.arange(256) - low) * 255 / max(1.0, high - low), 0, 255).astype(np.uint8)
     tiles = (max(1, round(picture.shape[1] / TILE_PX)), max(1, round(picture.shape[0] / TILE_PX)))
@@ -121,6 +138,8 @@ class Changed:
 
 def change(film: NDArray[np.uint8], rng: np.random.Generator, limits: Changes) -> Changed:
     """Turn, move, enlarge, crop, mirror, brighten and blur a film ``(H, W)`` at random within limits."""
+    import cv2
+
     rows, columns = film.shape
     kept, zoom = _crop(rows, rng, limits)
     mirrored = bool(limits.flip and rng.random() < 0.5)
@@ -153,6 +172,8 @@ def _matrix(shape: tuple[int, int], rng: np.random.Generator, limits: Changes, *
 
 
 def _greys(film: NDArray[np.uint8], rng: np.random.Generator, limits: Changes) -> NDArray[np.uint8]:
+    import cv2
+
     levels = (np.arange(256) / 255) ** math.exp(rng.uniform(-limits.gamma, limits.gamma))
     levels = levels * (1 + rng.uniform(-limits.contrast, limits.contrast)) + rng.uniform(-limits.brightness, limits.brightness)
     table = (np.clip(levels, 0, 1) * 255).astype(np.uint8)

@@ -149,7 +149,7 @@ def train(loop: Loop, validation: PlainBatches | None, run: Run, device: str, pr
     """Run the loop to its end."""
     settings = loop.plan.settings
     left = settings.epochs - loop.epoch
-    if left <= 0 or loop.stopped == "early":
+    if left <= 0 or loop.stopped in ("early", "minutes"):
         return
     with quiet(), tempfile.TemporaryDirectory(prefix="spinelab-") as folder:
         strategy = strategy_of(run)

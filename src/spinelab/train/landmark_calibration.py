@@ -26,16 +26,16 @@ DOUBTFUL_SHARE: Final = 0.6
 
 
 def calibrate(task: LandmarkTask, model: Model, examples: Examples, pixels: NDArray[np.uint8], facts: Sequence[Mapping[str, Any]], run: Run) -> dict[str, Any]:
-    """Read held-out films and return the record's ``calibration`` and ``agreement``."""
+    """Read held-out films and complete the record's ``calibration``; return its ``agreement``."""
     from spinelab.train.landmark_fitting import on_canvas
 
     settings = task.own(model.settings)
-    head = task.head_of(model)
-    sightings = task.sightings(model, pixels, run)
-    truth = np.stack([on_canvas(e.truth.landmarks, task.names_of(model), f["shape"], settings) for e, f in zip(examples, facts, strict=True)])
-    calibration: dict[str, Any] = {"head": head.calibrate(sightings, truth)}
-    model.record["calibration"] = calibration
-    readings = [task.on_film(model, seen, e.open(), f["shape"]) for seen, e, f in zip(task.sightings(model, pixels, run), examples, facts, strict=True)]
+    shapes = [f["shape"] for f in facts]
+    truth = np.stack([on_canvas(e.truth.landmarks, task.names_of(model), shape, settings) for e, shape in zip(examples, shapes, strict=True)])
+    calibration = model.record["calibration"]
+    calibration["head"] |= task.head_of(model).calibrate(task.sightings(model, pixels, shapes, run), truth)
+    seen = task.sightings(model, pixels, shapes, run)
+    readings = [task.on_film(model, one, e.open(), shape) for one, e, shape in zip(seen, examples, shapes, strict=True)]
     calibration |= usual(readings)
     quantities, agreement = {}, {}
     values = [task.measured(model, reading) for reading in readings]
@@ -47,7 +47,7 @@ def calibrate(task: LandmarkTask, model: Model, examples: Examples, pixels: NDAr
             quantities[quantity.column] = fit_conformal(error, spread, patients, bounds=bounds).to_dict()
             agreement[quantity.column] = _agreement(np.array(error), patients)
     calibration["quantities"] = quantities
-    return {"calibration": calibration, "agreement": agreement}
+    return {"agreement": agreement}
 
 
 def _rows(quantity: Quantity, values: Sequence[Mapping[tuple[str, str], Measured]], examples: Examples) -> list[tuple[float, float, str]]:

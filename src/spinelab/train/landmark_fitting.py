@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from spinelab.core import Examples, InputError, Model, Run
 from spinelab.core.versions import versions
@@ -17,12 +19,13 @@ from spinelab.geometry.shape import fit_shape
 from spinelab.io.cache import ImageCache
 from spinelab.nn.landmark_net import landmark_net
 from spinelab.train import checkpoint as checkpoints
-from spinelab.train.batches import TrainingBatches
+from spinelab.train.batches import TrainingBatches, TrainingFilms
 from spinelab.train.canvas import Changes, place
 from spinelab.train.fitting import begin, digest, strategy_of, train
 from spinelab.train.landmark_batches import LandmarkFilms
 from spinelab.train.landmark_calibration import calibrate
 from spinelab.train.landmark_loop import LandmarkLoop
+from spinelab.train.landmark_reading import FIRST, SECOND
 from spinelab.train.landmark_settings import LandmarkSettings
 from spinelab.train.loop import Plan
 from spinelab.train.precision import choose_device, choose_precision, device_name
@@ -31,6 +34,7 @@ from spinelab.train.seeds import seeded
 if TYPE_CHECKING:
     from spinelab.train.landmark_task import LandmarkTask
 
+STAGES: Final = ("first", "second")
 LEAST_HELD_OUT: Final = 8
 """Patients below which nothing is held out: an interval from fewer would promise nothing."""
 
@@ -68,10 +72,15 @@ def fit_landmarks(task: LandmarkTask, examples: Examples, settings: LandmarkSett
         mirror = task.mirror(names, declared)
         material = _material(task, examples, settings, run, names)
         direct = strategy_of(run) == "auto" and precision["used"] != "16"
-        loop = _loop(task, material, settings, run, mirror, direct=direct)
-        begin(loop, settings, run)
-        train(loop, None, run, device, precision["lightning"])
-    record = _record(loop, material, settings) | {
+        loops = []
+        for stage in _stages(task, material, settings, mirror):
+            loops.append(_loop(stage, task, material, run, direct=direct))
+            begin(loops[-1], stage.settings, replace(run, workdir=_workdir(run, stage)))
+            train(loops[-1], None, run, device, precision["lightning"])
+            if run.workdir is not None:
+                checkpoints.save(_workdir(run, stage) or run.workdir, loops[-1].state())
+    loop, tensors = loops[0], {prefix + name: t.numpy() for prefix, one in zip((FIRST, SECOND), loops, strict=False) for name, t in one.best.items()}
+    record = _record(loops, material, settings) | {
         "device": device_name(device),
         "accelerator": device,
         "precision": {key: precision[key] for key in ("asked", "used", "why")},
@@ -83,13 +92,15 @@ def fit_landmarks(task: LandmarkTask, examples: Examples, settings: LandmarkSett
     }
     shape = _shape(material, settings, mirror)
     record["shape"] = None if shape is None else shape.to_dict()
-    model = Model(
-        task.name, settings, task.classes(examples, settings), {name: tensor.numpy() for name, tensor in loop.best.items()}, record, task.preparation(settings)
-    )
+    model = Model(task.name, settings, task.classes(examples, settings), tensors, record, task.preparation(settings))
+    record["calibration"] = {
+        "head": task.head_of(model).learn(material.truth[material.train], [material.pixels.facts[int(i)]["shape"] for i in material.train])
+    }
     if len(material.held_out):
         record |= calibrate(task, model, examples.subset(material.held_out), material.pixels[material.held_out], _facts(material), run)
     if run.workdir is not None:
-        checkpoints.remove(run.workdir)
+        for name in STAGES:
+            checkpoints.remove(run.workdir / name)
     return model
 
 
@@ -128,17 +139,46 @@ def hold_out(groups: Sequence[str], fraction: float, seed: int) -> NDArray[np.bo
     return np.array([group in chosen for group in groups])
 
 
-def _loop(task: LandmarkTask, material: Material, settings: LandmarkSettings, run: Run, mirror: Sequence[int] | None, *, direct: bool) -> LandmarkLoop:
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """One network of a fit, with what it is shown and its share of the passes and minutes."""
+
+    name: str
+    net: nn.Module
+    criterion: nn.Module
+    films: TrainingFilms
+    settings: LandmarkSettings
+
+
+def _stages(task: LandmarkTask, material: Material, settings: LandmarkSettings, mirror: Sequence[int] | None) -> list[Stage]:
+    head, refiner = task.head(material.names, mirror, settings), task.refiner(material.names, settings)
+    limits = Changes(turn_deg=settings.turn_deg, shift=settings.shift, zoom=settings.zoom, crop=settings.crop, flip=settings.flip and mirror is not None)
+    films = LandmarkFilms(material.pixels, material.truth, limits, mirror, settings.detail)
+    net = landmark_net(settings.model, head.maps, head.summary)
+    if refiner is None:
+        return [Stage(STAGES[0], net, head.criterion(), films, settings)]
+    own = replace(settings, minutes=settings.minutes * (1 - settings.refine_share))
+    near = replace(settings, minutes=settings.minutes * settings.refine_share, epochs=settings.refine_epochs or settings.epochs)
+    second = refiner.films(material.pixels, material.truth, limits, mirror)
+    return [Stage(STAGES[0], net, head.criterion(), films, own), Stage(STAGES[1], refiner.network(), refiner.criterion(), second, near)]
+
+
+def _workdir(run: Run, stage: Stage) -> Path | None:
+    return None if run.workdir is None else run.workdir / stage.name
+
+
+def _loop(stage: Stage, task: LandmarkTask, material: Material, run: Run, *, direct: bool) -> LandmarkLoop:
     import torch
 
-    head = task.head(material.names, mirror, settings)
-    net = landmark_net(settings.model, head.maps, head.summary)
-    limits = Changes(turn_deg=settings.turn_deg, shift=settings.shift, zoom=settings.zoom, crop=settings.crop, flip=settings.flip and mirror is not None)
-    films = LandmarkFilms(material.pixels, material.truth, limits, mirror)
-    batches = TrainingBatches(films, material.train, batch_size=settings.batch_size, seed=settings.seed, augment=True)
-    job = {"task": task.name, "settings": settings.to_dict(), "names": material.names, "data": material.digest}
-    plan = Plan(settings, digest(job), run.workdir, run.progress, validates=False, direct=direct)
-    return LandmarkLoop(net.to(memory_format=torch.channels_last), head.criterion(), batches, plan)
+    settings = stage.settings
+    batches = TrainingBatches(stage.films, material.train, batch_size=settings.batch_size, seed=settings.seed, augment=True)
+    job = {"task": task.name, "stage": stage.name, "settings": settings.to_dict(), "names": material.names, "data": material.digest}
+
+    def progress(done: float, total: float, text: str) -> None:
+        run.progress(done, total, f"{stage.name} network, {text}")
+
+    plan = Plan(settings, digest(job), _workdir(run, stage), progress, validates=False, direct=direct)
+    return LandmarkLoop(stage.net.to(memory_format=torch.channels_last), stage.criterion, batches, plan)
 
 
 def _shape(material: Material, settings: LandmarkSettings, mirror: Sequence[int] | None) -> Any:
@@ -157,13 +197,15 @@ def _notes(loop: LandmarkLoop, material: Material, settings: LandmarkSettings, m
     return said
 
 
-def _record(loop: LandmarkLoop, material: Material, settings: LandmarkSettings) -> dict[str, Any]:
+def _record(loops: Sequence[LandmarkLoop], material: Material, settings: LandmarkSettings) -> dict[str, Any]:
+    loop = loops[0]
     return {
         "history": loop.history,
+        "stages": [{"epochs": one.epoch, "stopped": one.stopped, "seconds": round(one.seconds, 3), "history": one.history} for one in loops],
         "epochs": loop.epoch,
         "best_epoch": loop.best_epoch,
         "stopped": loop.stopped,
-        "seconds": round(loop.seconds, 3),
+        "seconds": round(sum(one.seconds for one in loops), 3),
         "peak_memory_mb": round(loop.peak_memory_mb, 1),
         "seed": settings.seed,
         "train": material.part(material.train),

@@ -57,8 +57,14 @@ class Head(Protocol):
     def unmirrored(self, outputs: Outputs) -> Outputs:
         """Return the outputs for a mirrored film as those of the film itself."""
 
-    def read(self, views: Sequence[Outputs], calibration: Mapping[str, Any]) -> list[Sighting]:
-        """Return what is seen on each film of a batch; ``views`` are the outputs for the film and for its mirror image."""
+    def learn(self, truth: NDArray[np.float32], shapes: Sequence[Sequence[int]]) -> dict[str, Any]:
+        """Return what the head learns from the training films' landmarks ``(N, P, 3)`` and rows and columns, for JSON."""
+
+    def read(self, views: Sequence[Outputs], calibration: Mapping[str, Any], shapes: Sequence[Sequence[int]]) -> list[Sighting]:
+        """Return what is seen on each film of a batch.
+
+        ``views`` are the outputs for the film and for its mirror image, ``shapes`` the films' own rows and columns.
+        """
 
     def calibrate(self, seen: Sequence[Sighting], truth: NDArray[np.float32]) -> dict[str, Any]:
         """Return what the head learns from held-out films and their landmarks ``(N, P, 3)``, for JSON."""
@@ -79,7 +85,10 @@ class HeatmapHead:
         order = self.mirror if self.mirror is not None else list(range(self.maps))
         return maps.flip(3)[:, order], absent[:, order]
 
-    def read(self, views: Sequence[Outputs], calibration: Mapping[str, Any]) -> list[Sighting]:
+    def learn(self, truth: NDArray[np.float32], shapes: Sequence[Sequence[int]]) -> dict[str, Any]:
+        return {}
+
+    def read(self, views: Sequence[Outputs], calibration: Mapping[str, Any], shapes: Sequence[Sequence[int]]) -> list[Sighting]:
         """Average the probability maps of the views: what they disagree about becomes spread."""
         pairs = [probabilities(view, self.settings.loss) for view in views]
         shares, there = (sum(part) / len(pairs) for part in zip(*pairs, strict=True))

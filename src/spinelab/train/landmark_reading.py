@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spinelab.core import Fact
 from spinelab.geometry.shape import ShapeModel
-from spinelab.train.canvas import Placement
-from spinelab.train.landmark_head import Sighting
+
+if TYPE_CHECKING:
+    from spinelab.train.canvas import Placement
+    from spinelab.train.landmark_head import Sighting
 
 Points = Mapping[str, NDArray[np.float64]]
 Values = dict[tuple[str, str], NDArray[np.float64]]
 """Quantities by name and unit."""
 Measure = Callable[[Points, tuple[float, float] | None], Values]
 
+FIRST, SECOND = "first.", "second."
+"""Prefixes of the two networks' weights in a model."""
 ON_FILM = 0.5
 """Probability from which a landmark counts as being on the film."""
 
@@ -41,6 +45,8 @@ class Reading:
         ``(P,)`` standard deviations from where the other landmarks predict it; nan where that cannot be told.
     spacing
         Millimetres a pixel (row, column), if known.
+    shape
+        Rows and columns of the film.
     facts
         What the head knows besides.
     """
@@ -52,6 +58,7 @@ class Reading:
     share: NDArray[np.float64]
     misfit: NDArray[np.float64]
     spacing: Fact
+    shape: tuple[int, int]
     facts: dict[str, Any] = field(default_factory=dict)
 
     def found(self) -> dict[str, NDArray[np.float64]]:
@@ -63,11 +70,13 @@ class Reading:
         return {name: self.samples[:, i] for i, (name, on) in enumerate(zip(self.names, self.present, strict=True)) if on}
 
 
-def on_film(seen: Sighting, names: tuple[str, ...], where: Placement, spacing: Fact, shape: ShapeModel | None, height: float) -> Reading:
+def on_film(
+    seen: Sighting, names: tuple[str, ...], where: Placement, spacing: Fact, shape: tuple[int, int], prior: ShapeModel | None, height: float
+) -> Reading:
     """Carry a sighting back to the film, and judge each landmark by the others."""
     present = np.asarray(seen.there >= ON_FILM)
-    misfit = shape.misfit(seen.points, present, height) if shape is not None else np.full(len(names), np.nan)
-    return Reading(names, where.to_film(seen.points), where.to_film(seen.samples), present, seen.share, misfit, spacing, dict(seen.facts))
+    misfit = prior.misfit(seen.points, present, height) if prior is not None else np.full(len(names), np.nan)
+    return Reading(names, where.to_film(seen.points), where.to_film(seen.samples), present, seen.share, misfit, spacing, shape, dict(seen.facts))
 
 
 @dataclass(frozen=True, slots=True)

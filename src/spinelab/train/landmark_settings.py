@@ -20,8 +20,9 @@ class LandmarkSettings(TrainingSettings):
         choices=LANDMARK_NETWORKS,
     )
     weights: str = setting("scratch", "where training starts: scratch, or file (given with --weights)", choices=("scratch", "file"))
-    rows: int = setting(512, "height of the canvas that a film is fitted into, in pixels; a multiple of 32", low=64, high=4096)
-    columns: int = setting(256, "width of the canvas, in pixels; a multiple of 32", low=64, high=4096)
+    rows: int = setting(512, "height of the canvas that a film is fitted into, in pixels; a multiple of 16", low=64, high=4096)
+    columns: int = setting(256, "width of the canvas, in pixels; a multiple of 16", low=64, high=4096)
+    detail: int = setting(1, "how many times finer than the canvas the second network sees the film, where a task has a second one", low=1, high=8)
     loss: str = setting(
         "cross-entropy",
         "cross-entropy over all places; coordinate: mean place (soft-argmax) against the truth; heatmap: the source's weighted L1 and rising Dice",
@@ -30,6 +31,8 @@ class LandmarkSettings(TrainingSettings):
     sigma: float = setting(6.0, "width of the Gaussian drawn at a landmark, in pixels of the canvas", low=0.5, high=100.0)
     epochs: int = setting(60, "passes over the training films", low=1, high=10_000)
     minutes: float = setting(0.0, "most minutes of training: passes are cut so that the learning rate still falls to zero; 0 for no limit", low=0.0, high=1e5)
+    refine_share: float = setting(0.4, "share of the minutes that go to the second network, where a task has one", low=0.0, high=0.9)
+    refine_epochs: int = setting(0, "passes of the second network; 0 for as many as of the first", low=0, high=10_000)
     batch_size: int = setting(8, "films a step", low=2, high=4096)
     lr: float = setting(2e-3, "highest learning rate; it rises over the first tenth of the training and falls to zero", low=1e-8, high=1.0)
     optimizer: str = setting("adamw", "adam, adamw (decay apart from the gradient), or sgd with momentum 0.9", choices=("adam", "adamw", "sgd"))
@@ -47,13 +50,13 @@ class LandmarkSettings(TrainingSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("rows", "columns"):
-            if getattr(self, name) % 32:
+            if getattr(self, name) % 16:
                 raise TaskError(
-                    f"{name}={getattr(self, name)}", expected="a multiple of 32", action=f"try {name}={max(64, round(getattr(self, name) / 32) * 32)}"
+                    f"{name}={getattr(self, name)}", expected="a multiple of 16", action=f"try {name}={max(64, round(getattr(self, name) / 16) * 16)}"
                 )
 
 
-LANDMARK_TRAINING_ONLY = frozenset(spec.name for spec in fields(LandmarkSettings)) - {"rows", "columns"}
+LANDMARK_TRAINING_ONLY = frozenset(spec.name for spec in fields(LandmarkSettings)) - {"rows", "columns", "detail"}
 """Settings that do not change what a prepared film looks like."""
 
 

@@ -32,14 +32,15 @@ from spinelab.core import (
     TaskError,
 )
 from spinelab.geometry.shape import ShapeModel
-from spinelab.train.canvas import Placement, PreparedCanvas, place, put
-from spinelab.train.landmark_reading import Measured, Reading, Values, measured, on_film
+from spinelab.train.canvas import Placement, PreparedCanvas, place, pooled, put
+from spinelab.train.landmark_reading import FIRST, SECOND, Measured, Reading, Values, measured, on_film
 from spinelab.train.landmark_settings import LandmarkSettings, prepared_by
 
 if TYPE_CHECKING:
     from torch import nn
 
     from spinelab.train.landmark_head import Head, Sighting
+    from spinelab.train.refiner import Refiner
 
 READING_BATCH: Final = 8
 LEAST_FOUND: Final = 3
@@ -67,7 +68,10 @@ class LandmarkTask(Task):
 
     @abstractmethod
     def measure(self, points: Mapping[str, NDArray[np.float64]], spacing_mm: tuple[float, float] | None, declared: Mapping[str, Any]) -> Values:
-        """Return every quantity whose landmarks are given, by name and unit; points are film pixels ``(..., 2)``, so are the values' shapes."""
+        """Return every quantity whose landmarks are given, by name and unit, with the points' leading shape.
+
+        Points are film pixels ``(..., 2)``; ``declared`` is what the data declared, and ``film_rows``.
+        """
 
     @abstractmethod
     def withheld(self, quantity: Quantity, present: Collection[str], spacing: Fact, declared: Mapping[str, Any]) -> str:
@@ -110,6 +114,10 @@ class LandmarkTask(Task):
 
         return HeatmapHead(len(names), mirror, settings, STRIDES[settings.model])
 
+    def refiner(self, names: Sequence[str], settings: LandmarkSettings) -> Refiner | None:
+        """Return the second network that looks from near, where a task has one."""
+        return None
+
     def target(self, settings: Settings) -> str:
         return ""
 
@@ -133,12 +141,12 @@ class LandmarkTask(Task):
         from spinelab.io import to_uint8
 
         chosen = self.own(settings)
-        return put(to_uint8(self.film(study, settings)), chosen.rows, chosen.columns)
+        return put(to_uint8(self.film(study, settings)), chosen.rows * chosen.detail, chosen.columns * chosen.detail)
 
     def preparation(self, settings: Settings) -> dict[str, Any]:
         """Return everything that decides what a prepared film looks like; decoded films are kept under it."""
         chosen = self.own(settings)
-        canvas = {"rows": chosen.rows, "columns": chosen.columns}
+        canvas = {"rows": chosen.rows * chosen.detail, "columns": chosen.columns * chosen.detail}
         return {"task": self.name, "version": self.prepare_version, "settings": canvas | prepared_by(chosen, self.not_of_films)}
 
     def fit(self, examples: Examples, settings: Settings, run: Run) -> Model:
@@ -163,7 +171,7 @@ class LandmarkTask(Task):
         results = []
         for start in range(0, len(examples), READING_BATCH):
             rows = range(start, min(start + READING_BATCH, len(examples)))
-            seen = self.sightings(model, films[np.array(rows)], run)
+            seen = self.sightings(model, films[np.array(rows)], [films.facts[i]["shape"] for i in rows], run)
             results += [self._answer(model, examples[i], one, films[i], films.facts[i]["shape"]) for i, one in zip(rows, seen, strict=True)]
             run.progress(len(results), len(examples), "measuring")
         return results
@@ -177,23 +185,30 @@ class LandmarkTask(Task):
         except SpinelabError as refusal:
             return Result(self.name, model.name, example.id, notes=(f"No answer: {refusal}",))
 
-    def sightings(self, model: Model, pixels: NDArray[np.uint8], run: Run | None = None) -> list[Sighting]:
-        """Return what the network sees on canvases ``(N, 1, H, W)``: each once as it is and, where names allow it, once mirrored."""
+    def sightings(self, model: Model, pixels: NDArray[np.uint8], shapes: Sequence[Sequence[int]], run: Run | None = None) -> list[Sighting]:
+        """Return what the networks see on canvases ``(N, 1, H, W)`` of films with these rows and columns.
+
+        Each film is shown once as it is and, where the names of its sides are known, once mirrored.
+        """
         import torch
 
         from spinelab.train.precision import choose_device
 
-        net, head = self._live(model), self.head_of(model)
+        settings, head, calibration = self.own(model.settings), self.head_of(model), model.record.get("calibration", {}).get("head", {})
         device = choose_device(run) if run is not None else "cpu"
-        net = net.to(device)
+        first, second = self._live(model)
+        net, second = first.to(device), None if second is None else second.to(device)
+        refiner = self.refiner(self.names_of(model), settings)
         found: list[Sighting] = []
         with torch.inference_mode():
             for start in range(0, len(pixels), READING_BATCH):
-                films = torch.from_numpy(np.array(pixels[start : start + READING_BATCH])).to(device)
+                fine = np.asarray(pixels[start : start + READING_BATCH])
+                films = torch.from_numpy(np.stack([pooled(film[0], settings.detail)[None] for film in fine])).to(device)
                 views = [net(films)]
-                if model.record.get("mirror") is not None and self.own(model.settings).flip:
+                if model.record.get("mirror") is not None and settings.flip:
                     views.append(head.unmirrored(net(films.flip(3))))
-                found += head.read(views, model.record.get("calibration", {}).get("head", {}))
+                seen = head.read(views, calibration, shapes[start : start + READING_BATCH])
+                found += seen if second is None or refiner is None else refiner.refine(second, fine, seen)
         return found
 
     def names_of(self, model: Model) -> tuple[str, ...]:
@@ -208,23 +223,28 @@ class LandmarkTask(Task):
         """Carry what was seen on the canvas back to the film."""
         settings, stored = self.own(model.settings), model.record.get("shape")
         prior = None if stored is None else ShapeModel.from_dict(stored)
-        where: Placement = place((int(shape[0]), int(shape[1])), settings.rows, settings.columns)
-        return on_film(seen, self.names_of(model), where, self.spacing(self.film(study, settings)), prior, float(settings.rows))
+        size = (int(shape[0]), int(shape[1]))
+        where: Placement = place(size, settings.rows, settings.columns)
+        return on_film(seen, self.names_of(model), where, self.spacing(self.film(study, settings)), size, prior, float(settings.rows))
 
     def measured(self, model: Model, reading: Reading) -> dict[tuple[str, str], Measured]:
         """Return every quantity of a film that has a value, with the spread that its landmarks give it."""
-        declared = model.record.get("declared", {})
-        return measured(reading, lambda points, spacing: self.measure(points, spacing, declared))
+        known = self.known(model, reading)
+        return measured(reading, lambda points, spacing: self.measure(points, spacing, known))
+
+    def known(self, model: Model, reading: Reading) -> dict[str, Any]:
+        """Return what `measure` has to know besides the points: what the data declared, and ``film_rows``, the film's own height."""
+        return {**model.record.get("declared", {}), "film_rows": reading.shape[0]}
 
     def explain(self, model: Model, study: Study) -> list[Explanation]:
         """Return where the network saw landmarks: the highest of all its maps at each place."""
         from spinelab.train.landmark_heat import seen_where
 
-        canvas = self.prepare(study, model.settings)
-        return [Explanation("landmark maps", "landmarks", canvas.pixels[0], seen_where(self._live(model), canvas.pixels), "")]
+        film = pooled(self.prepare(study, model.settings).pixels[0], self.own(model.settings).detail)
+        return [Explanation("landmark maps", "landmarks", film, seen_where(self._live(model)[0], film[None]), "")]
 
     def _read(self, model: Model, canvas: PreparedCanvas, study: Study) -> Reading:
-        return self.on_film(model, self.sightings(model, canvas.pixels[None])[0], study, canvas.facts["shape"])
+        return self.on_film(model, self.sightings(model, canvas.pixels[None], [canvas.facts["shape"]])[0], study, canvas.facts["shape"])
 
     def _require_usual(self, reading: Reading, model: Model, study: Study, canvas: PreparedCanvas) -> None:
         from spinelab.train.landmark_calibration import certainty
@@ -246,8 +266,7 @@ class LandmarkTask(Task):
         )
 
     def _result(self, reading: Reading, model: Model, study: Study) -> Result:
-        declared = model.record.get("declared", {})
-        samples = self.measure(reading.drawn(), reading.spacing.value, declared)
+        samples = self.measure(reading.drawn(), reading.spacing.value, self.known(model, reading))
         return Result(
             self.name,
             model.name,
@@ -299,22 +318,28 @@ class LandmarkTask(Task):
             return ""
         return f"{', '.join(odd)} {'was' if len(odd) == 1 else 'were'} found where the other landmarks make it implausible"
 
-    def _live(self, model: Model) -> nn.Module:
-        """Return the network with the model's weights, made on first use."""
-        import torch
-
+    def _live(self, model: Model) -> tuple[nn.Module, nn.Module | None]:
+        """Return the networks with the model's weights, made on first use."""
         from spinelab.nn.landmark_net import landmark_net
 
         if model.network is None:
-            head = self.head_of(model)
-            net = landmark_net(self.own(model.settings).model, head.maps, head.summary)
-            try:
-                net.load_state_dict({name: torch.from_numpy(np.array(values)) for name, values in model.tensors.items()})
-            except RuntimeError as error:
-                raise TaskError(
-                    f"The weights do not fit a network of {model.name}: {str(error).splitlines()[0]}",
-                    expected="weights and settings of one model",
-                    action="train the model again with this version",
-                ) from error
-            model.network = net.to(memory_format=torch.channels_last).eval()
+            head, settings = self.head_of(model), self.own(model.settings)
+            refiner = self.refiner(self.names_of(model), settings)
+            second = None if refiner is None else _with_weights(refiner.network(), model, SECOND)
+            model.network = (_with_weights(landmark_net(settings.model, head.maps, head.summary), model, FIRST), second)
         return model.network  # type: ignore[no-any-return]
+
+
+def _with_weights(net: nn.Module, model: Model, prefix: str) -> nn.Module:
+    import torch
+
+    own = {name.removeprefix(prefix): torch.from_numpy(np.array(values)) for name, values in model.tensors.items() if name.startswith(prefix)}
+    try:
+        net.load_state_dict(own)
+    except RuntimeError as error:
+        raise TaskError(
+            f"The weights do not fit a network of {model.name}: {str(error).splitlines()[0]}",
+            expected="weights and settings of one model",
+            action="train the model again with this version",
+        ) from error
+    return net.to(memory_format=torch.channels_last).eval()

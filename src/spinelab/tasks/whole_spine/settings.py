@@ -15,8 +15,8 @@ class WholeSpineSettings(LandmarkSettings):
     The source's network and training: ``model=unet loss=heatmap epochs=300 batch_size=10 lr=1e-3``.
     """
 
-    rows: int = setting(1024, "height of the canvas that a film is fitted into, in pixels; a multiple of 32", low=64, high=4096)
-    columns: int = setting(448, "width of the canvas, in pixels; a multiple of 32", low=64, high=4096)
+    rows: int = setting(1024, "height of the canvas that a film is fitted into, in pixels; a multiple of 16", low=64, high=4096)
+    columns: int = setting(448, "width of the canvas, in pixels; a multiple of 16", low=64, high=4096)
     sigma: float = setting(10.0, "width of the Gaussian drawn at a landmark, in pixels of the canvas", low=0.5, high=100.0)
     batch_size: int = setting(4, "films a step", low=2, high=4096)
     turn_deg: float = setting(10.0, "training films are turned by up to this angle", low=0.0, high=180.0)

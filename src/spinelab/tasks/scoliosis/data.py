@@ -1,0 +1,145 @@
+"""Reader of the AASCE layout: ``data/<split>/*.jpg`` and ``labels/<split>/{filenames,landmarks,angles}.csv``.
+
+A row of ``landmarks.csv`` holds 68 x, then 68 y, divided by the picture's width and height; 17 vertebrae from T1 to L5, four corners each
+(superior left, superior right, inferior left, inferior right of the picture). A row of ``angles.csv`` holds three Cobb angles. The patient is
+the number after the date in a film's name; letters tell the films of one patient apart.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinelab.core import Example, Examples, Fact, Finding, InputError, Landmark, Measurement, Result, Study
+from spinelab.geometry import CORNER_LANDMARKS
+from spinelab.tasks.scoliosis.measure import CHALLENGE, TARGET, class_of, of_corners
+
+LAYOUT: Final = "data/<split>/*.jpg and labels/<split>/filenames.csv, landmarks.csv (68 x, then 68 y) and angles.csv"
+PATIENT: Final = re.compile(r"^(?P<site>.*?)-?\d{1,2}-[A-Za-z]{3}-\d{4}-(?P<number>\w+)\b")
+"""Site, date and number: ``<site>-04-Jan-2021-12 B AP.jpg``; the letter counts a patient's films, on other days too."""
+LANDMARKS: Final = len(CORNER_LANDMARKS)
+_AUTHOR: Final = "data set"
+BEYOND: Final = 0.25
+"""Share of the picture's size by which a corner may lie outside it before the row is taken for pixels or nonsense."""
+
+
+def examples(root: Path, threshold_deg: float) -> Examples:
+    """Read every split of a folder in the AASCE layout.
+
+    Raises
+    ------
+    InputError
+        If the folder has another layout, or its tables do not fit each other (the row is named).
+    """
+    from spinelab.phantoms import is_phantom
+
+    labels = root / "labels"
+    splits = sorted(p.parent.name for p in labels.glob("*/filenames.csv")) if labels.is_dir() else []
+    if not splits:
+        raise InputError(f"{root}: no labels/<split>/filenames.csv", expected=LAYOUT, action="give the folder that holds data and labels")
+    items: list[Example] = []
+    for split in splits:
+        items += _split(root, split, threshold_deg)
+    return Examples(tuple(items), root, phantom=is_phantom(root), notes=_notes(items))
+
+
+def _notes(items: list[Example]) -> tuple[str, ...]:
+    unknown = sum(item.patient is None for item in items)
+    said = [f"{unknown} film(s) do not name their patient: each counts as a patient of its own."] if unknown else []
+    return (*said, "The files do not state which side of the patient is on the left of the picture: sides are those of the picture.")
+
+
+def _split(root: Path, split: str, threshold_deg: float) -> Iterator[Example]:
+    folder = root / "labels" / split
+    names = [row[0].strip() for row in _rows(folder / "filenames.csv") if row]
+    points = _numbers(folder / "landmarks.csv", 2 * LANDMARKS, len(names))
+    angles = _numbers(folder / "angles.csv", 3, len(names)) if (folder / "angles.csv").is_file() else None
+    for number, name in enumerate(names):
+        path = root / "data" / split / name
+        if not path.is_file():
+            raise InputError(
+                f"{folder / 'filenames.csv'} row {number + 1}: {name} is not in data/{split}", expected=LAYOUT, action="add the picture, or drop the row"
+            )
+        yield _example(path, split, points[number], None if angles is None else angles[number], f"{folder / 'landmarks.csv'} row {number + 1}", threshold_deg)
+
+
+def _example(path: Path, split: str, row: NDArray[np.float64], angles: NDArray[np.float64] | None, where: str, threshold_deg: float) -> Example:
+    rows, columns = _size(path)
+    shares = np.stack([row[:LANDMARKS], row[LANDMARKS:]], axis=1)
+    if not (np.isfinite(shares).all() and (shares > -BEYOND).all() and (shares < 1 + BEYOND).all()):
+        raise InputError(
+            f"{where}: coordinates from {np.nanmin(shares):.3g} to {np.nanmax(shares):.3g}",
+            expected="68 x, then 68 y, divided by the picture's width and height",
+            action="divide pixels by the picture's size",
+        )
+    points = shares * [columns, rows]
+    study = f"{split}/{path.name}"
+    match = PATIENT.match(path.name)
+    return Example(
+        study,
+        truth(points, angles, study, rows, threshold_deg),
+        lambda: _open(path),
+        f"{match['site']} {match['number']}".strip() if match else None,
+        {"AP": path},
+        {"split": Fact(split, "folder")},
+    )
+
+
+def truth(points: NDArray[np.float64], angles: NDArray[np.float64] | None, study: str, rows: int, threshold_deg: float) -> Result:
+    """Return landmarks ``(68, 2)`` in pixels, the three angles as distributed (or measured where they are not), and what follows."""
+    measured = of_corners(points.reshape(17, 4, 2), None, rows)
+    values = {key: float(value) for key, value in measured.items() if np.isfinite(value)}
+    if angles is not None:
+        values |= {(name, "deg"): float(angle) for name, angle in zip(CHALLENGE, angles, strict=True)}
+    return Result(
+        task="scoliosis",
+        model=_AUTHOR,
+        study=study,
+        findings=(Finding(TARGET, class_of(values["cobb_max", "deg"], threshold_deg)),),
+        measurements=tuple(Measurement(name, value, unit) for (name, unit), value in values.items()),
+        landmarks=tuple(Landmark(name, float(x), float(y)) for name, (x, y) in zip(CORNER_LANDMARKS, points, strict=True)),
+    )
+
+
+def _open(path: Path) -> Study:
+    from spinelab.io import read
+
+    return read(path)
+
+
+def _size(path: Path) -> tuple[int, int]:
+    """Return rows and columns without decoding the picture."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as picture:
+            return picture.height, picture.width
+    except (UnidentifiedImageError, OSError) as error:
+        raise InputError(f"{path} is no picture that can be read: {error}", expected="a JPG, PNG or TIFF file", action="replace the file") from error
+
+
+def _rows(path: Path) -> list[list[str]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read: {error}", expected=LAYOUT, action="add the file, as UTF-8") from error
+
+
+def _numbers(path: Path, width: int, count: int) -> NDArray[np.float64]:
+    rows = _rows(path)
+    if len(rows) != count:
+        raise InputError(f"{path}: {len(rows)} rows for {count} film(s)", expected="one row a film, in the order of filenames.csv", action="correct the tables")
+    for number, row in enumerate(rows, 1):
+        if len(row) != width:
+            raise InputError(f"{path} row {number}: {len(row)} values", expected=f"{width} values", action="correct the row")
+    try:
+        return np.array(rows, dtype=np.float64)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}", expected="numbers", action="correct the table") from error

@@ -1,0 +1,117 @@
+"""The Cobb angles of a spine by two rules, balance as far as T1 to L5 tell it, and what is withheld in words."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinelab.core import Fact, Quantity
+from spinelab.geometry import CORNER_LANDMARKS, CORNERS, REGION_MEASUREMENTS, THORACOLUMBAR, challenge_cobb, regional_cobb, t1_l5_offset, trunk_tilt_deg
+
+Values = dict[tuple[str, str], NDArray[np.float64]]
+
+TARGET: Final = "surgical_range"
+CLASSES: Final = ("below", "surgical-range")
+CHALLENGE: Final = ("cobb_max", "cobb_upper", "cobb_lower")
+REGIONAL_NAMES: Final = tuple(dict.fromkeys(REGION_MEASUREMENTS.values()))
+QUANTITIES: Final = (
+    Quantity("cobb_max", "deg", "Largest Cobb angle", "largest angle between the mid-lines of two vertebrae (AASCE challenge's rule)"),
+    Quantity("cobb_upper", "deg", "Cobb angle above it", "AASCE challenge's rule"),
+    Quantity("cobb_lower", "deg", "Cobb angle below it", "AASCE challenge's rule; in a low S shape the topmost curve"),
+    Quantity("cobb_proximal_thoracic", "deg", "Proximal thoracic Cobb angle", "endplates of the end vertebrae of the curve with its apex at T3 to T5"),
+    Quantity("cobb_main_thoracic", "deg", "Main thoracic Cobb angle", "endplates of the end vertebrae of the curve with its apex at T6 to T11/T12"),
+    Quantity("cobb_thoracolumbar_lumbar", "deg", "Thoracolumbar / lumbar Cobb angle", "endplates of the end vertebrae of the curve with its apex at T12 to L4"),
+    Quantity("trunk_tilt", "deg", "Trunk tilt", "line from the centre of L5 to that of T1 against the vertical; positive to the picture's right"),
+    Quantity("t1_l5_offset", "mm", "T1 to L5 offset", "horizontal distance of the centre of T1 from that of L5; positive to the picture's right"),
+    Quantity("t1_l5_offset", "px", "T1 to L5 offset", "the same in pixels"),
+)
+NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
+    "cobb_proximal_thoracic": THORACOLUMBAR[:7],
+    "cobb_main_thoracic": THORACOLUMBAR[2:14],
+    "cobb_thoracolumbar_lumbar": THORACOLUMBAR[8:],
+}
+"""Levels that have to be on the film for a regional curve: those that its apex and its end vertebrae can be."""
+LEAST_LEVELS: Final = 5
+
+
+def class_of(cobb_max_deg: float, threshold_deg: float) -> str:
+    """Return the class of a largest Cobb angle."""
+    return CLASSES[int(cobb_max_deg >= threshold_deg)]
+
+
+def of_corners(corners: NDArray[np.float64], spacing_mm: tuple[float, float] | None, rows: int | None) -> Values:
+    """Measure complete columns ``(..., 17, 4, 2)`` in pixels of a film with ``rows`` rows; angles are nan where there is no such curve."""
+    scale = np.ones(2) if spacing_mm is None else np.array([spacing_mm[1], spacing_mm[0]], np.float64)
+    true = corners * scale
+    height = None if rows is None else rows * scale[1]
+    values: Values = {(name, "deg"): angle for name, angle in zip(CHALLENGE, np.moveaxis(challenge_cobb(true, height).angles_deg, -1, 0), strict=True)}
+    values |= _regional(true, THORACOLUMBAR)
+    values["trunk_tilt", "deg"] = trunk_tilt_deg(true)
+    if spacing_mm is not None:
+        values["t1_l5_offset", "mm"] = t1_l5_offset(true)
+    values["t1_l5_offset", "px"] = t1_l5_offset(corners)
+    return values
+
+
+def _regional(corners: NDArray[np.float64], names: Sequence[str]) -> Values:
+    """Return the regional angles, nan for a sample without a curve there."""
+    flat = corners.reshape(-1, *corners.shape[-3:])
+    found = regional_cobb(flat, names)
+    lead = corners.shape[:-3]
+    return {(name, "deg"): found.angles_deg[:, k].reshape(lead) for k, name in enumerate(REGIONAL_NAMES)}
+
+
+def measure(points: Mapping[str, NDArray[np.float64]], spacing_mm: tuple[float, float] | None, rows: int | None) -> Values:
+    """Measure what the levels on the film allow: all where all 17 are there, else the regional curves that are wholly on it."""
+    levels = found_levels(points)
+    if len(levels) == len(THORACOLUMBAR):
+        return of_corners(corners_of(points, levels), spacing_mm, rows)
+    if len(levels) < LEAST_LEVELS or not _joined(levels):
+        return {}
+    scale = np.ones(2) if spacing_mm is None else np.array([spacing_mm[1], spacing_mm[0]], np.float64)
+    values = _regional(corners_of(points, levels) * scale, levels)
+    return {(name, unit): value for (name, unit), value in values.items() if set(NEEDED[name]) <= set(levels)}
+
+
+def found_levels(points: Collection[str]) -> tuple[str, ...]:
+    """Return the levels with all four corners, from top to bottom."""
+    return tuple(level for level in THORACOLUMBAR if all(f"{level}_{corner}" in points for corner in CORNERS))
+
+
+def corners_of(points: Mapping[str, NDArray[np.float64]], levels: Sequence[str]) -> NDArray[np.float64]:
+    """Return the corners ``(..., levels, 4, 2)``."""
+    return np.stack([np.stack([np.asarray(points[f"{level}_{corner}"], np.float64) for corner in CORNERS], axis=-2) for level in levels], axis=-3)
+
+
+def _joined(levels: Sequence[str]) -> bool:
+    first = THORACOLUMBAR.index(levels[0])
+    return tuple(levels) == THORACOLUMBAR[first : first + len(levels)]
+
+
+def withheld(quantity: Quantity, present: Collection[str], spacing: Fact) -> str:
+    """Return in words why a quantity has no value."""
+    levels = found_levels(present)
+    needed = NEEDED.get(quantity.name, THORACOLUMBAR)
+    absent = [level for level in needed if level not in levels]
+    if absent:
+        return f"{_span(absent)} {'was' if len(absent) == 1 else 'were'} not found on the film"
+    if quantity.unit == "mm" and not spacing.known:
+        return f"no pixel spacing: {spacing.source}"
+    if quantity.name in NEEDED:
+        return "no curve has its apex in this region"
+    return "it cannot be measured on these points"
+
+
+def _span(levels: Sequence[str]) -> str:
+    if len(levels) > 2 and _joined(levels):
+        return f"{levels[0]} to {levels[-1]}"
+    return ", ".join(levels)
+
+
+def mirrored() -> tuple[int, ...]:
+    """Return which corner each of the 68 becomes in a mirrored film."""
+    order = np.arange(len(CORNER_LANDMARKS)).reshape(-1, 4)[:, [1, 0, 3, 2]]
+    return tuple(int(i) for i in order.ravel())

@@ -1,0 +1,173 @@
+"""The task ``scoliosis``: 17 vertebrae and the Cobb angles of an AP film."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinelab.core import Example, Examples, Fact, Finding, Model, Progress, Quantity, Reference, Result, Run, Settings, Stroke, Study, TaskError, silent
+from spinelab.geometry import CORNER_LANDMARKS, THORACOLUMBAR, reference_range
+from spinelab.tasks.scoliosis import data, drawing, measure, words
+from spinelab.tasks.scoliosis.settings import CLASSIFIERS, ScoliosisSettings
+from spinelab.train.landmark_settings import LandmarkSettings
+from spinelab.train.landmark_task import LandmarkTask
+
+if TYPE_CHECKING:
+    from spinelab.core import Explanation
+    from spinelab.tasks.scoliosis.classifier import Classifier
+    from spinelab.train.landmark_head import Head
+    from spinelab.train.landmark_reading import Reading, Values
+    from spinelab.train.refiner import Refiner
+
+NORMAL_95: Final = 1.959964
+SURE: Final = 0.8
+"""Certainty from which the names of the levels are called certain."""
+LEAST_VERTEBRAE: Final = 5
+REGIONS: Final[Mapping[str, tuple[str, ...]]] = {
+    name: tuple(landmark for landmark in CORNER_LANDMARKS if landmark.split("_")[0] in levels)
+    for name, levels in (("T1-T4", THORACOLUMBAR[:4]), ("T5-T8", THORACOLUMBAR[4:8]), ("T9-T12", THORACOLUMBAR[8:12]), ("L1-L5", THORACOLUMBAR[12:]))
+} | {level: tuple(landmark for landmark in CORNER_LANDMARKS if landmark.startswith(f"{level}_")) for level in THORACOLUMBAR}
+
+
+class Scoliosis(LandmarkTask):
+    """The curves of a spine seen from the front."""
+
+    name: ClassVar[str] = "scoliosis"
+    title: ClassVar[str] = "Cobb angles of an AP film"
+    question: ClassVar[str] = "How large are the curves of the spine, and is the largest in the surgical range?"
+    takes: ClassVar[str] = "an AP radiograph of the spine from T1 to L5; to learn from, the AASCE layout (data/<split>, labels/<split>)"
+    gives: ClassVar[str] = "four corners of each vertebra and its level with a certainty; Cobb angles by two rules, with intervals or the reason why withheld"
+    source: ClassVar[str] = "METHODS section 4; SpineWeb data set 16 and the AASCE challenge (MICCAI 2019)"
+    settings_type: ClassVar[type[Settings]] = ScoliosisSettings
+    not_of_films: ClassVar[frozenset[str]] = frozenset({"threshold_deg", "classifier_size", "classifier_epochs"})
+
+    def examples(self, root: Path) -> Examples:
+        return data.examples(root, ScoliosisSettings().threshold_deg)
+
+    def phantom(self, rng: np.random.Generator, difficulty: str = "typical") -> Example:
+        from spinelab.tasks.scoliosis import phantom
+
+        return phantom.phantom(rng, difficulty)
+
+    def write_phantoms(self, out: Path, *, n: int, seed: int, difficulty: str = "typical", progress: Progress = silent) -> None:
+        from spinelab.tasks.scoliosis import phantom
+
+        phantom.write_phantoms(out, n=n, seed=seed, difficulty=difficulty, progress=progress)
+
+    def target(self, settings: Settings) -> str:
+        return measure.TARGET
+
+    def classes(self, examples: Examples, settings: Settings) -> tuple[str, ...]:
+        return measure.CLASSES
+
+    def route(self, settings: Settings) -> str:
+        return "classifies" if _own(settings).model in CLASSIFIERS else "measures"
+
+    def quantities(self, settings: Settings) -> tuple[Quantity, ...]:
+        return () if self.route(settings) == "classifies" else measure.QUANTITIES
+
+    def regions(self, settings: Settings) -> Mapping[str, tuple[str, ...]]:
+        return REGIONS
+
+    def landmark_names(self, examples: Examples, settings: Settings) -> tuple[str, ...]:
+        return CORNER_LANDMARKS
+
+    def mirror(self, names: Sequence[str], declared: Mapping[str, Any]) -> tuple[int, ...] | None:
+        return measure.mirrored()
+
+    def head(self, names: Sequence[str], mirror: Sequence[int] | None, settings: LandmarkSettings) -> Head:
+        from spinelab.nn.landmark_net import STRIDES
+        from spinelab.train.column_head import ColumnHead
+
+        return ColumnHead(len(THORACOLUMBAR), settings, STRIDES[settings.model])
+
+    def refiner(self, names: Sequence[str], settings: LandmarkSettings) -> Refiner | None:
+        from spinelab.train.vertebra_crops import VertebraRefiner
+
+        return VertebraRefiner(len(THORACOLUMBAR), settings.detail) if settings.refine_share > 0 else None
+
+    def bounds(self, quantity: Quantity) -> tuple[float | None, float | None]:
+        return (0.0, None) if quantity.name.startswith("cobb") else (None, None)
+
+    def measure(self, points: Mapping[str, NDArray[np.float64]], spacing_mm: tuple[float, float] | None, declared: Mapping[str, Any]) -> Values:
+        return measure.measure(points, spacing_mm, declared.get("film_rows"))
+
+    def withheld(self, quantity: Quantity, present: Collection[str], spacing: Fact, declared: Mapping[str, Any]) -> str:
+        return measure.withheld(quantity, present, spacing)
+
+    def refuse(self, reading: Reading, model: Model, study: Study) -> str:
+        levels = measure.found_levels(reading.found())
+        return "" if len(levels) >= LEAST_VERTEBRAE else f"only {len(levels)} vertebrae were found: this is no AP film of the spine that can be read"
+
+    def reference(self, quantity: Quantity, *, age_years: float | None, sex: str | None) -> Reference | None:
+        return reference_range(quantity.name, unit=quantity.unit, age_years=age_years, sex=sex)
+
+    def drawing(self, result: Result) -> tuple[Stroke, ...]:
+        return drawing.strokes(result)
+
+    def findings(self, reading: Reading, model: Model, samples: Values) -> tuple[Finding, ...]:
+        """Return whether the largest angle is in the surgical range, and how certain the names of the levels are."""
+        found = []
+        largest = next((m for m in self._measurements(reading, model) if m.name == "cobb_max"), None)
+        if largest is not None and largest.value is not None:
+            threshold = _own(model.settings).threshold_deg
+            share = _above(largest.value, largest.interval, threshold)
+            label = measure.class_of(largest.value, threshold)
+            found.append(Finding(measure.TARGET, label, dict(zip(measure.CLASSES, (1 - share, share), strict=True))))
+        certainty = float(reading.facts.get("certainty", 0.0))
+        label = "certain" if certainty >= SURE else "uncertain"
+        return (*found, Finding("levels", label, {"certain": certainty, "uncertain": 1 - certainty}))
+
+    def notes(self, reading: Reading, model: Model, study: Study) -> tuple[str, ...]:
+        return words.notes(reading, self.film(study, model.settings))
+
+    def fit(self, examples: Examples, settings: Settings, run: Run) -> Model:
+        if self.route(settings) == "measures":
+            return super().fit(examples, settings, run)
+        from spinelab.tasks.scoliosis.classifier import settings_of
+
+        model = _classifier().fit(examples, settings_of(_own(settings)), run)
+        return replace(model, settings=settings)
+
+    def predict(self, model: Model, study: Study) -> Result:
+        return super().predict(model, study) if self.route(model.settings) == "measures" else _classifier().predict(_as_classifier(model), study)
+
+    def predict_many(self, model: Model, examples: Examples, run: Run) -> list[Result]:
+        if self.route(model.settings) == "measures":
+            return super().predict_many(model, examples, run)
+        return _classifier().predict_many(_as_classifier(model), examples, run)
+
+    def explain(self, model: Model, study: Study) -> list[Explanation]:
+        return super().explain(model, study) if self.route(model.settings) == "measures" else _classifier().explain(_as_classifier(model), study)
+
+
+def _classifier() -> Classifier:
+    from spinelab.tasks.scoliosis.classifier import Classifier
+
+    return Classifier()
+
+
+def _as_classifier(model: Model) -> Model:
+    from spinelab.tasks.scoliosis.classifier import settings_of
+
+    return replace(model, settings=settings_of(_own(model.settings)))
+
+
+def _above(value: float, interval: tuple[float, float] | None, threshold: float) -> float:
+    """Return the probability that the true angle reaches the threshold, its error being normal and as wide as the interval."""
+    half = 0.0 if interval is None else max(interval[1] - value, value - interval[0])
+    if half == 0:
+        return float(value >= threshold)
+    return 0.5 * (1 + math.erf((value - threshold) / (half / NORMAL_95) / math.sqrt(2)))
+
+
+def _own(settings: Settings) -> ScoliosisSettings:
+    if not isinstance(settings, ScoliosisSettings):
+        raise TaskError(f"Settings of type {type(settings).__name__}", expected="ScoliosisSettings", action="make them with spinelab.tasks.load('scoliosis')")
+    return settings
