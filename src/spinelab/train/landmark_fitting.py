@@ -151,7 +151,7 @@ class Stage:
 
 
 def _stages(task: LandmarkTask, material: Material, settings: LandmarkSettings, mirror: Sequence[int] | None) -> list[Stage]:
-    head, refiner = task.head(material.names, mirror, settings), task.refiner(material.names, settings)
+    head, refiner = task.head(material.names, mirror, settings), task.refiner(material.names, mirror, settings)
     limits = Changes(turn_deg=settings.turn_deg, shift=settings.shift, zoom=settings.zoom, crop=settings.crop, flip=settings.flip and mirror is not None)
     films = LandmarkFilms(material.pixels, material.truth, limits, mirror, settings.detail)
     net = landmark_net(settings.model, head.maps, head.summary)

@@ -114,7 +114,7 @@ class LandmarkTask(Task):
 
         return HeatmapHead(len(names), mirror, settings, STRIDES[settings.model])
 
-    def refiner(self, names: Sequence[str], settings: LandmarkSettings) -> Refiner | None:
+    def refiner(self, names: Sequence[str], mirror: Sequence[int] | None, settings: LandmarkSettings) -> Refiner | None:
         """Return the second network that looks from near, where a task has one."""
         return None
 
@@ -198,7 +198,7 @@ class LandmarkTask(Task):
         device = choose_device(run) if run is not None else "cpu"
         first, second = self._live(model)
         net, second = first.to(device), None if second is None else second.to(device)
-        refiner = self.refiner(self.names_of(model), settings)
+        refiner = self.refiner(self.names_of(model), model.record.get("mirror"), settings)
         found: list[Sighting] = []
         with torch.inference_mode():
             for start in range(0, len(pixels), READING_BATCH):
@@ -324,7 +324,7 @@ class LandmarkTask(Task):
 
         if model.network is None:
             head, settings = self.head_of(model), self.own(model.settings)
-            refiner = self.refiner(self.names_of(model), settings)
+            refiner = self.refiner(self.names_of(model), model.record.get("mirror"), settings)
             second = None if refiner is None else _with_weights(refiner.network(), model, SECOND)
             model.network = (_with_weights(landmark_net(settings.model, head.maps, head.summary), model, FIRST), second)
         return model.network  # type: ignore[no-any-return]

@@ -87,7 +87,7 @@ class Scoliosis(LandmarkTask):
 
         return ColumnHead(len(THORACOLUMBAR), settings, STRIDES[settings.model])
 
-    def refiner(self, names: Sequence[str], settings: LandmarkSettings) -> Refiner | None:
+    def refiner(self, names: Sequence[str], mirror: Sequence[int] | None, settings: LandmarkSettings) -> Refiner | None:
         from spinelab.train.vertebra_crops import VertebraRefiner
 
         return VertebraRefiner(len(THORACOLUMBAR), settings.detail) if settings.refine_share > 0 else None

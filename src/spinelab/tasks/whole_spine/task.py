@@ -18,6 +18,8 @@ from spinelab.train.landmark_task import LandmarkTask
 
 if TYPE_CHECKING:
     from spinelab.train.landmark_reading import Reading, Values
+    from spinelab.train.landmark_settings import LandmarkSettings
+    from spinelab.train.refiner import Refiner
 
 NORMAL_95: Final = 1.959964
 """Half the width of a 95 % interval of a normal distribution, in standard deviations."""
@@ -33,7 +35,7 @@ class WholeSpine(LandmarkTask):
     gives: ClassVar[str] = "26 landmarks and 15 parameters with intervals, or the reason why one is withheld; SRS-Schwab modifiers, Roussouly type"
     source: ClassVar[str] = "METHODS section 4 (Noh et al., Bioengineering 11:481, 2024)"
     settings_type: ClassVar[type[Settings]] = WholeSpineSettings
-    not_of_films: ClassVar[frozenset[str]] = frozenset({"target"})
+    not_of_films: ClassVar[frozenset[str]] = frozenset({"target", "zoom_to", "zoom_side", "zoom_sigma"})
 
     def examples(self, root: Path) -> Examples:
         return data.examples(root)
@@ -61,6 +63,13 @@ class WholeSpine(LandmarkTask):
     def mirror(self, names: Sequence[str], declared: Mapping[str, Any]) -> tuple[int, ...] | None:
         """Return the landmarks as they are: front stays front in a mirrored film."""
         return tuple(range(len(names)))
+
+    def refiner(self, names: Sequence[str], mirror: Sequence[int] | None, settings: LandmarkSettings) -> Refiner | None:
+        """Return the network that sees the neck, or each endplate, from near."""
+        from spinelab.train.zoom import Zoom, ZoomRefiner
+
+        own = _own(settings)
+        return ZoomRefiner(len(names), Zoom(own.groups, own.zoom_side, own.zoom_sigma), own, mirror) if own.groups else None
 
     def quantities(self, settings: Settings) -> tuple[Quantity, ...]:
         return SAGITTAL_QUANTITIES
