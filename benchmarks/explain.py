@@ -41,8 +41,9 @@ def measure(name: str, net: GradingNet, pixels: torch.Tensor, available: torch.T
         for method in methods_for(net)
         if method != "Grad-CAM"
     }
-    parameters = sum(p.numel() for p in net.parameters())
-    print(f"{name:<11}{parameters / 1e6:8.2f} M{plain:9.1f} ms   Grad-CAM x {ratio:.2f}   " + "   ".join(f"{m} {t:.0f} ms" for m, t in others.items()), flush=True)
+    size = sum(p.numel() for p in net.parameters()) / 1e6
+    rest = "   ".join(f"{method} {time_ms:.0f} ms" for method, time_ms in others.items())
+    print(f"{name:<11}{size:8.2f} M{plain:9.1f} ms   Grad-CAM x {ratio:.2f}   {rest}", flush=True)
     return plain, ratio
 
 

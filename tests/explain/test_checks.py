@@ -146,7 +146,7 @@ def test_layers_are_replaced_from_the_answer_down_to_the_film():
     assert not any(torch.equal(a, b) for a, b in zip(net.parameters(), whole.parameters(), strict=True) if a.std() > 0)
     positions = grading_net("vit", {"severity": 3}, side=32)
     (shuffled,) = randomise(positions)
-    a, b = (n.backbone.body.transformer.pos_embed.detach() for n in (positions, shuffled))
+    a, b = (n.backbone.body.pos_embed.detach() for n in (positions, shuffled))
     assert not torch.equal(a, b)
     torch.testing.assert_close(a.flatten().sort().values, b.flatten().sort().values)
 

@@ -174,7 +174,7 @@ def test_maps_of_a_transformer_are_those_of_grad_cam():
 def test_rollout_of_even_attention_is_even_and_of_one_patch_is_that_patch():
     torch.manual_seed(0)
     net = grading_net("vit", {"severity": 3}, side=32).eval()
-    film, transformer = noise(1, 1, 32, 32), net.backbone.body.transformer
+    film, transformer = noise(1, 1, 32, 32), net.backbone.body
     with torch.no_grad():
         for block in transformer.blocks:
             block.attn.qkv.weight.zero_()

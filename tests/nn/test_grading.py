@@ -138,14 +138,15 @@ def test_gradcam_of_each(name):
     torch.testing.assert_close(logits, net(pictures(2, 2)).detach(), atol=1e-4, rtol=1e-4)
 
 
-def test_pretrained_files_fit_with_several_channels_and_other_sizes(tmp_path):
+def test_pretrained_files_fit_one_channel_or_several(tmp_path):
     import timm
 
-    for name, timms in (("resnet18", "resnet18"), ("vgg16", "vgg11")):
-        donor = timm.create_model(timms, num_classes=0).state_dict() if name == "resnet18" else _vgg16_states()
+    for name, timms in (("resnet18", "resnet18"), ("vit", "vit_tiny_patch16_224"), ("vgg16", None)):
+        donor = timm.create_model(timms, num_classes=0).state_dict() if timms else _vgg16_states()
         save_file({key: t.contiguous() for key, t in donor.items()}, tmp_path / f"{name}.safetensors")
-        net = grading_net(name, BOTH, channels=1)
-        assert start_from(net, "imagenet", tmp_path / f"{name}.safetensors")["used"] == "file"
+        for channels in (1, 3):
+            net = grading_net(name, BOTH, channels=channels)
+            assert start_from(net, "imagenet", tmp_path / f"{name}.safetensors")["used"] == "file"
 
 
 def _vgg16_states():
@@ -167,11 +168,11 @@ def test_the_hubs_transformer_fits_another_size_of_picture():
     donor = timm.create_model("vit_tiny_patch16_224", in_chans=1, num_classes=0)
     body = grading_net("vit", {"severity": 3}, channels=2, side=64).backbone.body
     body.load_state_dict(donor.state_dict())
-    torch.testing.assert_close(body.transformer.blocks[0].attn.qkv.weight, donor.blocks[0].attn.qkv.weight)
-    assert body.transformer.pos_embed.shape == (1, 1 + 64, 192)
+    torch.testing.assert_close(body.blocks[0].attn.qkv.weight, donor.blocks[0].attn.qkv.weight)
+    assert body.pos_embed.shape == (1, 1 + 64, 192)
     same = grading_net("vit", {"severity": 3}, side=224).backbone.body
     same.load_state_dict(donor.state_dict())
-    torch.testing.assert_close(same.transformer.pos_embed, donor.pos_embed)
+    torch.testing.assert_close(same.pos_embed, donor.pos_embed)
     same.load_state_dict(same.state_dict())
 
 

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from spinelab.core import TaskError
 from spinelab.nn.backbones import Backbone
 from spinelab.nn.backbones import backbone as film_backbone
-from spinelab.nn.grading_bodies import Inception, TokenBody, VGG16Features, fit_first_layer, is_of_tokens, plain_blocks
+from spinelab.nn.cam import transformer_of
+from spinelab.nn.grading_bodies import Inception, VGG16Features, fit_first_layer, is_of_tokens, plain_blocks, token_body
 from spinelab.nn.kan import KAN
 from spinelab.nn.names import ANY_TIMM, GRADING_NETWORKS, check_name
 from spinelab.nn.ordinal import OrdinalHead
@@ -86,8 +87,9 @@ class GradingNet(nn.Module):
 
     def cam_layers(self) -> list[nn.Module]:
         """Return the layer whose feature maps Grad-CAM weighs, the same for all channels."""
-        body = self.backbone.body
-        return [body.cam_layer() if isinstance(body, TokenBody) else body]
+        transformer = transformer_of(self.backbone.body)
+        # after the last block only the class token is read: what that block attends to is the last word on the patches
+        return [self.backbone.body if transformer is None else transformer.blocks[-1].norm1]
 
 
 def grading_net(name: str, heads: Mapping[str, int], *, channels: int = 1, side: int = 224, dropout: float = 0.4, ordinal: Collection[str] = ()) -> GradingNet:
@@ -136,15 +138,15 @@ def _body(name: str, channels: int, side: int) -> ChannelBackbone:
         return ChannelBackbone(name, VGG16Features(channels), VGG16Features.width)
     wanted = VIT if name == "vit" else name.removeprefix(ANY_TIMM)
     if is_of_tokens(wanted):
-        tokens = TokenBody(wanted, channels, side)
-        return ChannelBackbone(f"{ANY_TIMM}{wanted}", tokens, tokens.width)
+        tokens = token_body(wanted, channels, side)
+        return ChannelBackbone(f"{ANY_TIMM}{wanted}", tokens, int(tokens.num_features))  # type: ignore[arg-type]
     film = film_backbone(name, in_chans=channels)
     fit_first_layer(film.body, channels)
     return ChannelBackbone(film.name, film.body, film.width)
 
 
 def _neck(name: str, body: ChannelBackbone, dropout: float) -> tuple[nn.Module, int]:
-    if isinstance(body.body, TokenBody):
+    if transformer_of(body.body) is not None:
         return nn.Dropout(dropout), body.width
     if name == "vgg16":
         return nn.Sequential(nn.AdaptiveAvgPool2d(POOLED), nn.Flatten()), body.width * POOLED**2

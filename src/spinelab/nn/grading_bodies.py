@@ -86,37 +86,26 @@ class VGG16Features(nn.Module):
         return maps
 
 
-class TokenBody(nn.Module):
-    """A transformer of timm for pictures of one size: the vector that its own head would read.
+def token_body(name: str, channels: int, side: int) -> nn.Module:
+    """Return a vision transformer of timm for pictures of one size, giving the vector that its own head would read.
 
     For `vit` that is a convolution as patch embedding, learnt positions, the encoder and the class token, as in the source.
+
+    Raises
+    ------
+    TaskError
+        If it cannot be made for this size.
     """
+    import timm
 
-    def __init__(self, name: str, channels: int, side: int) -> None:
-        super().__init__()
-        import timm
-
-        patch = {} if side >= COARSE_PATCHES_PX else {"patch_size": 8}
-        try:
-            self.transformer = timm.create_model(name, pretrained=False, in_chans=channels, num_classes=0, img_size=side, **patch)
-        except (AssertionError, TypeError, ValueError, RuntimeError) as error:
-            raise TaskError(
-                f"model={name!r}, side={side}: {error}", expected="a transformer that takes pictures of this size", action="choose another"
-            ) from error
-        self.width = int(self.transformer.num_features)
-        self.pretrained_cfg: dict[str, Any] = dict(self.transformer.pretrained_cfg)
-        self.register_load_state_dict_pre_hook(_under_transformer)  # type: ignore[no-untyped-call]
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return ``(B, width)``."""
-        transformer = self.transformer
-        vector: Tensor = transformer.forward_head(transformer.forward_features(x), pre_logits=True)
-        return vector
-
-    def cam_layer(self) -> nn.Module:
-        """Return the layer whose tokens Grad-CAM weighs: what the last block attends to (after it only the class token is read)."""
-        layer: nn.Module = self.transformer.blocks[-1].norm1
-        return layer
+    patch = {} if side >= COARSE_PATCHES_PX else {"patch_size": 8}
+    try:
+        body: nn.Module = timm.create_model(name, pretrained=False, in_chans=channels, num_classes=0, img_size=side, **patch)
+    except (AssertionError, TypeError, ValueError, RuntimeError) as error:
+        given = f"model={name!r}, side={side}: {error}"
+        raise TaskError(given, expected="a transformer that takes pictures of this size", action="choose another size or network") from error
+    body.register_load_state_dict_pre_hook(_fit_patches)  # type: ignore[no-untyped-call]
+    return body
 
 
 @functools.cache
@@ -125,10 +114,8 @@ def is_of_tokens(name: str) -> bool:
     import timm
 
     if not timm.is_model(name):
-        if timm.is_model(name.split(".", maxsplit=1)[0]) or name == "resnet18":
-            return False
-        close = difflib.get_close_matches(name, timm.list_models(), n=1)
-        raise TaskError(f"model='timm:{name}'", expected="a name that the installed timm knows", action=f"did you mean timm:{(close or ['resnet18'])[0]}?")
+        close = (difflib.get_close_matches(name, timm.list_models(), n=1) or ["resnet18"])[0]
+        raise TaskError(f"model='timm:{name}'", expected="a name that the installed timm knows", action=f"did you mean timm:{close}?")
     return any(timm.models.get_arch_name(name) in timm.list_models(module=module) for module in ("vision_transformer", "deit"))
 
 
@@ -150,23 +137,17 @@ def _convolutions_only(_module: nn.Module, tensors: dict[str, Tensor], prefix: s
         del tensors[name]
 
 
-def _under_transformer(module: nn.Module, tensors: dict[str, Tensor], prefix: str, *_rest: Any) -> None:
-    """Take weights named as in timm, made for one channel, another size of picture or other patches."""
+def _fit_patches(module: Any, tensors: dict[str, Tensor], prefix: str, *_rest: Any) -> None:
+    """Take weights that were made for one channel, another size of picture or other patches."""
     from timm.layers import resample_abs_pos_embed, resample_patch_embed
 
-    if any(name.startswith(f"{prefix}transformer.") for name in tensors):
-        return
-    wanted = module.state_dict()
-    for name in [name for name in tensors if name.startswith(prefix) and f"transformer.{name.removeprefix(prefix)}" in wanted]:
-        held, inner = tensors.pop(name), f"transformer.{name.removeprefix(prefix)}"
-        shape = wanted[inner].shape
-        if inner.endswith("pos_embed") and held.shape != shape:
-            transformer: Any = module.transformer
-            held = resample_abs_pos_embed(held, transformer.patch_embed.grid_size, num_prefix_tokens=transformer.num_prefix_tokens)
-        elif inner.endswith("patch_embed.proj.weight") and held.shape != shape:
-            held = resample_patch_embed(held, list(shape[-2:])) if held.shape[-2:] != shape[-2:] else held
-            held = held.expand(-1, shape[1], -1, -1) / shape[1] if held.shape[1] == 1 else held
-        tensors[prefix + inner] = held
+    positions, kernel = f"{prefix}pos_embed", f"{prefix}patch_embed.proj.weight"
+    if positions in tensors and tensors[positions].shape != module.pos_embed.shape:
+        tensors[positions] = resample_abs_pos_embed(tensors[positions], module.patch_embed.grid_size, num_prefix_tokens=module.num_prefix_tokens)
+    if kernel in tensors:
+        wanted, held = module.patch_embed.proj.weight.shape, tensors[kernel]
+        held = resample_patch_embed(held, list(wanted[-2:])) if held.shape[-2:] != wanted[-2:] else held
+        tensors[kernel] = held.expand(-1, wanted[1], -1, -1) / wanted[1] if held.shape[1] == 1 < wanted[1] else held
 
 
 def _conv(before: int, after: int, kernel: int, stride: int = 1) -> nn.Sequential:
