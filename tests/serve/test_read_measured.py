@@ -52,8 +52,8 @@ class Ruler(Task):
             (Landmark("T1", 3, 3),),
         )
 
-    def drawing(self, result):
-        return (*super().drawing(result), Stroke("line", ((1, 1), (9, 9)), "angle", "here", "angles", "tilt"))
+    def drawing(self, result, settings=None):
+        return (*super().drawing(result, settings), Stroke("line", ((1, 1), (9, 9)), "angle", "here", "angles", "tilt"))
 
     def reference(self, quantity, *, age_years, sex):
         return Reference(0, 90, "everybody", "Made up") if quantity.unit == "deg" and sex == "F" else None

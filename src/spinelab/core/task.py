@@ -205,8 +205,11 @@ class Task(ABC):
         """Return the landmarks of each part of the spine, for errors by region."""
         return {}
 
-    def drawing(self, result: Result) -> tuple[Stroke, ...]:
-        """Return how a result is drawn on its film: by default every landmark as a point with its name."""
+    def drawing(self, result: Result, settings: Settings | None = None) -> tuple[Stroke, ...]:
+        """Return how a result is drawn on its film: by default every landmark as a point with its name.
+
+        ``settings`` are those of the model that gave it, where what is measured depends on them.
+        """
         points = ((p.x, p.y) for p in result.landmarks)
         return tuple(Stroke("point", (at,), "landmark", p.name, "landmarks") for p, at in zip(result.landmarks, points, strict=True))
 

@@ -94,7 +94,7 @@ def _measured(task: Task, model: Model, examples: Examples, results: Sequence[Re
     if not constants:
         constants, source = learnt_constants(task.quantities(model.settings), examples, check.sizes), OWN_MEDIANS
     rows = Rows(tuple(examples), results, check.groups, check.sizes, check.spacings, [constants] * len(examples), source)
-    return with_worst(measure(task, model.settings, rows, bootstraps=bootstraps), task, tuple(examples), results)
+    return with_worst(measure(task, model.settings, rows, bootstraps=bootstraps), task, model.settings, tuple(examples), results)
 
 
 def _conclude(task: Task, model: Model, examples: Examples, halves: _Halves, data: DataSummary, predict_ms: float, bootstraps: int, split: str) -> Evaluation:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Example, InputError, Result, Stroke, Task
+from spinelab.core import Example, InputError, Result, Settings, Stroke, Task
 from spinelab.experiments.measured_words import amount, lower_first, main_quantity
 from spinelab.io import to_uint8
 from spinelab.report.film_drawing import holds
@@ -18,12 +18,16 @@ from spinelab.report.measured import Measured, ShownFilm
 SHOWN: Final = 10
 
 
-def with_worst(measured: Measured, task: Task, examples: Sequence[Example], answers: Sequence[Result]) -> Measured:
+def with_worst(measured: Measured, task: Task, settings: Settings, examples: Sequence[Example], answers: Sequence[Result]) -> Measured:
     """Return the measurements with the ten worst films: by the error of the first quantity, else by the median error of the landmarks."""
     errors, by = _errors(measured)
     known = np.flatnonzero(np.isfinite(errors))
     worst = known[np.argsort(-errors[known], kind="stable")][:SHOWN]
-    shown = (_shown(measured, int(row), task, examples[int(row)], answers[int(row)]) for row in worst)
+
+    def draw(result: Result) -> Sequence[Stroke]:
+        return task.drawing(result, settings)
+
+    shown = (_shown(measured, int(row), draw, examples[int(row)], answers[int(row)]) for row in worst)
     return replace(measured, shown=tuple(film for film in shown if film is not None), worst_by=by)
 
 
@@ -43,8 +47,8 @@ def _median_rows(table: NDArray[np.float64]) -> NDArray[np.float64]:
     return medians
 
 
-def _shown(measured: Measured, row: int, task: Task, example: Example, answer: Result) -> ShownFilm | None:
-    truth, drawn = task.drawing(example.truth), task.drawing(answer)
+def _shown(measured: Measured, row: int, draw: Callable[[Result], Sequence[Stroke]], example: Example, answer: Result) -> ShownFilm | None:
+    truth, drawn = tuple(draw(example.truth)), tuple(draw(answer))
     picture = _picture(example, (*truth, *drawn))
     if picture is None:
         return None

@@ -163,7 +163,7 @@ def _write_results(task: Task, model: Model, results: Sequence[Result], folder: 
         phantom_model=_of_phantoms(model),
         model_summary=_summary(model),
         quantities=quantities,
-        drawings=readings.Drawings(task, results),
+        drawings=readings.Drawings(task, model, results),
         references=people.references,
         visits=people.visits,
         agreement=readings.agreement(model),

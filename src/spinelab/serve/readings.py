@@ -12,12 +12,12 @@ from spinelab.report import Visit
 class Drawings(Mapping[str, Sequence[Stroke]]):
     """Strokes by study, drawn when asked for; none where the task declines to draw, for a film without lines is still a film."""
 
-    def __init__(self, task: Task, results: Sequence[Result]) -> None:
-        self._task, self._results = task, {result.study: result for result in results}
+    def __init__(self, task: Task, model: Model, results: Sequence[Result]) -> None:
+        self._task, self._settings, self._results = task, model.settings, {result.study: result for result in results}
 
     def __getitem__(self, study: str) -> Sequence[Stroke]:
         try:
-            return self._task.drawing(self._results[study])
+            return self._task.drawing(self._results[study], self._settings)
         except SpinelabError:
             return ()
 

@@ -80,7 +80,7 @@ class WholeSpine(LandmarkTask):
     def reference(self, quantity: Quantity, *, age_years: float | None, sex: str | None) -> Reference | None:
         return reference_range(quantity.name, unit=quantity.unit, age_years=age_years, sex=sex)
 
-    def drawing(self, result: Result) -> tuple[Stroke, ...]:
+    def drawing(self, result: Result, settings: Settings | None = None) -> tuple[Stroke, ...]:
         return drawing.strokes(result)
 
     def film(self, study: Study, settings: Settings) -> Image:
