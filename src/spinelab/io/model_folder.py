@@ -24,6 +24,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as tensors_to_bytes
 
 from spinelab.core import InputError, Model, Settings, TaskError
+from spinelab.io.packing import unpacked
 
 SCHEMA: Final = "spinelab.model/1"
 WEIGHTS, FACTS, CARD = "weights.safetensors", "model.json", "card.md"
@@ -168,7 +169,7 @@ def _read_weights(source: Path, facts: Mapping[str, Any]) -> dict[str, NDArray[A
     except (SafetensorError, ValueError, KeyError) as error:
         raise InputError(f"{path} is not a safetensors file: {error}", expected="weights as safetensors", action=_AGAIN) from error
     _require_finite(tensors, str(path))
-    return tensors
+    return unpacked(tensors)
 
 
 def _bytes(path: Path) -> bytes:

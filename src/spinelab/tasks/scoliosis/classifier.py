@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Examples, Finding, InputError, Model, Result, Settings, Study
+from spinelab.core import Example, Examples, Finding, InputError, Model, Progress, Result, Settings, Study, silent
+from spinelab.tasks.scoliosis import data, phantom
 from spinelab.tasks.scoliosis.measure import CLASSES, TARGET
 from spinelab.tasks.scoliosis.settings import ScoliosisSettings
 from spinelab.train import ImageSettings, NetworkTask, Prepared, letterbox
@@ -53,14 +55,14 @@ class Classifier(NetworkTask):
         finding = Finding(TARGET, model.classes[int(np.argmax(probabilities))], shares)
         return Result(self.name, model.name, study_id, findings=(finding,), notes=("Classified from the picture: nothing was measured.",))
 
-    def phantom(self, rng: np.random.Generator, difficulty: str = "typical") -> Any:
-        raise NotImplementedError
+    def phantom(self, rng: np.random.Generator, difficulty: str = "typical") -> Example:
+        return phantom.phantom(rng, difficulty)
 
-    def write_phantoms(self, *args: Any, **kwargs: Any) -> None:
-        raise NotImplementedError
+    def write_phantoms(self, out: Path, *, n: int, seed: int, difficulty: str = "typical", progress: Progress = silent) -> None:
+        phantom.write_phantoms(out, n=n, seed=seed, difficulty=difficulty, progress=progress)
 
-    def examples(self, root: Any) -> Examples:
-        raise NotImplementedError
+    def examples(self, root: Path) -> Examples:
+        return data.examples(root, ScoliosisSettings().threshold_deg)
 
 
 def settings_of(settings: ScoliosisSettings) -> ImageSettings:
