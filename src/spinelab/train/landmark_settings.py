@@ -19,7 +19,7 @@ class LandmarkSettings(TrainingSettings):
         "network: compact (quarter resolution, attention over the whole film), compact-small (half the weights), unet (the classic one, full resolution)",
         choices=LANDMARK_NETWORKS,
     )
-    weights: str = setting("scratch", "where training starts: scratch, or file (given with --weights)", choices=("scratch", "file"))
+    weights: str = setting("scratch", "where training starts: landmark networks have no pretrained weights and start from scratch", choices=("scratch",))
     rows: int = setting(512, "height of the canvas that a film is fitted into, in pixels; a multiple of 16", low=64, high=4096)
     columns: int = setting(256, "width of the canvas, in pixels; a multiple of 16", low=64, high=4096)
     detail: int = setting(1, "how many times finer than the canvas the second network sees the film, where a task has a second one", low=1, high=8)

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 READING_BATCH: Final = 8
 LEAST_FOUND: Final = 3
 """Landmarks below which a film is refused."""
+LEAST_DETAIL: Final = 0.6
+"""Share of the canvas's rows and columns below which a film is too small to measure on."""
 TURNED: Final = {"upside down": "turn it, and read it again", "inverted": "invert its grey values, and read it again"}
 
 
@@ -153,6 +155,8 @@ class LandmarkTask(Task):
         """Train one network and learn from held-out patients how wide its intervals have to be."""
         from spinelab.train.landmark_fitting import fit_landmarks
 
+        if self.own(settings).weights != "scratch" or run.weights is not None:
+            raise TaskError("Pretrained weights for a landmark network", expected="weights=scratch", action="leave --weights out: there are none for it")
         return fit_landmarks(self, examples, self.own(settings), run)
 
     def predict(self, model: Model, study: Study) -> Result:
@@ -249,6 +253,7 @@ class LandmarkTask(Task):
     def _require_usual(self, reading: Reading, model: Model, study: Study, canvas: PreparedCanvas) -> None:
         from spinelab.train.landmark_calibration import certainty
 
+        self._require_detail(reading, model, study)
         least = float(model.record.get("calibration", {}).get("least_certainty", 0.0))
         why = self.refuse(reading, model, study)
         if not why and reading.present.sum() >= LEAST_FOUND and certainty(reading) >= least:
@@ -264,6 +269,16 @@ class LandmarkTask(Task):
             expected=self.takes,
             action="check that it is the right film; a model for other films has to learn from such films",
         )
+
+    def _require_detail(self, reading: Reading, model: Model, study: Study) -> None:
+        settings = self.own(model.settings)
+        rows, columns = reading.shape
+        if rows < LEAST_DETAIL * settings.rows and columns < LEAST_DETAIL * settings.columns:
+            raise NotSureError(
+                f"{study.id}: a picture of {rows} x {columns} pixels is too small to measure on",
+                expected=f"about {settings.rows} x {settings.columns} pixels or more",
+                action="give the film as it was taken, not a thumbnail",
+            )
 
     def _result(self, reading: Reading, model: Model, study: Study) -> Result:
         samples = self.measure(reading.drawn(), reading.spacing.value, self.known(model, reading))

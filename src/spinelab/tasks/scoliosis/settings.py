@@ -26,8 +26,9 @@ class ScoliosisSettings(LandmarkSettings):
         choices=(*LANDMARK_NETWORKS, *CLASSIFIERS),
     )
     weights: str = setting(
-        "scratch", "where training starts: scratch; file (given with --weights); imagenet for classifiers", choices=("scratch", "file", "imagenet")
+        "scratch", "where training starts: scratch; for a classifier also file (given with --weights) or imagenet", choices=("scratch", "file", "imagenet")
     )
+    loss: str = setting("column", "what the first network learns from: levels, centres, corners and tilts of the whole column together", choices=("column",))
     rows: int = setting(416, "height of the canvas that a film is fitted into, in pixels; a multiple of 16", low=64, high=4096)
     columns: int = setting(176, "width of the canvas, in pixels; a multiple of 16", low=64, high=4096)
     detail: int = setting(2, "how many times finer than the canvas the second network sees each vertebra", low=1, high=8)

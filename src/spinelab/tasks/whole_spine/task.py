@@ -69,7 +69,7 @@ class WholeSpine(LandmarkTask):
         from spinelab.train.zoom import Zoom, ZoomRefiner
 
         own = _own(settings)
-        return ZoomRefiner(len(names), Zoom(own.groups, own.zoom_side, own.zoom_sigma), own, mirror) if own.groups else None
+        return ZoomRefiner(len(names), Zoom(own.groups, own.zoom_side, own.zoom_sigma), own, mirror) if own.groups and own.refine_share > 0 else None
 
     def quantities(self, settings: Settings) -> tuple[Quantity, ...]:
         return SAGITTAL_QUANTITIES
