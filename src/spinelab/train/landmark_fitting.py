@@ -76,8 +76,9 @@ def fit_landmarks(task: LandmarkTask, examples: Examples, settings: LandmarkSett
         for stage in _stages(task, material, settings, mirror):
             loops.append(_loop(stage, task, material, run, direct=direct))
             begin(loops[-1], stage.settings, replace(run, workdir=_workdir(run, stage)))
+            before = loops[-1].epoch
             train(loops[-1], None, run, device, precision["lightning"])
-            if run.workdir is not None:
+            if run.workdir is not None and loops[-1].epoch > before:
                 checkpoints.save(_workdir(run, stage) or run.workdir, loops[-1].state())
     loop, tensors = loops[0], {prefix + name: t.numpy() for prefix, one in zip((FIRST, SECOND), loops, strict=False) for name, t in one.best.items()}
     record = _record(loops, material, settings) | {
