@@ -33,7 +33,7 @@ from spinelab.core import (
 )
 from spinelab.geometry.shape import ShapeModel
 from spinelab.train.canvas import Placement, PreparedCanvas, place, pooled, put
-from spinelab.train.landmark_reading import FIRST, SECOND, Measured, Reading, Values, measured, on_film
+from spinelab.train.landmark_reading import Measured, Reading, Values, measured, on_film
 from spinelab.train.landmark_settings import LandmarkSettings, prepared_by
 
 if TYPE_CHECKING:
@@ -297,24 +297,9 @@ class LandmarkTask(Task):
         )
 
     def _measurements(self, reading: Reading, model: Model) -> tuple[Measurement, ...]:
-        from spinelab.evaluation import Conformal
+        from spinelab.train.landmark_answer import measurements
 
-        known = {column: Conformal.from_dict(body) for column, body in model.record.get("calibration", {}).get("quantities", {}).items()}
-        declared, values = model.record.get("declared", {}), self.measured(model, reading)
-        given = []
-        for quantity in self.quantities_of(model):
-            found = values.get((quantity.name, quantity.unit))
-            doubt = self.doubt(reading, model, quantity)
-            if found is None or doubt:
-                reason = doubt if found is not None else self.withheld(quantity, list(reading.found()), reading.spacing, declared)
-                given.append(Measurement(quantity.name, None, quantity.unit, withheld=reason))
-                continue
-            interval = None
-            if quantity.column in known:
-                low, high = known[quantity.column].interval(found.value, found.spread)
-                interval = (min(float(low), found.value), max(float(high), found.value))
-            given.append(Measurement(quantity.name, found.value, quantity.unit, interval=interval))
-        return tuple(given)
+        return measurements(self, reading, model)
 
     def quantities_of(self, model: Model) -> tuple[Quantity, ...]:
         """Return what a model measures."""
@@ -334,27 +319,8 @@ class LandmarkTask(Task):
         return f"{', '.join(odd)} {'was' if len(odd) == 1 else 'were'} found where the other landmarks make it implausible"
 
     def _live(self, model: Model) -> tuple[nn.Module, nn.Module | None]:
-        """Return the networks with the model's weights, made on first use."""
-        from spinelab.nn.landmark_net import landmark_net
+        from spinelab.train.landmark_weights import networks
 
         if model.network is None:
-            head, settings = self.head_of(model), self.own(model.settings)
-            refiner = self.refiner(self.names_of(model), model.record.get("mirror"), settings)
-            second = None if refiner is None else _with_weights(refiner.network(), model, SECOND)
-            model.network = (_with_weights(landmark_net(settings.model, head.maps, head.summary), model, FIRST), second)
+            model.network = networks(self, model)
         return model.network  # type: ignore[no-any-return]
-
-
-def _with_weights(net: nn.Module, model: Model, prefix: str) -> nn.Module:
-    import torch
-
-    own = {name.removeprefix(prefix): torch.from_numpy(np.array(values)) for name, values in model.tensors.items() if name.startswith(prefix)}
-    try:
-        net.load_state_dict(own)
-    except RuntimeError as error:
-        raise TaskError(
-            f"The weights do not fit a network of {model.name}: {str(error).splitlines()[0]}",
-            expected="weights and settings of one model",
-            action="train the model again with this version",
-        ) from error
-    return net.to(memory_format=torch.channels_last).eval()
