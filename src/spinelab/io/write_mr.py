@@ -85,12 +85,13 @@ def write_mr_series(
     folder.mkdir(parents=True, exist_ok=True)
     low, high = np.percentile(pixels, [1, 99.5])
     paths = []
+    dataset = _new(header)
+    _describe_study(dataset, header)
+    _describe_sequence(dataset, header)
+    _describe_layout(dataset, pixels.shape[1:], ((low + high) / 2, max(high - low, 1.0)))
     for picture, affine, number in zip(pixels, affines, numbers, strict=True):
-        dataset = _new(header, number)
-        _describe_study(dataset, header)
-        _describe_sequence(dataset, header)
+        _describe_slice(dataset, header, number, picture)
         _describe_place(dataset, affine)
-        _describe_pixels(dataset, picture, ((low + high) / 2, max(high - low, 1.0)))
         paths.append(folder / f"{number}.dcm")
         dataset.save_as(paths[-1], enforce_file_format=True)
     return paths
@@ -112,8 +113,8 @@ def _check(pixels: NDArray[Any], affines: NDArray[Any], numbers: Sequence[int]) 
         raise _refuse("Rows and columns that are not at right angles", "two directions at right angles")
 
 
-def _new(header: MrHeader, number: int) -> Dataset:
-    """Return an object with identifiers that depend on nothing but study, series and number."""
+def _new(header: MrHeader) -> Dataset:
+    """Return an object with the identifiers of study and series, which depend on nothing but their names."""
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import generate_uid
 
@@ -122,13 +123,11 @@ def _new(header: MrHeader, number: int) -> Dataset:
     dataset.file_meta.TransferSyntaxUID = _EXPLICIT_LITTLE_ENDIAN
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = _MR
-    instance = generate_uid(entropy_srcs=[header.study, header.series, str(number), "instance"])
-    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = instance
     dataset.StudyInstanceUID = generate_uid(entropy_srcs=[header.study, "study"])
     dataset.SeriesInstanceUID = generate_uid(entropy_srcs=[header.study, header.series, "series"])
     dataset.FrameOfReferenceUID = generate_uid(entropy_srcs=[header.study, "frame"])
     dataset.PositionReferenceIndicator = ""
-    dataset.SeriesNumber, dataset.InstanceNumber = header.number, number
+    dataset.SeriesNumber = header.number
     return dataset
 
 
@@ -161,11 +160,20 @@ def _describe_place(dataset: Dataset, affine: NDArray[np.float64]) -> None:
     dataset.SliceLocation = _decimal(float(affine[:3, 3] @ unit_normal(affine)))
 
 
-def _describe_pixels(dataset: Dataset, picture: NDArray[np.uint16], window: tuple[float, float]) -> None:
-    dataset.Rows, dataset.Columns = picture.shape
+def _describe_layout(dataset: Dataset, shape: Sequence[int], window: tuple[float, float]) -> None:
+    dataset.Rows, dataset.Columns = shape
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, BITS, BITS - 1, 0
     dataset.WindowCenter, dataset.WindowWidth = (_decimal(round(value, 1)) for value in window)
+
+
+def _describe_slice(dataset: Dataset, header: MrHeader, number: int, picture: NDArray[np.uint16]) -> None:
+    """Set what differs from slice to slice, but for its place."""
+    from pydicom.uid import generate_uid
+
+    instance = generate_uid(entropy_srcs=[header.study, header.series, str(number), "instance"])
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = instance
+    dataset.InstanceNumber = number
     dataset.PixelData = np.ascontiguousarray(picture, dtype="<u2").tobytes()
     dataset["PixelData"].VR = "OW"
 

@@ -212,9 +212,10 @@ def _develop(pictures: F32, plan: _Plan, noise: float, rng: np.random.Generator,
 
 def _coil(affine: NDArray[np.float64], matrix: int, reach_mm: float) -> F32:
     """Return the brightness of a coil array under the back: falling towards the front, and beyond its ends."""
-    steps = np.arange(matrix)
-    y = affine[1, 3] + affine[1, 0] * steps[None, :] + affine[1, 1] * steps[:, None]
-    z = affine[2, 3] + affine[2, 0] * steps[None, :] + affine[2, 1] * steps[:, None]
-    found = np.exp((y - 20) / reach_mm) / (1 + np.power(np.abs(z) / 150, 6))
+    steps = np.arange(matrix, dtype=np.float32)
+    (y, across_y, down_y), (z, across_z, down_z) = ((affine[axis, 3], affine[axis, 0], affine[axis, 1]) for axis in (1, 2))
+    towards_back = np.exp((y - 20 + down_y * steps) / reach_mm)[:, None] * np.exp(across_y * steps / reach_mm)
+    off_middle = np.square((z + across_z * steps + (down_z * steps)[:, None]) / 150)
+    found = towards_back / (1 + off_middle * np.square(off_middle))
     shade: F32 = np.clip(found, 0, 1.8).astype(np.float32)
     return shade

@@ -104,7 +104,10 @@ def steep_ellipse(u: F32, v: F32, half_u: Any, half_v: Any) -> F32:
 
 def box(u: F32, v: F32, half_u: Any, half_v: Any, power: float = 4.0) -> F32:
     """Return about the distance to the edge of a rounded box in mm, negative outside."""
-    q = np.power(np.power(np.abs(u) / half_u, power) + np.power(np.abs(v) / half_v, power), 1 / power)
+    if power == 4:  # several times as fast as the general power
+        q = np.sqrt(np.sqrt(np.square(np.square(u / half_u)) + np.square(np.square(v / half_v))))
+    else:
+        q = np.power(np.power(np.abs(u) / half_u, power) + np.power(np.abs(v) / half_v, power), 1 / power)
     return np.asarray((1 - q) * np.minimum(half_u, half_v), np.float32)
 
 
@@ -141,7 +144,7 @@ def _trunk(painter: Painter, spine: LumbarSpine, r: F32, a: F32, s: F32, points:
     loops = np.sin(r / 9 + spine.seed % 7) * np.sin(a / 11 + np.float32(2) * np.sin(s / 19)) * np.sin(s / 13 + r / 31) - 0.25
     painter.paint(np.minimum(bowel, loops * 8), "fat")
     painter.paint(np.minimum(ellipse(wide - 68, a + 34, 22, 18), (s - np.float32(spine.discs[2, 0])) / 3), "kidney")
-    back = box(wide - 30, a - 28, 29, 18.5, 3)
+    back = box(wide - 30, a - 28, 29, 18.5, 4)
     painter.paint(back, "muscle")
     streaks = np.sin(r * 0.5 + 2 * np.sin(s * 0.06) + 1.7 * np.sin(a * 0.23)) * np.sin(a * 0.45 + 2.2 * np.sin(r * 0.17) + spine.seed % 5) - (
         1.02 - 0.55 * spine.fatty
@@ -259,9 +262,9 @@ class _Local:
         self.paint(joint, "fluid", lumbar)
         lamina = np.minimum(1.8 - np.abs(self.a - 19.5 + self.wide * 0.35), np.minimum(13.5 - self.wide, 9.5 - np.abs(self.dz - 15.0)))
         self._bone(lamina, lumbar)
-        spinous = np.minimum(box(self.a - 32, self.dz - 10.5 + (self.a - 32) * 0.25, 12.0, 8.5, 3), 3.2 - self.wide)
+        spinous = np.minimum(box(self.a - 32, self.dz - 10.5 + (self.a - 32) * 0.25, 12.0, 8.5, 4), 3.2 - self.wide)
         self._bone(spinous, lumbar)
-        between = np.minimum(box(self.a - 31, self.dz + 7, 11, 6.0, 3), 2.2 - self.wide)
+        between = np.minimum(box(self.a - 31, self.dz + 7, 11, 6.0, 4), 2.2 - self.wide)
         self.paint(between, "muscle", lumbar)
 
     def _bone(self, inside: F32, only: NDArray[np.bool_]) -> None:
