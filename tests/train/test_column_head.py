@@ -1,0 +1,143 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from spinelab.nn.column_maps import OFFSET_UNIT_PX
+from spinelab.nn.heatmaps import centres, gaussians
+from spinelab.train.column_head import BETWEEN_SHARE, SAMPLES, ColumnHead
+from spinelab.train.landmark_settings import LandmarkSettings
+
+LEVELS, STRIDE, ROWS, COLUMNS = 17, 4, 416, 176
+HEAD = ColumnHead(LEVELS, LandmarkSettings(rows=ROWS, columns=COLUMNS, sigma=5.0), STRIDE)
+SHAPE = (2 * ROWS, 2 * COLUMNS)
+
+
+def corners(*, off=0.0, pitch=21.0):
+    """Return a column whose curve and wedges have no left-right symmetry ``(17, 4, 2)``."""
+    level = np.arange(LEVELS)
+    middle = np.stack([80 + 14 * np.sin(level / 4), 32 + off + pitch * level], axis=1)
+    box = np.array([[-13.0, -8.5], [13, -7.5], [-15, 8.5], [14, 7]])
+    return middle[:, None] + box
+
+
+def flipped(points):
+    """Return the corners in the mirrored film: left ones become right ones."""
+    return (points * [-1, 1] + [COLUMNS - 1, 0])[:, [1, 0, 3, 2]]
+
+
+def maps_of(points, *, seen=None, late=0, share=0.95, width=9.0):
+    """Return what a good network draws: ``seen`` vertebrae have a centre; the maps call every vertebra ``late`` levels too low."""
+    seen = np.arange(LEVELS) if seen is None else np.asarray(seen)
+    middle = torch.tensor(np.concatenate([points.mean(axis=1), np.ones((LEVELS, 1))], 1)[None], dtype=torch.float32)
+    bumps, broad = (gaussians(middle, ROWS // STRIDE, COLUMNS // STRIDE, stride=STRIDE, sigma_px=sigma)[0] for sigma in (5.0, width))
+    level = torch.full_like(bumps, 1e-6)
+    level[late:] += broad[: LEVELS - late]
+    cells = centres(*bumps.shape[-2:], STRIDE)
+    nearest = ((cells - middle[0, :, None, None, :2]) ** 2).sum(-1).argmin(0)
+    offsets = (torch.tensor(points, dtype=torch.float32)[nearest] - cells[:, :, None]) / OFFSET_UNIT_PX
+    centre = torch.logit((share * bumps[seen].amax(0, keepdim=True)).clamp(1e-5, 1 - 1e-5))
+    maps = torch.cat([level.log(), centre, offsets.permute(2, 3, 0, 1).reshape(8, *bumps.shape[-2:])])
+    return maps[None], torch.zeros(1, LEVELS)
+
+
+def read(outputs, calibration=None):
+    return HEAD.read([outputs], calibration or {}, [SHAPE])[0]
+
+
+def test_corners_and_levels_of_a_whole_column_are_read():
+    seen = read(maps_of(corners()))
+    assert seen.points.reshape(LEVELS, 4, 2) == pytest.approx(corners(), abs=0.05)
+    assert (seen.there == 1).all()
+    assert (seen.share > 0.7).all()
+    assert seen.samples.shape == (SAMPLES, 4 * LEVELS, 2)
+    assert seen.facts["alternatives"][0] == max(seen.facts["alternatives"].values())
+    assert sum(seen.facts["alternatives"].values()) == pytest.approx(1)
+    json.dumps(seen.facts["columns"])
+
+
+def test_the_maps_of_a_mirrored_film_become_those_of_the_film():
+    maps, _ = HEAD.unmirrored(maps_of(flipped(corners())))
+    plain, _ = maps_of(corners())
+    assert torch.allclose(maps[:, : LEVELS + 1], plain[:, : LEVELS + 1], atol=1e-3)
+    near = plain[:, LEVELS : LEVELS + 1].sigmoid() > 0.1
+    assert torch.allclose((maps * near)[:, LEVELS + 1 :], (plain * near)[:, LEVELS + 1 :], atol=1e-4)
+
+
+def test_a_corner_on_the_left_of_the_picture_is_left_in_both_views():
+    views = [maps_of(corners()), HEAD.unmirrored(maps_of(flipped(corners())))]
+    points = HEAD.read(views, {}, [SHAPE])[0].points.reshape(LEVELS, 4, 2)
+    assert points == pytest.approx(corners(), abs=0.05)
+    assert (points[:, [0, 2], 0] < points[:, [1, 3], 0]).all()
+
+
+def test_unmirroring_twice_changes_nothing():
+    outputs = maps_of(corners())
+    assert torch.allclose(HEAD.unmirrored(HEAD.unmirrored(outputs))[0], outputs[0])
+
+
+def test_views_that_disagree_about_a_corner_widen_its_samples():
+    moved = corners()
+    moved[8, 0] += [0, 6]
+    seen = HEAD.read([maps_of(corners()), maps_of(moved)], {}, [SHAPE])[0]
+    spread = seen.samples.std(axis=0).reshape(LEVELS, 4, 2)
+    assert spread[8, 0, 1] == pytest.approx(3, abs=0.5)
+    assert spread[8, 1, 1] < 1
+
+
+def test_a_vertebra_that_was_not_seen_lies_between_its_neighbours():
+    seen = read(maps_of(corners(), seen=[k for k in range(LEVELS) if k != 9]))
+    assert seen.facts["between"] == [9]
+    assert seen.share.reshape(LEVELS, 4)[9] == pytest.approx(BETWEEN_SHARE)
+    points = seen.points.reshape(LEVELS, 4, 2)
+    assert points[9] == pytest.approx((points[8] + points[10]) / 2)
+    assert seen.samples.std(axis=0).reshape(LEVELS, 4, 2)[9].min() > 2
+    assert (seen.there == 1).all()
+
+
+def test_levels_that_are_cut_off_are_absent():
+    seen = read(maps_of(corners(), seen=range(4, LEVELS)))
+    assert seen.there.reshape(LEVELS, 4)[:, 0].tolist() == [0.0] * 4 + [1.0] * 13
+
+
+def test_a_blank_film_shows_nothing():
+    seen = read((torch.full((1, HEAD.maps, ROWS // STRIDE, COLUMNS // STRIDE), -9.0), torch.zeros(1, LEVELS)))
+    assert not seen.there.any()
+    assert seen.facts == {}
+    assert np.isfinite(seen.samples).all()
+
+
+def held_out(n=24, *, wrong=5):
+    """Return sightings of films, some of whose vertebrae were named a level too low, and the true corners."""
+    rng, sightings, truth = np.random.default_rng(0), [], []
+    for number in range(n):
+        points = corners(off=rng.normal(0, 2.0), pitch=20.5 + rng.normal(0, 0.1))
+        rows = np.arange(2, 14)
+        sightings.append(read(maps_of(points, seen=rows, late=int(number < wrong), width=14.0 if number < wrong else 8.0)))
+        truth.append(np.concatenate([points.reshape(-1, 2), np.ones((4 * LEVELS, 1))], axis=1))
+    return sightings, np.array(truth, np.float32)
+
+
+def test_held_out_films_teach_how_sure_the_names_are():
+    sightings, truth = held_out()
+    learnt = HEAD.calibrate(sightings, truth)
+    assert json.loads(json.dumps(learnt)) == learnt
+    assert set(learnt) == {"temperature", "framing_weight", "certainty"}
+    right = read(maps_of(truth[20].reshape(LEVELS, 4, 3)[..., :2], seen=range(2, 14)), learnt)
+    assert 0.5 < right.facts["certainty"] < 1
+    assert HEAD.calibrate(sightings[:10], truth[:10]) == {}
+
+
+def test_where_films_are_usually_framed_corrects_a_wrong_name():
+    rng = np.random.default_rng(5)
+    columns = [corners(off=rng.normal(0, 2.0), pitch=20.5 + rng.normal(0, 0.1)).reshape(-1, 2) for _ in range(40)]
+    truth = np.concatenate([np.array(columns), np.ones((40, 4 * LEVELS, 1))], axis=2).astype(np.float32)
+    learnt = HEAD.learn(truth, [SHAPE] * len(truth))
+    rows = np.arange(2, 14)
+    outputs = maps_of(corners(pitch=20.5), seen=rows, late=1, width=16.0)
+    misnamed = read(outputs, {"temperature": 8.0, "framing_weight": 0.0})
+    corrected = read(outputs, learnt | {"temperature": 8.0, "framing_weight": 0.8})
+    assert np.flatnonzero(misnamed.there.reshape(LEVELS, 4)[:, 0])[0] == 3
+    assert np.flatnonzero(corrected.there.reshape(LEVELS, 4)[:, 0])[0] == 2
+    assert HEAD.learn(truth[:10], [SHAPE] * 10) == {}
