@@ -25,8 +25,8 @@ FOREGROUND: Final = math.exp(-2.0)
 """Height of a Gaussian at two standard deviations: the source's edge between foreground and background."""
 KEEP_WHOLE: Final = 0.2
 """Weight of the cross-entropy beside the coordinate loss."""
-WINDOW: Final = 2
-"""Cells on each side of the highest one that decide a point's place between the cells."""
+REACH: Final = 2.5
+"""Standard deviations of a landmark's Gaussian on each side of the highest cell that decide its place between the cells; fewer draw it to the cell's centre."""
 TINY: Final = 1e-8
 
 
@@ -124,15 +124,17 @@ def probabilities(outputs: tuple[Tensor, Tensor], kind: str) -> tuple[Tensor, Te
     return shares, 1 - torch.cat([maps.flatten(2), absent[..., None]], dim=2).softmax(dim=2)[..., -1]
 
 
-def locate(shares: Tensor, there: Tensor, stride: int) -> Located:
+def locate(shares: Tensor, there: Tensor, stride: int, sigma_px: float) -> Located:
     """Return each map's point, to a fraction of a cell, with its covariance and probability."""
     rows, columns = shares.shape[-2:]
     best = shares.flatten(2).argmax(dim=2)
     top, left = best // columns, best % columns
-    offsets = torch.arange(-WINDOW, WINDOW + 1, device=shares.device)
-    y, x = (top[..., None] + offsets).clamp(0, rows - 1), (left[..., None] + offsets).clamp(0, columns - 1)
-    flat = (y[..., :, None] * columns + x[..., None, :]).flatten(2)
-    near = shares.flatten(2).gather(2, flat)
+    window = math.ceil(REACH * sigma_px / stride)
+    offsets = torch.arange(-window, window + 1, device=shares.device)
+    y, x = top[..., None] + offsets, left[..., None] + offsets
+    inside = ((y >= 0) & (y < rows))[..., :, None] & ((x >= 0) & (x < columns))[..., None, :]
+    flat = (y.clamp(0, rows - 1)[..., :, None] * columns + x.clamp(0, columns - 1)[..., None, :]).flatten(2)
+    near = shares.flatten(2).gather(2, flat) * inside.flatten(2)
     places = centres(rows, columns, stride, shares.device).flatten(0, 1)
     weights = near / near.sum(dim=2, keepdim=True).clamp_min(TINY)
     point = (weights[..., None] * places[flat]).sum(dim=2)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 CLIP: Final = 2.0
-TILE_PX: Final = 64
-"""Contrast-limited adaptive histogram equalisation: limit, and about how large a tile is on the canvas."""
+TILE_PX: Final = 32
+"""Contrast-limited adaptive histogram equalisation: limit, and about how large a tile is on the canvas of the first network."""
 DARKEST, BRIGHTEST = 1.0, 99.0
 """Percentiles of the film that become black and white before that."""
 
@@ -51,17 +51,18 @@ def place(shape: tuple[int, int], rows: int, columns: int) -> Placement:
     return Placement((size[1] / shape[1], size[0] / shape[0]), (float(offset[0]), float(offset[1])))
 
 
-def put(picture: NDArray[np.uint8], rows: int, columns: int) -> PreparedCanvas:
-    """Fit a film ``(r, c)`` into a canvas, even out its contrast, and remember its size."""
+def put(picture: NDArray[np.uint8], rows: int, columns: int, detail: int = 1) -> PreparedCanvas:
+    """Fit a film ``(r, c)`` into a canvas ``detail`` times finer than ``(rows, columns)``, even out its contrast, and remember its size."""
     import cv2
 
+    rows, columns = rows * detail, columns * detail
     shape = (int(picture.shape[0]), int(picture.shape[1]))
     where = place(shape, rows, columns)
     height, width = _size(shape, min(rows / shape[0], columns / shape[1]))
     shrunk = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if height < shape[0] else cv2.INTER_LINEAR)
     left, top = (int(v) for v in where.offset)
     canvas = np.zeros((1, rows, columns), np.uint8)
-    canvas[0, top : top + height, left : left + width] = even(shrunk)
+    canvas[0, top : top + height, left : left + width] = even(shrunk, TILE_PX * detail)
     return PreparedCanvas(canvas, facts={"shape": list(shape)})
 
 
@@ -79,13 +80,13 @@ def finer(points: Points, detail: float) -> Points:
     return (np.asarray(points, np.float64) + 0.5) * detail - 0.5
 
 
-def even(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Stretch the grey levels between two percentiles and equalise them locally; a uniform picture stays uniform."""
+def even(picture: NDArray[np.uint8], tile_px: int = TILE_PX) -> NDArray[np.uint8]:
+    """Stretch the grey levels between two percentiles and equalise them in tiles of about this size; a uniform picture stays uniform."""
     import cv2
 
     low, high = np.percentile(picture, [DARKEST, BRIGHTEST])
     ramp = np.clip((np.arange(256) - low) * 255 / max(1.0, high - low), 0, 255).astype(np.uint8)
-    tiles = (max(1, round(picture.shape[1] / TILE_PX)), max(1, round(picture.shape[0] / TILE_PX)))
+    tiles = (max(1, round(picture.shape[1] / tile_px)), max(1, round(picture.shape[0] / tile_px)))
     return np.asarray(cv2.createCLAHE(CLIP, tiles).apply(cv2.LUT(picture, ramp)), np.uint8)
 
 

@@ -92,7 +92,7 @@ class HeatmapHead:
         """Average the probability maps of the views: what they disagree about becomes spread."""
         pairs = [probabilities(view, self.settings.loss) for view in views]
         shares, there = (sum(part) / len(pairs) for part in zip(*pairs, strict=True))
-        seen = locate(shares, there, self.stride)
+        seen = locate(shares, there, self.stride, self.settings.sigma)
         parts = (part.double().cpu().numpy() for part in (seen.points, seen.spread, there, seen.share))
         return [Sighting(point, on, share, drawn(point, spread)) for point, spread, on, share in zip(*parts, strict=True)]
 

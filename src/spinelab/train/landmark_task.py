@@ -57,7 +57,7 @@ class LandmarkTask(Task):
     ``not_of_films`` names the task's own settings that do not change a prepared film.
     """
 
-    prepare_version: ClassVar[int] = 1
+    prepare_version: ClassVar[int] = 2
     not_of_films: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
@@ -143,12 +143,12 @@ class LandmarkTask(Task):
         from spinelab.io import to_uint8
 
         chosen = self.own(settings)
-        return put(to_uint8(self.film(study, settings)), chosen.rows * chosen.detail, chosen.columns * chosen.detail)
+        return put(to_uint8(self.film(study, settings)), chosen.rows, chosen.columns, chosen.detail)
 
     def preparation(self, settings: Settings) -> dict[str, Any]:
         """Return everything that decides what a prepared film looks like; decoded films are kept under it."""
         chosen = self.own(settings)
-        canvas = {"rows": chosen.rows * chosen.detail, "columns": chosen.columns * chosen.detail}
+        canvas = {"rows": chosen.rows, "columns": chosen.columns, "detail": chosen.detail}
         return {"task": self.name, "version": self.prepare_version, "settings": canvas | prepared_by(chosen, self.not_of_films)}
 
     def fit(self, examples: Examples, settings: Settings, run: Run) -> Model:

@@ -24,7 +24,7 @@ from spinelab.train.landmark_settings import LandmarkSettings
 
 MARGIN: Final = 0.3
 """Of the box's larger side, added on each side of it: the source's horizontal margin."""
-LEAST_SIDE: Final = 0.06
+LEAST_SIDE: Final = 0.045
 """Smallest side of a box before the margin, as a share of the film's height: two points need some surroundings."""
 OFF_PLACE, OFF_SIZE = 0.08, 0.12
 """How far a training box is moved (share of its side) and enlarged or shrunk, as the first network may be wrong."""
@@ -162,4 +162,4 @@ class ZoomRefiner:
                 views.append((maps.flip(3)[:, list(self.mirror)], absent[:, list(self.mirror)]))
             pairs = [probabilities(view, self.settings.loss) for view in views]
         shares, there = (sum(part) / len(pairs) for part in zip(*pairs, strict=True))
-        return locate(shares, there, self.stride)
+        return locate(shares, there, self.stride, self.zoom.sigma)

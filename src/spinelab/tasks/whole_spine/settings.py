@@ -40,14 +40,14 @@ class WholeSpineSettings(LandmarkSettings):
     )
     rows: int = setting(640, "height of the canvas that a film is fitted into, in pixels; a multiple of 16", low=64, high=4096)
     columns: int = setting(288, "width of the canvas, in pixels; a multiple of 16", low=64, high=4096)
-    detail: int = setting(2, "how many times finer than the canvas the second network sees the film", low=1, high=8)
+    detail: int = setting(3, "how many times finer than the canvas the second network sees the film", low=1, high=8)
     zoom_to: str = setting(
         "groups",
         "what the second network sees from near: groups (each endplate, the skull, the hips); cervical (the source's one box of 13 landmarks); none",
         choices=tuple(ZOOMS),
     )
     zoom_side: int = setting(160, "side of the square that such a part is fitted into, in pixels; a multiple of 32", low=64, high=2048)
-    zoom_sigma: float = setting(5.0, "width of the Gaussian drawn at a landmark there, in pixels", low=0.5, high=100.0)
+    zoom_sigma: float = setting(3.0, "width of the Gaussian drawn at a landmark there, in pixels", low=0.5, high=100.0)
     sigma: float = setting(6.0, "width of the Gaussian drawn at a landmark of the canvas, in pixels", low=0.5, high=100.0)
     epochs: int = setting(60, "most passes of each network over the training films", low=1, high=10_000)
     minutes: float = setting(30.0, "most minutes of training: passes are cut so that the learning rate still falls to zero; 0 for no limit", low=0.0, high=1e5)
