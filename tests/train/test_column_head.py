@@ -101,6 +101,14 @@ def test_levels_that_are_cut_off_are_absent():
     assert seen.there.reshape(LEVELS, 4)[:, 0].tolist() == [0.0] * 4 + [1.0] * 13
 
 
+def test_a_first_level_that_was_not_seen_is_put_where_the_column_goes_on():
+    seen = read(maps_of(corners(), seen=range(1, LEVELS)))
+    assert seen.there.all()
+    assert seen.facts["between"] == [0]
+    assert np.abs(seen.points.reshape(LEVELS, 4, 2)[0] - corners()[0]).max() < 2
+    assert seen.share.reshape(LEVELS, 4)[0, 0] < 0.1 < seen.share.reshape(LEVELS, 4)[1, 0]
+
+
 def test_a_blank_film_shows_nothing():
     seen = read((torch.full((1, HEAD.maps, ROWS // STRIDE, COLUMNS // STRIDE), -9.0), torch.zeros(1, LEVELS)))
     assert not seen.there.any()

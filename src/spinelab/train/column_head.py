@@ -89,6 +89,7 @@ class ColumnHead:
         samples[:, best.levels] = seen.corners[best.chosen] + noise * spread[best.chosen]
         between = _between(best.levels)
         _interpolate(points, samples, best.levels, between)
+        between += self._beyond(points, samples, best.levels, shape)
         there[between] = BETWEEN_SHARE
         found = np.isin(np.arange(self.levels), [*best.levels, *between]).astype(np.float64)
         facts = self._facts(columns, chances, evidence, best, seen, calibration) | {"between": between}
@@ -122,6 +123,21 @@ class ColumnHead:
         """Return canvas points ``(n, 2)`` as shares of the film's height."""
         where = place((int(shape[0]), int(shape[1])), self.settings.rows, self.settings.columns)
         return np.asarray((where.to_film(middle)[:, 1] + 0.5) / shape[0], np.float64)
+
+    def _beyond(self, points: Floats, samples: Floats, levels: NDArray[np.intp], shape: Sequence[int]) -> list[int]:
+        """Continue the column by one level where just the first or the last is missing, and its place is on the film; return those added."""
+        where = place((int(shape[0]), int(shape[1])), self.settings.rows, self.settings.columns)
+        added: list[int] = []
+        for end, next_to in ((0, 1), (self.levels - 1, self.levels - 2)):
+            if end in levels or next_to not in levels or len(levels) < 2:
+                continue
+            new = 2 * points[next_to] - points[2 * next_to - end]
+            if 0 <= float(where.to_film(new.mean(axis=0))[1]) < shape[0]:
+                apart = float(np.linalg.norm(new.mean(axis=0) - points[next_to].mean(axis=0)))
+                noise = np.random.default_rng([0x51AB, end]).standard_normal((len(samples), CORNERS, 2))
+                points[end], samples[:, end] = new, new + BETWEEN_SPREAD * apart * noise
+                added.append(end)
+        return added
 
     def _framing(self, seen: Candidates, column: Column, calibration: Mapping[str, Any], shape: Sequence[int]) -> float:
         if "framing" not in calibration:

@@ -30,7 +30,7 @@ def _levels(reading: Reading, levels: tuple[str, ...]) -> list[str]:
         said.append(f"Not found on the film: {', '.join(absent)}.")
     unseen = [THORACOLUMBAR[level] for level in reading.facts.get("between", ())]
     if unseen:
-        said.append(f"Not seen clearly, and put between its neighbours: {', '.join(unseen)}.")
+        said.append(f"Not seen clearly, and put where the column goes on: {', '.join(unseen)}.")
     certainty = reading.facts.get("certainty")
     if certainty is not None:
         others = {int(shift): p for shift, p in reading.facts.get("alternatives", {}).items() if int(shift) and p >= WORTH_SAYING}
