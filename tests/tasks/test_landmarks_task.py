@@ -63,7 +63,7 @@ def reading(present=(True, True, True), spacing=None):
     points = np.array([[10.0, 20.0], [15.0, 30.0], [20.0, 20.0]])
     samples = points + np.random.default_rng(0).normal(0, 0.5, (200, 3, 2))
     known = unknown("a PNG does not state it") if spacing is None else Fact((spacing, spacing), "header")
-    return Reading(NAMES, points, samples, np.array(present), np.ones(3), np.full(3, np.nan), known)
+    return Reading(NAMES, points, samples, np.array(present), np.ones(3), np.full(3, np.nan), known, (100, 100))
 
 
 def model_of(data):

@@ -37,7 +37,7 @@ def reading(*, points=None, absent=(), spacing=SPACING, misfit=None, spread=1.0)
     samples = points + np.random.default_rng(0).normal(0, spread, (300, *points.shape))
     present = np.array([name not in absent for name in LATERAL_LANDMARKS])
     wrong = np.array([(misfit or {}).get(name, 0.5) for name in LATERAL_LANDMARKS])
-    return Reading(LATERAL_LANDMARKS, points, samples, present, np.ones(len(points)), wrong, spacing)
+    return Reading(LATERAL_LANDMARKS, points, samples, present, np.ones(len(points)), wrong, spacing, (2000, 800))
 
 
 def model_of(**calibration):
@@ -132,6 +132,6 @@ def test_another_view_is_refused_before_anything_is_prepared():
     front = Study("film", images=(Image(np.zeros((900, 400), np.uint8), view=Fact("AP", "DICOM")),))
     with pytest.raises(NotSureError, match="the view is AP"):
         TASK.prepare(front, TASK.settings_type())
-    canvas = TASK.prepare(study(), TASK.settings_type(rows=128, columns=64))
-    assert canvas.pixels.shape == (1, 128, 64)
+    canvas = TASK.prepare(study(), TASK.settings_type(rows=128, columns=64, detail=2))
+    assert canvas.pixels.shape == (1, 256, 128)
     assert canvas.facts["shape"] == [2000, 800]

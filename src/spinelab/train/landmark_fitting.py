@@ -72,16 +72,17 @@ def fit_landmarks(task: LandmarkTask, examples: Examples, settings: LandmarkSett
         mirror = task.mirror(names, declared)
         material = _material(task, examples, settings, run, names)
         direct = strategy_of(run) == "auto" and precision["used"] != "16"
-        loops = []
+        loops, spent = [], []
         for stage in _stages(task, material, settings, mirror):
             loops.append(_loop(stage, task, material, run, direct=direct))
             begin(loops[-1], stage.settings, replace(run, workdir=_workdir(run, stage)))
             before = loops[-1].epoch
             train(loops[-1], None, run, device, precision["lightning"])
+            spent.append(round(loops[-1].seconds, 3))
             if run.workdir is not None and loops[-1].epoch > before:
                 checkpoints.save(_workdir(run, stage) or run.workdir, loops[-1].state())
     loop, tensors = loops[0], {prefix + name: t.numpy() for prefix, one in zip((FIRST, SECOND), loops, strict=False) for name, t in one.best.items()}
-    record = _record(loops, material, settings) | {
+    record = _record(loops, spent, material, settings) | {
         "device": device_name(device),
         "accelerator": device,
         "precision": {key: precision[key] for key in ("asked", "used", "why")},
@@ -198,15 +199,17 @@ def _notes(loop: LandmarkLoop, material: Material, settings: LandmarkSettings, m
     return said
 
 
-def _record(loops: Sequence[LandmarkLoop], material: Material, settings: LandmarkSettings) -> dict[str, Any]:
+def _record(loops: Sequence[LandmarkLoop], spent: Sequence[float], material: Material, settings: LandmarkSettings) -> dict[str, Any]:
     loop = loops[0]
     return {
         "history": loop.history,
-        "stages": [{"epochs": one.epoch, "stopped": one.stopped, "seconds": round(one.seconds, 3), "history": one.history} for one in loops],
+        "stages": [
+            {"epochs": one.epoch, "stopped": one.stopped, "seconds": seconds, "history": one.history} for one, seconds in zip(loops, spent, strict=True)
+        ],
         "epochs": loop.epoch,
         "best_epoch": loop.best_epoch,
         "stopped": loop.stopped,
-        "seconds": round(sum(one.seconds for one in loops), 3),
+        "seconds": round(sum(spent), 3),
         "peak_memory_mb": round(loop.peak_memory_mb, 1),
         "seed": settings.seed,
         "train": material.part(material.train),
