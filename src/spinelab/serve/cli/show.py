@@ -186,7 +186,8 @@ def results(found: Sequence[Result], out: Path) -> None:
             say(f"  {_named(finding)}: {finding.label or 'no answer'}" + (f"   ({shares})" if shares else ""))
         for measure in result.measurements:
             value = f"withheld: {measure.withheld}" if measure.value is None else f"{measure.value:.1f} {measure.unit}"
-            say(f"  {_named(measure)}: {value}")
+            limits = f"   (95 %: {measure.interval[0]:.1f} to {measure.interval[1]:.1f})" if measure.value is not None and measure.interval else ""
+            say(f"  {_named(measure)}: {value}{limits}")
         for note in result.notes:
             say(f"  note: {note}")
     say(f"{len(found)} examination(s). Report{'s' if len(found) > 1 else ''}: {out}")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from spinelab.core import Fact, Quantity
 from spinelab.geometry import CORNER_LANDMARKS, CORNERS, REGION_MEASUREMENTS, THORACOLUMBAR, challenge_cobb, regional_cobb, t1_l5_offset, trunk_tilt_deg
+from spinelab.geometry.cobb import turned_deg
 
 Values = dict[tuple[str, str], NDArray[np.float64]]
 
@@ -49,7 +50,8 @@ def of_corners(corners: NDArray[np.float64], spacing_mm: tuple[float, float] | N
     height = None if rows is None else rows * scale[1]
     values: Values = {(name, "deg"): angle for name, angle in zip(CHALLENGE, np.moveaxis(challenge_cobb(true, height).angles_deg, -1, 0), strict=True)}
     values |= _regional(true, THORACOLUMBAR)
-    values["trunk_tilt", "deg"] = trunk_tilt_deg(true)
+    # A line has no direction here: a column that was written upside down in a table is still upright.
+    values["trunk_tilt", "deg"] = turned_deg(trunk_tilt_deg(true))
     if spacing_mm is not None:
         values["t1_l5_offset", "mm"] = t1_l5_offset(true)
     values["t1_l5_offset", "px"] = t1_l5_offset(corners)
