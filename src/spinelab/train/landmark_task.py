@@ -257,6 +257,7 @@ class LandmarkTask(Task):
         least = float(model.record.get("calibration", {}).get("least_certainty", 0.0))
         why = self.refuse(reading, model, study)
         if not why and reading.present.sum() >= LEAST_FOUND and certainty(reading) >= least:
+            self._require_upright(reading, model, study, canvas)
             return
         turned = {"upside down": canvas.pixels[:, ::-1, ::-1], "inverted": 255 - canvas.pixels}
         for how, pixels in turned.items():
@@ -269,6 +270,22 @@ class LandmarkTask(Task):
             expected=self.takes,
             action="check that it is the right film; a model for other films has to learn from such films",
         )
+
+    def _require_upright(self, reading: Reading, model: Model, study: Study, canvas: PreparedCanvas) -> None:
+        """Refuse a film that reads much better the other way up; looked at only where the task finds the reading odd."""
+        if not self.odd(reading):
+            return
+        turned = PreparedCanvas(np.ascontiguousarray(canvas.pixels[:, ::-1, ::-1]), facts=canvas.facts)
+        if self.better(self._read(model, turned, study), reading):
+            raise NotSureError(f"{study.id}: the film seems to be upside down", expected=self.takes, action=TURNED["upside down"])
+
+    def odd(self, reading: Reading) -> bool:
+        """Return whether a reading is unsure enough to look at the film the other way up."""
+        return False
+
+    def better(self, turned: Reading, reading: Reading) -> bool:
+        """Return whether the film turned upside down is read much better than as it is."""
+        return False
 
     def _require_detail(self, reading: Reading, model: Model, study: Study) -> None:
         settings = self.own(model.settings)

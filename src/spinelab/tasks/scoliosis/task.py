@@ -29,6 +29,8 @@ NORMAL_95: Final = 1.959964
 SURE: Final = 0.8
 """Certainty from which the names of the levels are called certain."""
 LEAST_VERTEBRAE: Final = 5
+MUCH_BETTER: Final = 8.0
+"""Difference of two columns' scores, logarithms of how well they fit, from which the better one is believed."""
 REGIONS: Final[Mapping[str, tuple[str, ...]]] = {
     name: tuple(landmark for landmark in CORNER_LANDMARKS if landmark.split("_")[0] in levels)
     for name, levels in (("T1-T4", THORACOLUMBAR[:4]), ("T5-T8", THORACOLUMBAR[4:8]), ("T9-T12", THORACOLUMBAR[8:12]), ("L1-L5", THORACOLUMBAR[12:]))
@@ -104,6 +106,14 @@ class Scoliosis(LandmarkTask):
     def refuse(self, reading: Reading, model: Model, study: Study) -> str:
         levels = measure.found_levels(reading.found())
         return "" if len(levels) >= LEAST_VERTEBRAE else f"only {len(levels)} vertebrae were found: this is no AP film of the spine that can be read"
+
+    def odd(self, reading: Reading) -> bool:
+        return float(reading.facts.get("certainty", 0.0)) < SURE
+
+    def better(self, turned: Reading, reading: Reading) -> bool:
+        """Return whether the column fits much better upside down, by the scores of the two best columns."""
+        scores = [evidence[0][0] if evidence else -np.inf for evidence in (r.facts.get("evidence", ()) for r in (turned, reading))]
+        return bool(scores[0] > scores[1] + MUCH_BETTER)
 
     def reference(self, quantity: Quantity, *, age_years: float | None, sex: str | None) -> Reference | None:
         return reference_range(quantity.name, unit=quantity.unit, age_years=age_years, sex=sex)
