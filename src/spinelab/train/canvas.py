@@ -172,12 +172,17 @@ def _matrix(shape: tuple[int, int], rng: np.random.Generator, limits: Changes, *
     return np.column_stack([linear, aim - linear @ [(columns - 1) / 2, middle]])
 
 
+def grey_table(rng: np.random.Generator, limits: Changes) -> NDArray[np.uint8]:
+    """Return what each of the 256 grey levels becomes under a random gamma, contrast and brightness."""
+    levels = (np.arange(256) / 255) ** math.exp(rng.uniform(-limits.gamma, limits.gamma))
+    levels = levels * (1 + rng.uniform(-limits.contrast, limits.contrast)) + rng.uniform(-limits.brightness, limits.brightness)
+    return (np.clip(levels, 0, 1) * 255).astype(np.uint8)
+
+
 def _greys(film: NDArray[np.uint8], rng: np.random.Generator, limits: Changes) -> NDArray[np.uint8]:
     import cv2
 
-    levels = (np.arange(256) / 255) ** math.exp(rng.uniform(-limits.gamma, limits.gamma))
-    levels = levels * (1 + rng.uniform(-limits.contrast, limits.contrast)) + rng.uniform(-limits.brightness, limits.brightness)
-    table = (np.clip(levels, 0, 1) * 255).astype(np.uint8)
+    table = grey_table(rng, limits)
     # Black margins stay black: a network must not learn from them how bright a film is.
     table[0] = 0
     film = np.asarray(cv2.LUT(film, table), np.uint8)

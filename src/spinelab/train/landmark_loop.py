@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any, Final
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from spinelab.train.batches import Batch, TrainingBatches
+from spinelab.train.batches import Batch
 from spinelab.train.landmark_settings import LandmarkSettings
-from spinelab.train.loop import Loop, Plan
+from spinelab.train.loop import Loop
 
 RISE: Final = 0.1
 """Share of the training over which the learning rate rises."""
@@ -20,10 +19,6 @@ LOWEST: Final = 0.04
 
 class LandmarkLoop(Loop):
     """Trains on ``(films, landmarks)``; progress counts in passes or, where ``minutes`` are given, in time, whichever is further."""
-
-    def __init__(self, net: nn.Module, criterion: Callable[..., Tensor], batches: TrainingBatches, plan: Plan) -> None:
-        super().__init__(net, criterion, batches, plan)
-        self.cut_short = False
 
     @property
     def landmark_settings(self) -> LandmarkSettings:
@@ -42,7 +37,6 @@ class LandmarkLoop(Loop):
         if settings.minutes <= 0:
             return min(1.0, passes)
         spent = self.seconds / (60 * settings.minutes)
-        self.cut_short = self.cut_short or spent > passes
         return min(1.0, max(passes, spent))
 
     def _judge(self, batch: Batch) -> Tensor:

@@ -14,7 +14,7 @@ from torch import nn
 
 from spinelab.nn.vertebra_net import CROP, WIDTH_PX, VertebraLoss, VertebraNet
 from spinelab.train.batches import Batch, TrainingFilms
-from spinelab.train.canvas import Changes, finer
+from spinelab.train.canvas import Changes, finer, grey_table
 from spinelab.train.landmark_head import SAMPLES, Sighting
 
 FLIPPED: Final = [1, 0, 3, 2]
@@ -103,18 +103,17 @@ class VertebraFilms:
         chosen = rng.choice(len(rows), min(AN_EPOCH, len(rows)), replace=False)
         frames = Frames(frames.centre[chosen], frames.turn[chosen])
         crops, points = frames.cut(self.pixels[position][0]), frames.to_crop(corners[rows][chosen])
-        crops = np.stack([_greys(crop, rng, self.limits) for crop in crops])
+        crops = np.stack([np.asarray(cv2.LUT(crop, grey_table(rng, self.limits)), np.uint8) for crop in crops])
         if self.limits.flip:
             turned = rng.random(len(crops)) < 0.5
             crops[turned] = crops[turned, :, ::-1]
-            points[turned] = (points[turned] * [-1.0, 1.0] + [CROP[1] - 1.0, 0.0])[:, FLIPPED]
+            points[turned] = _turned(points[turned])
         return crops, np.concatenate([points, np.ones((len(points), 4, 1))], axis=2).astype(np.float32)
 
 
-def _greys(crop: NDArray[np.uint8], rng: np.random.Generator, limits: Changes) -> NDArray[np.uint8]:
-    levels = (np.arange(256) / 255) ** np.exp(rng.uniform(-limits.gamma, limits.gamma))
-    levels = levels * (1 + rng.uniform(-limits.contrast, limits.contrast)) + rng.uniform(-limits.brightness, limits.brightness)
-    return np.asarray(cv2.LUT(crop, (np.clip(levels, 0, 1) * 255).astype(np.uint8)), np.uint8)
+def _turned(points: Floats) -> Floats:
+    """Return corners ``(n, 4, 2)`` of crops as those of the mirrored crops."""
+    return np.asarray((points * [-1.0, 1.0] + [CROP[1] - 1.0, 0.0])[:, FLIPPED], np.float64)
 
 
 class VertebraRefiner:
@@ -161,5 +160,4 @@ def _look(net: nn.Module, film: NDArray[np.uint8], frames: Frames) -> Floats:
     crops = torch.from_numpy(frames.cut(film)[:, None]).to(next(net.parameters()).device)
     with torch.inference_mode():
         plain, turned = (part[0].double().cpu().numpy() for part in (net(crops), net(crops.flip(3))))
-    turned = (turned * [-1.0, 1.0] + [CROP[1] - 1.0, 0.0])[:, FLIPPED]
-    return frames.to_film((plain + turned) / 2)
+    return frames.to_film((plain + _turned(turned)) / 2)
