@@ -1,0 +1,85 @@
+"""The five lumbar disc levels of an examination that comes without coordinates, and from them the places of all 25 questions.
+
+A network of the landmark engine sees slices around the middle of the sagittal T2 series and marks the canal at each disc. What the training
+coordinates say about where foramina and recesses lie, seen from the canal, gives their places; `spinelab.geometry.planes` carries
+them into the series on which each question is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinelab.core import Examples, Run, Study
+from spinelab.tasks.lumbar_mri.levels_settings import LevelSettings
+from spinelab.tasks.lumbar_mri.places import Place
+
+__all__ = ["LevelFinder", "LevelSettings", "Located", "fit_levels"]
+
+
+@dataclass(frozen=True, eq=False)
+class Located:
+    """Where the questions of an examination are to be asked.
+
+    Parameters
+    ----------
+    places
+        Every question that could be placed, in the order of `QUESTIONS`; ``target.mark`` names series, slice number and pixel, ``target.grade`` is ``None``.
+    withheld
+        For every other question (its place among the 25) the reason.
+    certainty
+        Probability that the names of the levels are right, by the network's own maps; one level off is the usual error.
+    confidence
+        For each level that was found, the probability that its canal lies near the point.
+    notes
+        Sentences that a reader of the answers has to know.
+    """
+
+    places: tuple[Place, ...]
+    withheld: Mapping[int, str]
+    certainty: float
+    confidence: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def fit_levels(examples: Examples, settings: LevelSettings, run: Run) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Learn to find the levels from examples whose studies have ``places`` (`spinelab.tasks.lumbar_mri.data.examples`).
+
+    Returns
+    -------
+    tensors
+        The network's weights.
+    record
+        Everything else that `LevelFinder` needs, and how the training went; JSON-able.
+
+    Raises
+    ------
+    InputError
+        If fewer than three studies have all five canal levels marked on a sagittal T2 series.
+    """
+    from spinelab.tasks.lumbar_mri.levels_fit import fit
+
+    return fit(examples, settings, run)
+
+
+class LevelFinder:
+    """A trained level finder, made from what `fit_levels` returned."""
+
+    def __init__(self, tensors: Mapping[str, NDArray[np.generic]], record: Mapping[str, Any]) -> None:
+        self.tensors, self.record = tensors, record
+
+    def find(self, study: Study) -> Located:
+        """Find the levels of a study read by `read_bare` or `open_study`.
+
+        Raises
+        ------
+        NotSureError
+            No sagittal T2 series, or no level that the network is sure of.
+        """
+        from spinelab.tasks.lumbar_mri.levels_find import find
+
+        return find(self, study)
