@@ -1,20 +1,23 @@
 """Study, Result, Task, Model, Settings and errors: the words every other part is written in. numpy only."""
 
 from spinelab.core.errors import InputError, NotSureError, SpinelabError, TaskError
+from spinelab.core.explaining import Explaining, Explanation
 from spinelab.core.measuring import Quantity, Reference, Stroke
 from spinelab.core.model import Model
-from spinelab.core.result import Finding, Landmark, Mask, Measurement, Result
+from spinelab.core.result import Finding, Heatmap, Landmark, Mask, Measurement, Result
 from spinelab.core.settings import Settings, setting
 from spinelab.core.study import Fact, Image, Signal, Study, unknown
-from spinelab.core.task import DIFFICULTIES, Example, Examples, Explanation, Progress, Run, Task, silent
+from spinelab.core.task import DIFFICULTIES, Example, Examples, Progress, Run, Task, silent
 
 __all__ = [
     "DIFFICULTIES",
     "Example",
     "Examples",
+    "Explaining",
     "Explanation",
     "Fact",
     "Finding",
+    "Heatmap",
     "Image",
     "InputError",
     "Landmark",

@@ -110,6 +110,36 @@ class Mask:
         _check_side(self.side)
 
 
+@dataclass(frozen=True, slots=True)
+class Heatmap:
+    """Where a model looked, without the pixels: those lie in ``file`` beside the result, the map drawn over the picture that the model saw.
+
+    ``size`` is (columns, rows) of that picture and ``peak`` (x, y) in it, ``None`` for an empty map. ``share_inside`` is the part of the map inside the
+    anatomy or lesion, ``area_inside`` what a map that says nothing would have. ``random_weights_similarity`` is the rank correlation with the map of a
+    network that has learnt nothing. ``flags`` are sentences against the map. What was not checked is ``None``.
+    """
+
+    method: str
+    label: str
+    view: str
+    file: str
+    size: tuple[int, int]
+    peak: tuple[int, int] | None
+    probability: float | None = None
+    share_inside: float | None = None
+    area_inside: float | None = None
+    peak_inside: bool | None = None
+    deletion_auc: float | None = None
+    insertion_auc: float | None = None
+    random_weights_similarity: float | None = None
+    flags: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        numbers = (self.probability, self.share_inside, self.area_inside, self.deletion_auc, self.insertion_auc, self.random_weights_similarity)
+        if not all(value is None or math.isfinite(value) for value in numbers):
+            raise _refuse(f"{self.method} for {self.label}: {numbers}", "finite numbers, or none where something was not checked")
+
+
 @dataclass(frozen=True)
 class Result:
     """Everything that one author says about one study."""
@@ -122,13 +152,15 @@ class Result:
     landmarks: tuple[Landmark, ...] = ()
     masks: tuple[Mask, ...] = ()
     notes: tuple[str, ...] = ()
+    explanations: tuple[Heatmap, ...] = ()
 
     def finding(self, name: str, *, site: str | None = None, side: str | None = None) -> Finding | None:
         """Return the finding with this name, site and side, or ``None``."""
         return next((f for f in self.findings if (f.name, f.site, f.side) == (name, site, side)), None)
 
     def to_dict(self) -> dict[str, Any]:
-        body = asdict(self)
+        """Return the body of ``result.json``; ``explanations`` is left out where there are none."""
+        body = {key: value for key, value in asdict(self).items() if key != "explanations" or value}
         return {"schema": SCHEMA, **{key: list(value) if isinstance(value, tuple) else value for key, value in body.items()}}
 
     def to_json(self) -> str:
@@ -150,6 +182,7 @@ class Result:
                 landmarks=tuple(Landmark(**p) for p in body.get("landmarks", ())),
                 masks=tuple(Mask(**m) for m in body.get("masks", ())),
                 notes=tuple(body.get("notes", ())),
+                explanations=tuple(Heatmap(**_tupled(e)) for e in body.get("explanations", ())),
             )
         except (KeyError, TypeError) as error:
             raise InputError(
@@ -157,6 +190,9 @@ class Result:
             ) from error
 
 
+_TUPLES: Final = ("interval", "size", "peak", "flags")
+
+
 def _tupled(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn the interval, a list in JSON, back into a tuple."""
-    return {key: tuple(value) if key == "interval" and value is not None else value for key, value in body.items()}
+    """Turn intervals and places, lists in JSON, back into tuples."""
+    return {key: tuple(value) if key in _TUPLES and value is not None else value for key, value in body.items()}

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinelab.core.errors import InputError
+from spinelab.core.explaining import Explaining, Explanation
 from spinelab.core.measuring import Quantity, Reference, Stroke
 from spinelab.core.model import Model
 from spinelab.core.result import Result
@@ -128,21 +129,6 @@ class Run:
     accelerator: str = "auto"
 
 
-@dataclass(frozen=True, eq=False)
-class Explanation:
-    """A heatmap over an image: ``heat`` (rows, columns) in [0, 1] over ``picture`` (rows, columns) uint8.
-
-    ``facts`` is what was found about the map itself (`spinelab.explain.AttentionMap.facts`), JSON-able.
-    """
-
-    method: str
-    label: str
-    picture: NDArray[np.uint8]
-    heat: NDArray[np.float32]
-    view: str = ""
-    facts: Mapping[str, Any] = field(default_factory=dict)
-
-
 class Task(ABC):
     """One clinical question.
 
@@ -185,9 +171,16 @@ class Task(ABC):
         """Answer for many; subclasses make it fast."""
         return [replace(self.predict(model, example.open()), study=example.id) for example in examples]
 
-    def explain(self, model: Model, study: Study) -> list[Explanation]:
-        """Show where a model looked, one map a view; models without a picture return an empty list."""
+    def explain(self, model: Model, study: Study, how: Explaining | None = None) -> list[Explanation]:
+        """Show where a model looked, one map a method and view; models without a picture return an empty list."""
         return []
+
+    def anatomy(self, example: Example) -> Mapping[str, NDArray[np.bool_]]:
+        """Return by view a mask in pixels of the original picture, where the truth tells what a model should look at: a lesion, or the spine.
+
+        Where a task says nothing, what the truth's landmarks enclose is taken, if the examination is one picture.
+        """
+        return {}
 
     def classes(self, examples: Examples, settings: Settings) -> tuple[str, ...]:
         """Return the class names, in the order of the probabilities."""
