@@ -7,7 +7,7 @@ from spinelab.core.model import Model
 from spinelab.core.result import Finding, Heatmap, Landmark, Mask, Measurement, Result
 from spinelab.core.settings import Settings, setting
 from spinelab.core.study import Fact, Image, Signal, Study, unknown
-from spinelab.core.task import DIFFICULTIES, Example, Examples, Progress, Run, Task, silent
+from spinelab.core.task import DIFFICULTIES, Example, Examples, Judgement, Progress, Run, Task, silent
 
 __all__ = [
     "DIFFICULTIES",
@@ -20,6 +20,7 @@ __all__ = [
     "Heatmap",
     "Image",
     "InputError",
+    "Judgement",
     "Landmark",
     "Mask",
     "Measurement",

@@ -39,7 +39,8 @@ class Example:
     """A study that can be opened, with its truth.
 
     ``patient`` is ``None`` where the data do not tell patients apart. ``facts`` holds what is known without opening a file
-    (``sex``, ``age_years``, ``site``). ``files`` maps each view (or ``""``) to the file it is read from.
+    (``sex``, ``age_years``, ``site``). ``files`` maps each view (or ``""``) to the file it is read from. ``of`` is the whole examination where
+    this is one of several questions about it (`Task.asked`).
     """
 
     id: str
@@ -48,6 +49,7 @@ class Example:
     patient: str | None = None
     files: Mapping[str, Path] = field(default_factory=dict)
     facts: Mapping[str, Fact] = field(default_factory=dict)
+    of: Example | None = None
 
     @property
     def group(self) -> str:
@@ -129,6 +131,19 @@ class Run:
     accelerator: str = "auto"
 
 
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """What a task's own measure says of a model's answers, beside the metrics that every classification has.
+
+    ``metrics`` and ``baseline`` map names to estimates (`spinelab.evaluation.Estimate`): the model's, and those of the constant answer that does
+    best. ``flags`` maps words of the reports' vocabulary to sentences.
+    """
+
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    baseline: Mapping[str, Any] = field(default_factory=dict)
+    flags: Mapping[str, str] = field(default_factory=dict)
+
+
 class Task(ABC):
     """One clinical question.
 
@@ -142,6 +157,8 @@ class Task(ABC):
     gives: ClassVar[str]
     source: ClassVar[str]
     settings_type: ClassVar[type[Settings]]
+    groupings: ClassVar[tuple[str, ...]] = ()
+    """Facts of a question, beside sex, age and site, by which an evaluation is split up."""
 
     @abstractmethod
     def phantom(self, rng: np.random.Generator, difficulty: str = "typical") -> Example:
@@ -180,6 +197,30 @@ class Task(ABC):
 
         Where a task says nothing, what the truth's landmarks enclose is taken, if the examination is one picture.
         """
+        return {}
+
+    def asked(self, examples: Examples, settings: Settings) -> Examples:
+        """Return one example a question, each with its whole examination as ``of``; the examinations themselves where each is one question."""
+        return examples
+
+    def complete(self, model: Model, examples: Examples, run: Run) -> Model:
+        """Return a model that was trained for use, with whatever a comparison does not need; called by `spinelab.fit` and never by a comparison."""
+        return model
+
+    def judge(self, examples: Examples, predictions: Any, *, bootstraps: int) -> Judgement:
+        """Return the task's own metrics of a model's answers (`spinelab.evaluation.Predictions`), and those of the best constant."""
+        return Judgement()
+
+    def sections(self, examples: Examples, answers: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return sections of a report about the answers, by model (`spinelab.evaluation.Predictions`); shaped as in `analysis`."""
+        return []
+
+    def constants(self, examples: Examples) -> dict[str, Any]:
+        """Return what constant answers reach in the task's own measure, for ``spinelab baselines``; nothing is opened or trained."""
+        return {}
+
+    def tables(self, model: Model, results: Sequence[Result]) -> dict[str, str]:
+        """Return the text of further files beside the answers, by name, such as a competition's submission."""
         return {}
 
     def classes(self, examples: Examples, settings: Settings) -> tuple[str, ...]:

@@ -20,6 +20,10 @@ _POOLS: Final = {
 }
 
 
+CONSTANTS: Final = tuple(_POOLS)
+"""Names of the constant answers."""
+
+
 def rsna_constant(labels: RsnaLabels, name: str) -> Floats:
     """Return the (25, 3) probabilities of a constant answer, for `rsna_score` after repeating them for every study.
 

@@ -100,6 +100,7 @@ def variant_of(bench: Bench, trained: Trained, predictions: Predictions | None, 
 def _classified(bench: Bench, predictions: Predictions, base: Mapping[str, Any]) -> tuple[dict[str, Estimate], list[Flag]]:
     """Return metrics and flags of a model's classes."""
     metrics = compute_metrics(predictions, bootstraps=bench.design.bootstraps, seed=bench.design.seed)
+    judged = bench.task.judge(bench.examples, predictions, bootstraps=bench.design.bootstraps)
     gain = gain_over(predictions, base["predictions"], bench.design.bootstraps)
     ranked = bench.ranking.metric if bench.ranking.metric in metrics else "balanced_accuracy"
     found = [
@@ -108,7 +109,7 @@ def _classified(bench: Bench, predictions: Predictions, base: Mapping[str, Any])
         against_majority(gain, metrics["accuracy"], base["majority_class"], base["majority_share"]),
         against_chance(metrics[ranked], ranked, len(bench.classes)),
     ]
-    return metrics, [flag for flag in found if flag is not None]
+    return metrics | dict(judged.metrics), [*(flag for flag in found if flag is not None), *(Flag(*flag) for flag in judged.flags.items())]
 
 
 def _notes(records: Sequence[Mapping[str, Any]], known: Sequence[str]) -> tuple[str, ...]:

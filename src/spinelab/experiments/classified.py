@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Examples, Model, Result, TaskError
+from spinelab.core import Examples, Model, Result, Task, TaskError
 from spinelab.evaluation import compute_metrics
 from spinelab.evaluation.types import Estimate, Predictions
 from spinelab.experiments import words
@@ -68,9 +68,9 @@ def known_labels(model: Model, examples: Examples, target: str) -> list[str]:
     return labels
 
 
-def classify(model: Model, examples: Examples, labels: Sequence[str], results: Sequence[Result], target: str, bootstraps: int) -> Classified | None:
+def classify(task: Task, model: Model, examples: Examples, labels: Sequence[str], results: Sequence[Result], bootstraps: int) -> Classified | None:
     """Return the classifying half, ``None`` where no examination was given a class."""
-    table = probability_table(results, model.classes, target)
+    table = probability_table(results, model.classes, task.target(model.settings))
     keep = np.flatnonzero(np.isfinite(table).all(axis=1))
     if keep.size == 0:
         return None
@@ -83,7 +83,9 @@ def classify(model: Model, examples: Examples, labels: Sequence[str], results: S
         folds=np.zeros((1, keep.size), dtype=np.int64),
     )
     base = majority([model.classes[i] for i in predictions.truth], predictions.patients, model.classes, bootstraps=bootstraps)
-    metrics = compute_metrics(predictions, bootstraps=bootstraps)
+    judged = task.judge(examples, predictions, bootstraps=bootstraps)
+    base["metrics"] |= judged.baseline
+    metrics = compute_metrics(predictions, bootstraps=bootstraps) | dict(judged.metrics)
     gain = gain_over(predictions, base["predictions"], bootstraps)
     found = (
         collapse(predictions, metrics["balanced_accuracy"].value),
@@ -91,4 +93,4 @@ def classify(model: Model, examples: Examples, labels: Sequence[str], results: S
         against_majority(gain, metrics["accuracy"], base["majority_class"], base["majority_share"]),
         against_chance(metrics["balanced_accuracy"], "balanced_accuracy", len(model.classes)),
     )
-    return Classified(keep, predictions, metrics, tuple(f for f in found if f is not None), base)
+    return Classified(keep, predictions, metrics, (*(f for f in found if f is not None), *(Flag(*flag) for flag in judged.flags.items())), base)

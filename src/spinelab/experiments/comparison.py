@@ -15,10 +15,11 @@ from spinelab.core import Examples, Run, Settings, Task, TaskError
 from spinelab.core.versions import versions
 from spinelab.evaluation.types import Predictions
 from spinelab.experiments import measured_words, ranked_words, words
+from spinelab.experiments.asked import Asked, ask
 from spinelab.experiments.assemble import answered, predictions_of, table_of, variant_of
 from spinelab.experiments.bench import Bench, FoldResult, Trained, within
 from spinelab.experiments.constant import majority
-from spinelab.experiments.data_check import announce, check_data
+from spinelab.experiments.data_check import announce, check_data, with_groups
 from spinelab.experiments.design import Design, claim_folder
 from spinelab.experiments.error_columns import measured_pairs
 from spinelab.experiments.folds import fold_folder, run_fold
@@ -45,12 +46,14 @@ def compare(
     """
     started = time.perf_counter()
     part = part_to_learn(examples, design.split, run.tell)
-    examples, variants = part.examples, plans(settings, vary)
+    variants = plans(settings, vary)
+    asked = ask(task, part.examples, variants[0].settings)
+    examples = asked.examinations
     target = _common_target(task, variants)
     ranking = ranking_of(design.rank_by, task, variants, target)
-    check = check_data(examples, target, run.progress, measures=not target)
+    check = check_data(examples, target, run.progress, measures=not target, asked=asked)
     announce(check.summary, run)
-    labels, splits = _split(task, variants[0].settings, examples, target, check.groups, design)
+    labels, splits = _split(task, variants[0].settings, asked, target, check.groups, design)
     claim_folder(
         out,
         {
@@ -64,9 +67,23 @@ def compare(
         },
         resume=resume,
     )
-    classes = task.classes(examples, variants[0].settings) if target else ()
+    classes = task.classes(asked.questions, variants[0].settings) if target else ()
+    groups = asked.spread(check.groups)
     bench = Bench(
-        task, examples, target, classes, tuple(labels), check.groups, tuple(splits), out, run, design, ranking, check.sizes, check.spacings, part.name
+        task,
+        with_groups(asked.questions, groups) if asked.several else examples,
+        target,
+        classes,
+        tuple(labels),
+        tuple(groups),
+        tuple(map(asked.split, splits)),
+        out,
+        run,
+        design,
+        ranking,
+        check.sizes,
+        check.spacings,
+        part.name,
     )
     trained = _train_all(bench, variants)
     comparison = _conclude(bench, trained, check.summary, started)
@@ -74,12 +91,13 @@ def compare(
     return comparison
 
 
-def _split(task: Task, settings: Settings, examples: Examples, target: str, groups: Sequence[str], design: Design) -> tuple[list[str], list[Split]]:
+def _split(task: Task, settings: Settings, asked: Asked, target: str, groups: Sequence[str], design: Design) -> tuple[list[str], list[Split]]:
     """Return the classes, or where nothing is classified the bands of the first quantity, and the splits that keep them in proportion."""
+    if asked.several:
+        return asked.question_labels(target), design.splits_by_size(list(asked.burden), list(groups))
     if target:
-        labels = examples.labels(target)
-        return labels, design.splits(labels, list(groups))
-    truths = [e.truth for e in examples]
+        return list(asked.labels), design.splits(list(asked.labels), list(groups))
+    truths = [e.truth for e in asked.examinations]
     found = kinds(task.quantities(settings), truths)
     values = measured_quantity(found[0], truths, truths).truth.tolist() if found else [math.nan] * len(truths)
     return bands_of(values), design.splits_by_size(values, list(groups))
@@ -137,6 +155,7 @@ def _conclude(bench: Bench, trained: Sequence[Trained], data: DataSummary, start
     base: dict[str, Any] = {}
     if some is not None:
         base = majority([bench.classes[i] for i in some.truth], some.patients, bench.classes, bootstraps=bench.design.bootstraps)
+        base["metrics"] |= bench.task.judge(bench.examples, some, bootstraps=bench.design.bootstraps).baseline
     variants = [variant_of(bench, t, predictions.get(t.plan.key), base, measured_of(bench, t)) for t in trained]
     skipped = ""
     if ranking.measures:
@@ -166,7 +185,7 @@ def _conclude(bench: Bench, trained: Sequence[Trained], data: DataSummary, start
         design=design,
         versions=versions(),
         learning_curve=curve,
-        analysis=tuple(bench.task.analysis(bench.examples, trained[0].plan.settings)),
+        analysis=(*bench.task.sections(bench.examples, _answers_by_name(variants)), *bench.task.analysis(bench.examples, trained[0].plan.settings)),
         measured_pairs=measured_pairs(variants, bench.design),
         routes=routes,
     )
@@ -180,6 +199,10 @@ def _predictions(bench: Bench, trained: Sequence[Trained]) -> tuple[dict[str, Pr
     kept, unanswered = answered(bench, trained, tables)
     found = {key: predictions_of(bench, table, folds, kept) for key, (table, folds) in tables.items()}
     return found, {"compared": int(kept.sum()), "unanswered": unanswered}
+
+
+def _answers_by_name(variants: Sequence[Variant]) -> dict[str, Predictions]:
+    return {v.name: v.predictions for v in variants if v.predictions is not None}
 
 
 def _rank(variants: Sequence[Variant], ranking: Ranking) -> list[Variant]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from spinelab.core import Example, Examples, InputError, Progress, Run, silent
 from spinelab.evaluation.types import Estimate
+from spinelab.experiments.asked import Asked, one_question
 from spinelab.experiments.duplicates import Duplicate, Fingerprint, find_duplicates, merge_groups
 from spinelab.experiments.opening import open_all
 from spinelab.experiments.shortcuts import patient_facts, probe
@@ -49,15 +50,19 @@ def with_groups(examples: Examples, groups: Sequence[str]) -> Examples:
     return replace(examples, items=tuple(e if e.group == g else replace(e, patient=g) for e, g in zip(examples, groups, strict=True)))
 
 
-def check_data(examples: Examples, target: str, progress: Progress = silent, *, measures: bool = False) -> DataCheck:
+def check_data(examples: Examples, target: str, progress: Progress = silent, *, measures: bool = False, asked: Asked | None = None) -> DataCheck:
     """Open every file once and say what stands in the way of an honest comparison.
 
     Parameters
     ----------
+    asked
+        The examinations and the questions about them.
     target
         The finding that is learnt; without one, nothing that needs classes is looked at.
     measures
         Whether models for these data measure as well: then a single class is no reason to refuse.
+    asked
+        The questions about these examinations, where each is not one question.
 
     Raises
     ------
@@ -66,24 +71,25 @@ def check_data(examples: Examples, target: str, progress: Progress = silent, *, 
     """
     if not len(examples):
         raise InputError(f"{examples.root}: no examples", expected="a data set with its truth", action="check the path and the layout")
-    labels = examples.labels(target) if target else []
+    asked = asked or one_question(examples, target)
+    labels = asked.labels
     if target and not measures:
-        _require_two_classes(examples, labels)
+        _require_two_classes(examples, asked.question_labels(target))
     prints, facts, sizes, spacings = open_all(examples, progress)
     duplicates = find_duplicates(prints, progress)
     groups = merge_groups(examples.groups(), duplicates)
     shortcuts = _probes(examples, facts, labels, groups) if target else ()
     listed = tuple(_listed(examples, labels, d) for d in duplicates)
     leaks = tuple(d for d in listed if not d["same_patient"])
-    conflicts = _conflicts(examples, labels, listed)
+    conflicts = () if asked.several else _conflicts(examples, labels, listed)
     flags = _flags(examples, labels, listed, leaks, conflicts, shortcuts)
     summary = DataSummary(
         root=examples.root.name,
-        digest=_digest(examples, [] if measures else labels, prints),
+        digest=_digest(examples, [] if measures or asked.several else labels, prints),
         patients=len(set(examples.groups())) if examples.patients_known else None,
         images=sum(max(1, len(e.files)) for e in examples),
         examinations=len(examples),
-        classes=_class_counts(examples, labels) if target else {},
+        classes=_class_counts(asked.questions, asked.question_labels(target), known=examples.patients_known) if target else {},
         duplicates=listed,
         leaks=leaks,
         conflicts=conflicts,
@@ -127,11 +133,11 @@ def _digest(examples: Examples, labels: Sequence[str], prints: Sequence[Fingerpr
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
 
-def _class_counts(examples: Examples, labels: Sequence[str]) -> dict[str, dict[str, int | None]]:
+def _class_counts(examples: Examples, labels: Sequence[str], *, known: bool) -> dict[str, dict[str, int | None]]:
     images: Counter[str] = Counter()
     for example, label in zip(examples, labels, strict=True):
-        images[label] += max(1, len(example.files))
-    patients = patients_per_class(labels, examples.groups()) if examples.patients_known else {}
+        images[label] += max(1, len(example.files)) if example.of is None else 1
+    patients = patients_per_class(labels, examples.groups()) if known else {}
     return {label: {"images": images[label], "patients": patients.get(label)} for label in sorted(images)}
 
 

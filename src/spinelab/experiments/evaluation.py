@@ -15,9 +15,10 @@ from spinelab.core import Examples, InputError, Model, Result, Run, Task, TaskEr
 from spinelab.core.versions import versions
 from spinelab.evaluation.types import Estimate
 from spinelab.experiments import measured_words, words
+from spinelab.experiments.asked import ask
 from spinelab.experiments.classified import Classified, classify, known_labels
 from spinelab.experiments.constant_measures import learnt_constants
-from spinelab.experiments.data_check import DataCheck, announce, check_data
+from spinelab.experiments.data_check import DataCheck, announce, check_data, with_groups
 from spinelab.experiments.flags import of_training
 from spinelab.experiments.gallery import with_worst
 from spinelab.experiments.measured import Rows, has_measured_truth, measure, part_of
@@ -53,15 +54,18 @@ def evaluate(task: Task, model: Model, examples: Examples, *, out: Path, run: Ru
         If a model that only measures meets data without measured truth.
     """
     part = part_to_try(examples, split, run.tell)
-    examples, target = part.examples, task.target(model.settings)
+    target, asked = task.target(model.settings), ask(task, part.examples, model.settings)
+    examples = asked.examinations
     measures = has_measured_truth(task, model.settings, examples)
     if not target and not measures:
         raise InputError(
             f"{examples.root}: no examination with a true measurement", expected="measurements or landmarks to compare with", action="use data with a truth"
         )
+    examples = asked.questions
     labels = known_labels(model, examples, target) if target else []
-    check = check_data(examples, target, run.progress, measures=measures)
+    check = check_data(asked.examinations, target, run.progress, measures=measures, asked=asked)
     announce(check.summary, run)
+    examples = with_groups(examples, asked.spread(check.groups)) if asked.several else examples
     started = time.perf_counter()
     results = task.predict_many(model, examples, run)
     predict_ms = 1000 * (time.perf_counter() - started) / len(examples)
@@ -75,8 +79,7 @@ def _halves(
     task: Task, model: Model, examples: Examples, results: Sequence[Result], labels: Sequence[str], check: DataCheck, *, measures: bool, bootstraps: int
 ) -> _Halves:
     several = len(set(labels)) > 1
-    target = task.target(model.settings)
-    classified = classify(model, examples, labels, results, target, bootstraps) if several else None
+    classified = classify(task, model, examples, labels, results, bootstraps) if several else None
     measured = _measured(task, model, examples, results, check, bootstraps) if measures else None
     answered = classified is not None or (measured is not None and any(r.measurements or r.landmarks for r in results))
     if not answered:
@@ -120,10 +123,11 @@ def _conclude(task: Task, model: Model, examples: Examples, halves: _Halves, dat
         variant=variant,
         baseline={k: v for k, v in classified.base.items() if k != "predictions"} if classified is not None else {},
         data=data,
-        subgroups=_subgroups(examples, halves, bootstraps),
+        subgroups=_subgroups(task, examples, halves, bootstraps),
         trained_on=model.record.get("data", {}),
         versions=versions(),
         design=design,
+        analysis=tuple(task.sections(examples, {model.name: classified.predictions})) if classified is not None else (),
     )
 
 
@@ -182,7 +186,7 @@ def _statements(variant: Variant, data: DataSummary, design: Mapping[str, Any], 
     return tuple(dict.fromkeys([*told, *words.statements([variant], [], data, design)]))
 
 
-def _subgroups(examples: Examples, halves: _Halves, bootstraps: int) -> tuple[dict[str, Any], ...]:
+def _subgroups(task: Task, examples: Examples, halves: _Halves, bootstraps: int) -> tuple[dict[str, Any], ...]:
     """Return figures by sex, age band and site, of whatever was judged."""
     classified, measured = halves.classified, halves.measured
     judged = np.ones(len(examples), dtype=bool)
@@ -194,4 +198,4 @@ def _subgroups(examples: Examples, halves: _Halves, bootstraps: int) -> tuple[di
         metrics = {} if measured is None else part_of(measured, np.flatnonzero(rows), bootstraps=bootstraps)
         return metrics | ({} if classified is None else classified.part(rows, bootstraps))
 
-    return subgroups(examples, judged, part)
+    return subgroups(examples, judged, part, task.groupings)

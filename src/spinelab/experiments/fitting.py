@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from spinelab.core import Examples, Model, Run, Settings, Task
+from spinelab.experiments.asked import ask
 from spinelab.experiments.constant_measures import learnt_constants
-from spinelab.experiments.data_check import announce, check_data
+from spinelab.experiments.data_check import announce, check_data, with_groups
 from spinelab.experiments.named_splits import part_to_learn
 
 
@@ -16,10 +17,13 @@ def fit(task: Task, examples: Examples, settings: Settings, run: Run, *, split: 
     whoever uses the model learns what it was made from.
     """
     part = part_to_learn(examples, split, run.tell)
-    examples, quantities = part.examples, task.quantities(settings)
-    check = check_data(examples, task.target(settings), run.progress, measures=bool(quantities))
+    quantities = task.quantities(settings)
+    asked = ask(task, part.examples, settings)
+    examples = asked.examinations
+    check = check_data(examples, task.target(settings), run.progress, measures=bool(quantities), asked=asked)
     announce(check.summary, run)
-    model = task.fit(check.merged(examples), settings, run)
+    model = task.fit(with_groups(asked.questions, asked.spread(check.groups)), settings, run)
+    model = task.complete(model, check.merged(examples), run)
     summary = check.summary
     model.record["data"] = {
         "root": summary.root,

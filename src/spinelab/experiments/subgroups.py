@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -15,13 +15,15 @@ LEAST_IN_SUBGROUP: Final = 10
 """Patients below which a subgroup's figures are not given: an interval would span nearly everything."""
 
 
-def subgroups(examples: Examples, judged: NDArray[np.bool_], part: Callable[[NDArray[np.bool_]], Mapping[str, Estimate]]) -> tuple[dict[str, Any], ...]:
-    """Return a row for every value of every fact; ``part`` gives the metrics of the examinations that are marked.
+def subgroups(
+    examples: Examples, judged: NDArray[np.bool_], part: Callable[[NDArray[np.bool_]], Mapping[str, Estimate]], more: Sequence[str] = ()
+) -> tuple[dict[str, Any], ...]:
+    """Return a row for every value of every fact; ``part`` gives the metrics of the examinations that are marked. ``more`` names further facts.
 
     Only examinations marked in ``judged`` are counted; a fact that none of them states gives no rows.
     """
     rows = []
-    for fact in ("sex", "age band", "site"):
+    for fact in ("sex", "age band", "site", *more):
         values = np.array([_value(e.facts, fact) for e in examples])
         known = sorted(set(values[judged].tolist()))
         if known and known != ["unknown"]:

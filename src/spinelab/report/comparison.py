@@ -96,6 +96,7 @@ def evaluation_page(evaluation: Evaluation) -> str:
     in_groups = {name for group in evaluation.subgroups for name in (group.get("metrics") or {})}
     columns = layout.columns(variants, next(iter(evaluation.variant.metrics), "balanced_accuracy"))
     measured = measured_context(evaluation.variant.measured)
+    analysis = [_analysis(n, part) for n, part in enumerate(evaluation.analysis, 1)]
     present = {
         "flags": bool(evaluation.variant.flags or evaluation.data.flags),
         "subgroups": bool(evaluation.subgroups),
@@ -117,8 +118,8 @@ def evaluation_page(evaluation: Evaluation) -> str:
         metrics=layout.every_metric(variants),
         measured=measured,
         learning=None,
-        analysis=[],
-        sections=_sections(_EVALUATION_SECTIONS, shared, present, []),
+        analysis=analysis,
+        sections=_sections(_EVALUATION_SECTIONS, shared, present, [part["title"] for part in analysis]),
     )
 
 
@@ -160,6 +161,7 @@ _EVALUATION_SECTIONS = (
     ("confusion", "Confusion matrices"),
     ("training", "Training"),
     ("cases", "Cases"),
+    ("analysis", ""),
     ("data", "Data"),
     ("origin", "The model and its training"),
     ("settings", "Settings, design and versions"),

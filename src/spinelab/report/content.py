@@ -225,3 +225,5 @@ class Evaluation:
     trained_on: Mapping[str, Any]
     versions: Mapping[str, str]
     design: Mapping[str, Any] = field(default_factory=dict)
+    analysis: tuple[Mapping[str, Any], ...] = ()
+    """Task-specific sections, as in a comparison."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import PureWindowsPath
 from typing import Any
 
@@ -24,7 +24,7 @@ def comparison_document(comparison: Comparison) -> dict[str, Any]:
         **({"measured_pairs": [_pair(pair) for pair in comparison.measured_pairs]} if comparison.measured_pairs else {}),
         "data": data_document(comparison.data),
         "learning_curve": None if curve is None else _shallow(curve, *(f.name for f in dataclasses.fields(curve))),
-        "analysis": [{key: value for key, value in section.items() if key != "svg"} for section in comparison.analysis],
+        "analysis": _sections(comparison.analysis),
         "design": comparison.design,
         "versions": comparison.versions,
     }
@@ -44,6 +44,7 @@ def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
         "flag_texts": variant.pop("flag_texts"),
         "baseline": evaluation.baseline,
         "subgroups": evaluation.subgroups,
+        **({"analysis": _sections(evaluation.analysis)} if evaluation.analysis else {}),
         "data": data_document(evaluation.data),
         "variant": {key: value for key, value in variant.items() if key not in {"rank", "histories"}},
         "trained_on": evaluation.trained_on,
@@ -79,6 +80,10 @@ def data_document(data: DataSummary) -> dict[str, Any]:
 def folder_name(root: str) -> str:
     """Return the last part of a path, POSIX or Windows."""
     return PureWindowsPath(root).name or root
+
+
+def _sections(found: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [{key: value for key, value in section.items() if key != "svg"} for section in found]
 
 
 def _pair(pair: Pair | MeasuredPair) -> dict[str, Any]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+Augmenter = Callable[[NDArray[np.uint8], np.random.Generator], NDArray[np.uint8]]
+"""Films ``(B, V, S, S)`` to films of the same shape, each changed a little."""
 
 TURN_DEG: Final = 7.0
 SHIFT: Final = 0.05

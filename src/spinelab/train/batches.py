@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from spinelab.train.augment import mild
+from spinelab.train.augment import Augmenter, mild
 
 Batch = tuple[Tensor, Tensor, Tensor]
-"""uint8 pixels ``(B, V, S, S)``, bool availability ``(B, V)``, labels ``(B,)``."""
+"""uint8 pixels ``(B, V, S, S)``, bool availability ``(B, V)``, labels ``(B,)`` or ``(B, heads)``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,13 +26,15 @@ class Films:
     pixels: Any
     available: NDArray[np.bool_]
     labels: NDArray[np.int64]
+    """(N,), or (N, heads) where a network answers several questions about a film."""
+    augmenter: Augmenter = mild
 
     def batch(self, positions: NDArray[np.int64]) -> Batch:
         return self._tensors(np.ascontiguousarray(self.pixels[positions]), positions)
 
     def changed_batch(self, positions: NDArray[np.int64], rng: np.random.Generator) -> Batch:
         """Return a batch whose films were each changed a little."""
-        return self._tensors(mild(self.pixels[positions], rng), positions)
+        return self._tensors(self.augmenter(self.pixels[positions], rng), positions)
 
     def _tensors(self, pixels: NDArray[np.uint8], positions: NDArray[np.int64]) -> Batch:
         return torch.from_numpy(pixels), torch.from_numpy(self.available[positions]), torch.from_numpy(self.labels[positions])

@@ -22,6 +22,7 @@ from spinelab.core.versions import versions
 from spinelab.io.cache import ImageCache
 from spinelab.nn import start_from
 from spinelab.train import checkpoint as checkpoints
+from spinelab.train.augment import mild
 from spinelab.train.batches import Films, PlainBatches, TrainingBatches
 from spinelab.train.loop import Loop, Plan
 from spinelab.train.precision import choose_device, choose_precision, device_name
@@ -44,6 +45,7 @@ class Material:
     examples: Examples
     classes: tuple[str, ...]
     films: Films
+    labels: NDArray[np.int64]
     keys: list[str]
     split: Split
     drawn: NDArray[np.int64]
@@ -51,12 +53,12 @@ class Material:
     @property
     def digest(self) -> str:
         """SHA-256 of every example's name, label and content."""
-        rows = sorted(zip((e.id for e in self.examples), self.films.labels.tolist(), self.keys, strict=True))
+        rows = sorted(zip((e.id for e in self.examples), self.labels.tolist(), self.keys, strict=True))
         return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
     def counts(self, positions: NDArray[np.int64]) -> dict[str, int]:
         """Return examples a class."""
-        tally = Counter(self.films.labels[positions].tolist())
+        tally = Counter(self.labels[positions].tolist())
         return {name: tally[code] for code, name in enumerate(self.classes)}
 
     def part(self, positions: NDArray[np.int64]) -> dict[str, Any]:
@@ -109,23 +111,25 @@ def _material(
     pixels, available = cache.load(examples, lambda example: task.prepare(example.open(), settings), how, run.progress, keys=keys)
     codes = {name: code for code, name in enumerate(classes)}
     labels = np.array([codes[label] for label in examples.labels(task.target(settings))], dtype=np.int64)
-    whole = np.flatnonzero(available.all(axis=1)) if every_view else np.arange(len(examples))
+    whole = np.flatnonzero(available.all(axis=1) if every_view else available.any(axis=1))
     notes = []
     if len(whole) < len(examples):
-        notes.append(f"{len(examples) - len(whole)} example(s) with a missing view were left out: this network requires every view.")
+        why = "with a missing view were left out: this network requires every view." if every_view else "without a picture were left out."
+        notes.append(f"{len(examples) - len(whole)} example(s) {why}")
     groups = examples.groups()
     split = validation_split(labels[whole], [groups[i] for i in whole], settings.validation_fraction, settings.seed)
     split = replace(split, train=whole[split.train], validation=whole[split.validation])
     drawn = split.train[resample(labels[split.train], settings.sampling, seed=settings.seed)]
     if len(np.unique(labels[drawn])) < 2:
         raise InputError("Fewer than two classes are left to train on", expected="examples of two classes with every view", action="add examples")
-    return Material(examples, classes, Films(pixels, available, labels), keys, split, drawn), notes
+    shown = Films(pixels, available, task.head_labels(examples, settings, labels), task.augmenter(settings) or mild)
+    return Material(examples, classes, shown, labels, keys, split, drawn), notes
 
 
 def _loop(task: NetworkTask, net: nn.Module, material: Material, settings: ImageSettings, run: Run, *, direct: bool) -> Loop:
     counts = list(material.counts(material.drawn).values())
     criterion: Callable[[Tensor, Tensor], Tensor] = task.loss(settings, counts)
-    batches = TrainingBatches(material.films, material.drawn, batch_size=settings.batch_size, seed=settings.seed, augment=settings.augment == "mild")
+    batches = TrainingBatches(material.films, material.drawn, batch_size=settings.batch_size, seed=settings.seed, augment=task.augmenter(settings) is not None)
     job = {"task": task.name, "settings": settings.to_dict(), "classes": material.classes, "data": material.digest}
     plan = Plan(settings, digest(job), run.workdir, run.progress, validates=len(material.split.validation) > 0, direct=direct)
     return Loop(net.to(memory_format=torch.channels_last), criterion, batches, plan)

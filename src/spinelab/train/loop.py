@@ -180,7 +180,7 @@ class Loop(LightningModule):  # type: ignore[misc]  # Lightning is not followed 
             self._answers = []
             loss = float(self.criterion(logits, labels))
             row["validation_loss"] = float(self.trainer.strategy.broadcast(loss))
-            row["validation_accuracy"] = float((logits.argmax(dim=1) == labels).float().mean())
+            row["validation_accuracy"] = _accuracy(self.criterion, logits, labels)
         row["lr"] = float(self.optimizer.param_groups[0]["lr"])
         row["seconds"] = time.perf_counter() - self._epoch_started
         if not all(map(math.isfinite, row.values())):
@@ -239,6 +239,12 @@ class Loop(LightningModule):  # type: ignore[misc]  # Lightning is not followed 
     def seconds(self) -> float:
         """Time spent in training, that before an interruption included."""
         return self.seconds_before + time.perf_counter() - self._started
+
+
+def _accuracy(criterion: Callable[[Tensor, Tensor], Tensor], logits: Tensor, labels: Tensor) -> float:
+    """Return the share of right answers; a loss that means something else by logits tells it by its own ``accuracy``."""
+    own = getattr(criterion, "accuracy", None)
+    return float(own(logits, labels)) if own is not None else float((logits.argmax(dim=1) == labels).float().mean())
 
 
 def _optimizer(net: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:

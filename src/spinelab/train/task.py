@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Examples, Explanation, Model, NotSureError, Result, Run, Settings, Study, Task, TaskError
+from spinelab.core import Examples, Explaining, Explanation, Model, NotSureError, Result, Run, Settings, Study, Task, TaskError
+from spinelab.train.augment import Augmenter, mild
 from spinelab.train.prepared import Prepared
 from spinelab.train.settings import TRAINING_ONLY, ImageSettings
 
@@ -46,9 +47,17 @@ class NetworkTask(Task):
     def interpret(self, probabilities: NDArray[np.float64], model: Model, study_id: str) -> Result:
         """Return the answer for one study from the probabilities ``(K,)``."""
 
-    def probabilities(self, logits: Tensor) -> NDArray[np.float64]:
+    def probabilities(self, logits: Tensor, settings: Settings) -> NDArray[np.float64]:
         """Return the class probabilities ``(B, K)``: the softmax, unless a task's loss means something else by its logits."""
         return np.asarray(logits.detach().double().softmax(dim=1).cpu().numpy(), np.float64)
+
+    def head_labels(self, examples: Examples, settings: Settings, labels: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return what the loss is given: ``labels`` (N,), or (N, heads) from a task whose network answers several questions about a film."""
+        return labels
+
+    def augmenter(self, settings: Settings) -> Augmenter | None:
+        """Return how training films are changed, ``None`` where they are shown as they are."""
+        return mild if _own(settings).augment == "mild" else None
 
     def view_names(self, settings: Settings) -> tuple[str, ...]:
         """Return the names of the network's inputs, for heatmaps: ``settings.views`` where there is such a thing, otherwise one without a name."""
@@ -86,7 +95,7 @@ class NetworkTask(Task):
             )
         pixels, available = self._batch(net, prepared.pixels[None], prepared.available[None])
         with torch.inference_mode():
-            shares = self.probabilities(net(pixels, available))
+            shares = self.probabilities(net(pixels, available), model.settings)
         return self.interpret(shares[0], model, study.id)
 
     def predict_many(self, model: Model, examples: Examples, run: Run) -> list[Result]:
@@ -103,24 +112,16 @@ class NetworkTask(Task):
         results = {i: self._unanswered(model, examples[i].id, available[i]) for i in set(range(len(examples))) - set(able.tolist())}
         for start in range(0, len(able), PREDICTION_BATCH):
             rows = able[start : start + PREDICTION_BATCH]
-            shares = self._shares(net, films[rows], available[rows])
+            shares = self._shares(net, settings, films[rows], available[rows])
             results |= {int(i): replace(self.interpret(p, model, examples[int(i)].id), study=examples[int(i)].id) for i, p in zip(rows, shares, strict=True)}
             run.progress(start + len(rows), len(able), "reading")
         return [results[i] for i in range(len(examples))]
 
-    def explain(self, model: Model, study: Study) -> list[Explanation]:
-        """Return a Grad-CAM heatmap of the predicted class for every view that exists."""
-        from spinelab.nn import gradcam
+    def explain(self, model: Model, study: Study, how: Explaining | None = None) -> list[Explanation]:
+        """Return heatmaps of the predicted class for every view that exists, with their checks; by default the one method that costs no more than an answer."""
+        from spinelab.train.explaining import explanations
 
-        prepared = self.prepare(study, model.settings)
-        net = self._live(model)
-        heat, logits = gradcam(net, *self._batch(net, prepared.pixels[None], prepared.available[None]))
-        label = model.classes[int(logits.argmax())]
-        return [
-            Explanation("Grad-CAM", label, prepared.pixels[v], heat[0, v], view)
-            for v, view in enumerate(self.view_names(model.settings))
-            if prepared.available[v]
-        ]
+        return explanations(self, self._live(model), model, study, how or Explaining())
 
     def _live(self, model: Model) -> nn.Module:
         """Return the network with the model's weights, made on first use."""
@@ -139,11 +140,11 @@ class NetworkTask(Task):
             model.network = net.to(memory_format=torch.channels_last).eval()
         return model.network  # type: ignore[no-any-return]
 
-    def _shares(self, net: nn.Module, pixels: NDArray[np.uint8], available: NDArray[np.bool_]) -> NDArray[np.float64]:
+    def _shares(self, net: nn.Module, settings: Settings, pixels: NDArray[np.uint8], available: NDArray[np.bool_]) -> NDArray[np.float64]:
         import torch
 
         with torch.inference_mode():
-            return self.probabilities(net(*self._batch(net, pixels, available)))
+            return self.probabilities(net(*self._batch(net, pixels, available)), settings)
 
     def _batch(self, net: nn.Module, pixels: NDArray[np.uint8], available: NDArray[np.bool_]) -> tuple[Tensor, Tensor]:
         import torch

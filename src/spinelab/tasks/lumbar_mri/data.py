@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+
+import numpy as np
 
 from spinelab.core import Example, Examples, Fact, InputError, Result, Study, unknown
 from spinelab.evaluation.rsna import RsnaLabels
@@ -24,7 +26,7 @@ from spinelab.tasks.lumbar_mri.tables import (
     read_series,
     told,
 )
-from spinelab.tasks.lumbar_mri.targets import DESCRIPTIONS, TASK_NAME
+from spinelab.tasks.lumbar_mri.targets import DESCRIPTIONS, GRADE_NAMES, QUESTIONS, TASK_NAME, Question
 
 
 def labels(root: Path) -> RsnaLabels:
@@ -78,7 +80,40 @@ def _folder(root: Path) -> Path:
 def _example(root: Path, study: str, row: Sequence[Target], series: Mapping[str, Series]) -> Example:
     truth = Result(TASK_NAME, "readers", study, findings=tuple(t.question.answer(t.label) for t in row if t.label is not None))
     kinds = Fact(tuple(sorted(item.description for item in series.values())), SERIES_FILE)
-    return Example(study, truth, partial(open_study, root, study, row, series), None, {}, {"series": kinds})
+    facts = {"series": kinds, "targets": Fact(tuple(row), COORDINATES_FILE), "folder": Fact(root / IMAGES_FOLDER / study, "layout")}
+    return Example(study, truth, partial(open_study, root, study, row, series), None, {}, facts)
+
+
+def target_of(example: Example, question: Question) -> Target | None:
+    """Return grade and mark of one question about an examination of this layout."""
+    targets = example.facts.get("targets")
+    return None if targets is None else targets.value[question.place]
+
+
+def series_files(example: Example, question: Question) -> dict[str, Path]:
+    """Return the files of the series on which a question is marked, the marked slice and place in the first name; none where it is not marked."""
+    target = target_of(example, question)
+    if target is None or target.mark is None:
+        return {}
+    mark = target.mark
+    files = _files(example.facts["folder"].value / mark.series)
+    return {f"slice {mark.instance} at {mark.x}, {mark.y}: {path.name}": path for path in files}
+
+
+@cache
+def _files(folder: Path) -> tuple[Path, ...]:
+    return tuple(sorted(p for p in folder.iterdir() if p.is_file())) if folder.is_dir() else ()
+
+
+def grades_of(examples: Examples) -> RsnaLabels:
+    """Return the grades of these examinations as a table."""
+    rows = [[_grade(example, question) for question in QUESTIONS] for example in examples]
+    return RsnaLabels(tuple(example.id for example in examples), np.array(rows, dtype=np.int8).reshape(-1, len(QUESTIONS)))
+
+
+def _grade(example: Example, question: Question) -> int:
+    found = example.truth.finding(question.finding, site=question.level, side=question.side)
+    return -1 if found is None or found.label is None else GRADE_NAMES.index(found.label)
 
 
 def open_study(root: Path, study: str, row: Sequence[Target], series: Mapping[str, Series]) -> Study:

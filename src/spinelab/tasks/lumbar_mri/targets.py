@@ -36,6 +36,11 @@ class Question:
         return COLUMNS[self.place]
 
     @property
+    def condition_name(self) -> str:
+        """Condition with its side, as the competition names it: one of `CONDITIONS`."""
+        return CONDITIONS[self.condition]
+
+    @property
     def condition(self) -> int:
         """0 canal, 1 and 2 left and right foramen, 3 and 4 left and right recess."""
         return self.place // len(LEVELS)

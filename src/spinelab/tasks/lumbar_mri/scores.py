@@ -1,0 +1,183 @@
+"""The competition's score and the weighted log loss of any model's answers, beside what the best constant reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinelab.core import Judgement
+from spinelab.evaluation.resampling import Distribution, draw_counts, patient_codes, ratio
+from spinelab.evaluation.rsna import COLUMNS, GRADE_WEIGHTS, GRADES, SCORES, RsnaLabels, rsna_distributions
+from spinelab.evaluation.rsna_baselines import CONSTANTS, rsna_constant
+from spinelab.evaluation.types import Estimate, Predictions
+from spinelab.tasks.lumbar_mri.questions import question_of_row
+from spinelab.tasks.lumbar_mri.targets import GRADE_NAMES
+
+LOSS: Final = "weighted_log_loss"
+GAIN: Final = "weighted_log_loss_gain"
+_EPSILON: Final = float(np.finfo(np.float64).eps)
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Answers laid out as a competition's table: labels (studies, 25) and probabilities (repeats, studies, 25, 3)."""
+
+    labels: RsnaLabels
+    patients: tuple[str, ...]
+    probabilities: NDArray[np.float64]
+
+
+def answers_of(predictions: Predictions) -> Answers | None:
+    """Return the table of a model's answers; ``None`` where something else than grades was answered. Questions without an answer count as not graded."""
+    if predictions.classes != GRADE_NAMES:
+        return None
+    rows = [question_of_row(name) for name in predictions.images]
+    studies = tuple(dict.fromkeys(study for study, _ in rows))
+    place = {study: i for i, study in enumerate(studies)}
+    patient = {study: group for (study, _), group in zip(rows, predictions.patients, strict=True)}
+    grades = np.full((len(studies), len(COLUMNS)), -1, dtype=np.int8)
+    table = np.full((len(predictions.probabilities), len(studies), len(COLUMNS), len(GRADES)), 1 / len(GRADES))
+    at = [place[study] for study, _ in rows], [question.place for _, question in rows]
+    grades[at] = predictions.truth
+    table[:, at[0], at[1]] = predictions.probabilities
+    return Answers(RsnaLabels(studies, grades), tuple(patient[study] for study in studies), table)
+
+
+def judge(predictions: Predictions, *, bootstraps: int, seed: int = 0) -> Judgement:
+    """Return score, its parts and the weighted log loss of all questions together, each with an interval over examinations, and those of the best constant.
+
+    The constants are made from the grades that are judged, which favours them.
+    """
+    answers = answers_of(predictions)
+    if answers is None:
+        return Judgement()
+    own = _scores(answers, bootstraps, seed)
+    constants = {name: _scores(constant_answers(answers, name), bootstraps, seed) for name in CONSTANTS}
+    best = min(constants, key=lambda name: constants[name][LOSS].value)
+    gain = _less(constants[best][LOSS], own[LOSS])
+    metrics: dict[str, Estimate] = {name: found.estimate() for name, found in own.items() if not np.isnan(found.value)} | {GAIN: gain}
+    baseline = {name: found.estimate() for name, found in constants[best].items() if not np.isnan(found.value)}
+    flags = {} if gain.lo is not None and gain.lo > 0 else {"not-better-than-prior": _no_gain(own[LOSS].estimate(), constants[best][LOSS].value, best)}
+    return Judgement(metrics, baseline, flags)
+
+
+def _no_gain(own: Estimate, constant: float, name: str) -> str:
+    limits = f" ({own.lo:.3f} to {own.hi:.3f})" if own.lo is not None and own.hi is not None else ""
+    return f"Weighted log loss {own.value:.3f}{limits}: not shown to be lower than the {constant:.3f} of a constant answer ({name.replace('-', ' ')})."
+
+
+def constant_answers(answers: Answers, name: str) -> Answers:
+    """Return the same table answered by one of the constants."""
+    constant = rsna_constant(answers.labels, name)
+    return Answers(answers.labels, answers.patients, np.broadcast_to(constant, answers.probabilities.shape))
+
+
+def _scores(answers: Answers, bootstraps: int, seed: int) -> dict[str, Distribution]:
+    """Return every figure, averaged over the repeats."""
+    repeats = [
+        {
+            **{
+                name if name == "score" else f"loss_{name}": found
+                for name, found in rsna_distributions(answers.labels, table, patients=answers.patients, bootstraps=bootstraps, seed=seed).items()
+            },
+            LOSS: _weighted_log_loss(answers, table, bootstraps, seed),
+        }
+        for table in answers.probabilities
+    ]
+    return {f"rsna_{name}" if name != LOSS else name: _mean([r[name] for r in repeats]) for name in repeats[0]}
+
+
+def _mean(found: list[Distribution]) -> Distribution:
+    return Distribution(float(np.mean([f.value for f in found])), np.mean([f.samples for f in found], axis=0), found[0].patients)
+
+
+def _weighted_log_loss(answers: Answers, table: NDArray[np.float64], bootstraps: int, seed: int) -> Distribution:
+    """Return the log loss of all graded questions together, each weighted by its true grade."""
+    grades = answers.labels.grades
+    scored = grades >= 0
+    weight = np.where(scored, np.array(GRADE_WEIGHTS)[grades], 0.0)
+    own = np.take_along_axis(table, np.maximum(grades, 0).astype(np.intp)[..., None], axis=2)[..., 0]
+    loss = -np.log(np.clip(own / table.sum(axis=2), _EPSILON, 1)) * weight
+    codes, count = patient_codes(answers.patients)
+    sums = np.column_stack([np.bincount(codes, part.sum(axis=1), count) for part in (loss, weight)])
+    drawn = draw_counts(count, bootstraps, seed).astype(np.float64) @ sums
+    value = float(ratio(sums[:, 0].sum(), sums[:, 1].sum()))
+    return Distribution(value, ratio(drawn[:, 0], drawn[:, 1]), count)
+
+
+def _less(constant: Distribution, own: Distribution) -> Estimate:
+    """Return by how much a model's loss is lower, over the same resamples."""
+    return Distribution(constant.value - own.value, constant.samples - own.samples, own.patients).estimate()
+
+
+def score_table(answers: Mapping[str, Predictions], *, bootstraps: int = 1000) -> dict[str, Any] | None:
+    """Return the table of the competition's figures: a row a model, then a row a constant."""
+    tables = {name: found for name, predictions in answers.items() if (found := answers_of(predictions)) is not None}
+    if not tables:
+        return None
+    some = next(iter(tables.values()))
+    rows = {**tables, **{name.replace("-", " "): constant_answers(some, name) for name in CONSTANTS}}
+    found = {name: {k: d.estimate() for k, d in _scores(table, bootstraps, 0).items()} for name, table in rows.items()}
+    keys = [LOSS, *(f"rsna_{part}" if part == "score" else f"rsna_loss_{part}" for part in SCORES)]
+    columns = ("answers", "weighted log loss, all questions", "score", *(part.replace("_", " ") for part in SCORES if part != "score"))
+    return {"columns": columns, "rows": [(name, *(_said(figures[key]) for key in keys)) for name, figures in found.items()]}
+
+
+def _said(estimate: Estimate) -> str:
+    if estimate.value is None:
+        return "not defined"
+    if estimate.lo is None or estimate.hi is None:
+        return f"{estimate.value:.3f}"
+    return f"{estimate.value:.3f} ({estimate.lo:.3f} to {estimate.hi:.3f})"
+
+
+def per_question_table(answers: Mapping[str, Predictions]) -> dict[str, Any] | None:
+    """Return accuracy and weighted log loss by condition, level, side and kind of series: a row a group, two columns a model."""
+    tables = {name: found for name, predictions in answers.items() if (found := answers_of(predictions)) is not None}
+    if not tables:
+        return None
+    some = next(iter(tables.values()))
+    rows = []
+    for fact, groups in _groups().items():
+        for group, columns in groups.items():
+            grades = some.labels.grades[:, columns]
+            row: list[Any] = [fact, group, int((grades >= 0).sum()), f"{_share_of_most(grades):.2f}"]
+            for found in tables.values():
+                row += _group_figures(Answers(found.labels, found.patients, found.probabilities), columns)
+            rows.append(tuple(row))
+    heads = [part for name in tables for part in (f"{name}: accuracy", f"{name}: weighted log loss")]
+    return {"columns": ("by", "group", "questions", "share of the most frequent grade", *heads), "rows": rows}
+
+
+def _groups() -> dict[str, dict[str, list[int]]]:
+    from spinelab.tasks.lumbar_mri.questions import facts_of
+    from spinelab.tasks.lumbar_mri.targets import QUESTIONS
+
+    found: dict[str, dict[str, list[int]]] = {}
+    for question in QUESTIONS:
+        for fact, value in facts_of(question).items():
+            found.setdefault(fact, {}).setdefault(str(value.value), []).append(question.place)
+    return found
+
+
+def _share_of_most(grades: NDArray[np.int8]) -> float:
+    known = grades[grades >= 0]
+    return float(np.bincount(known).max() / known.size) if known.size else float("nan")
+
+
+def _group_figures(answers: Answers, columns: list[int]) -> tuple[str, str]:
+    grades = answers.labels.grades[:, columns]
+    scored = grades >= 0
+    if not scored.any():
+        return "–", "–"
+    weight = np.where(scored, np.array(GRADE_WEIGHTS)[grades], 0.0)
+    right, losses = [], []
+    for table in answers.probabilities[:, :, columns]:
+        own = np.take_along_axis(table, np.maximum(grades, 0).astype(np.intp)[..., None], axis=2)[..., 0]
+        right.append(float((table.argmax(axis=2) == grades)[scored].mean()))
+        losses.append(float((-np.log(np.clip(own, _EPSILON, 1)) * weight).sum() / weight.sum()))
+    return f"{np.mean(right):.2f}", f"{np.mean(losses):.3f}"
