@@ -52,6 +52,19 @@ class Ranking:
         mixed = ((positives > 0) & (positives < size))[level]
         return Ranking(order, classes, mixed & classes, mixed & first, np.append(first[1:], True)[: len(order)])
 
+    @property
+    def runs(self) -> Ints:
+        """First place of each run of rows with one score and one class: they count as one row, added up."""
+        starts = np.ones(len(self.order), np.bool_)
+        starts[1:] = self.closes[:-1] | (self.positive[1:] != self.positive[:-1])
+        return np.flatnonzero(starts).astype(np.int64)
+
+    def merged(self) -> Ranking:
+        """Return the order of the runs."""
+        starts = self.runs
+        last = np.append(starts[1:], len(self.order)) - 1
+        return Ranking(self.order[starts], self.positive[starts], self.tied[starts], self.opens[starts], self.closes[last])
+
 
 def resampled_auroc(ranking: Ranking, counts: NDArray[Any]) -> Floats:
     """Return the AUROC of every resample, nan where a class is missing.

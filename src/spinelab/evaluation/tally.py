@@ -14,6 +14,8 @@ from spinelab.evaluation.resampling import Floats, Ints, ratio
 
 _ROWS: Final = 4_000_000
 """Rows times resamples that are held at a time."""
+_RUNS: Final = 0.25
+"""Share of different scores up to which rows of one score and class are added up before they are gone through."""
 
 
 class Tally:
@@ -102,8 +104,13 @@ class Tally:
         patients, ranking = self._ranking(label, repeat)
         width = self.weights.shape[1]
         step = max(1, _ROWS // max(1, len(patients)))
-        parts = [area(ranking, self.weights[:, at : at + step][patients]) for at in range(0, width, step)]
-        return np.concatenate(parts)
+        runs = ranking.runs
+        if len(runs) > _RUNS * len(patients):
+            return np.concatenate([area(ranking, self.weights[:, at : at + step][patients]) for at in range(0, width, step)])
+        merged = ranking.merged()
+        return np.concatenate(
+            [area(merged, np.add.reduceat(self.weights[:, at : at + step][patients], runs, axis=0, dtype=np.uint32)) for at in range(0, width, step)]
+        )
 
     def _ranking(self, label: int, repeat: int) -> tuple[NDArray[np.int64], Ranking]:
         """Return the patients of the predicted rows in ascending order of score, and that order."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,5 +78,6 @@ def ask(task: Task, examples: Examples, settings: Settings) -> Asked:
     some = examples.subset([i for i, example in enumerate(examples) if example.id in ranks])
     position = {example.id: i for i, example in enumerate(some)}
     place = np.array([position[owner] for owner in owners], dtype=np.int64)
-    labels, burden = (tuple(of(ranks[example.id]) for example in some) for of in (lambda own: names[max(own)], np.mean))
-    return Asked(some, questions, place, labels, tuple(map(float, burden)))
+    labels = tuple(names[max(ranks[example.id])] for example in some)
+    burden = tuple(fmean(ranks[example.id]) for example in some)
+    return Asked(some, questions, place, labels, burden)

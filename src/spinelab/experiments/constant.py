@@ -11,6 +11,7 @@ import numpy as np
 from spinelab.core import Examples, Settings, Task
 from spinelab.evaluation import compute_metrics
 from spinelab.evaluation.types import Predictions
+from spinelab.experiments.asked import ask
 from spinelab.experiments.constant_measures import measured_baselines
 from spinelab.experiments.measured import has_measured_truth
 from spinelab.experiments.splits import patients_per_class
@@ -49,6 +50,7 @@ def baselines(task: Task, examples: Examples, settings: Settings) -> dict[str, A
     Nothing is trained; pictures are opened only where their size is needed for the mean shape.
     """
     target = task.target(settings)
+    asked = ask(task, examples, settings)
     body: dict[str, Any] = {
         "schema": BASELINES_SCHEMA,
         "task": task.name,
@@ -58,13 +60,14 @@ def baselines(task: Task, examples: Examples, settings: Settings) -> dict[str, A
         "classes": {},
     }
     if target:
-        body |= _of_classes(examples, examples.labels(target), task.classes(examples, settings))
+        body |= _of_classes(asked.questions, asked.question_labels(target), task.classes(asked.questions, settings), known=examples.patients_known)
     if has_measured_truth(task, settings, examples.items):
         body["measured"] = measured_baselines(task, settings, examples)
+    body |= task.constants(examples)
     return body | {"phantom": examples.phantom, "notes": list(examples.notes)}
 
 
-def _of_classes(examples: Examples, labels: Sequence[str], classes: Sequence[str]) -> dict[str, Any]:
+def _of_classes(examples: Examples, labels: Sequence[str], classes: Sequence[str], *, known: bool) -> dict[str, Any]:
     groups = examples.groups()
     frequencies = _frequencies(labels, classes)
     answers = {
@@ -78,7 +81,7 @@ def _of_classes(examples: Examples, labels: Sequence[str], classes: Sequence[str
     counts, patients = Counter(labels), patients_per_class(labels, groups)
     majority_class, count = counts.most_common(1)[0]
     return {
-        "classes": {c: {"images": counts[c], "patients": patients[c] if examples.patients_known else None, "share": counts[c] / len(labels)} for c in classes},
+        "classes": {c: {"images": counts[c], "patients": patients.get(c) if known else None, "share": counts[c] / len(labels)} for c in classes},
         "majority_class": majority_class,
         "majority_rate": count / len(labels),
         "chance": {

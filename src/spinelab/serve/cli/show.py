@@ -157,6 +157,8 @@ def baselines(found: Mapping[str, Any]) -> None:
         _class_baselines(found)
     if "measured" in found:
         _measured_baselines(found["measured"])
+    if "competition" in found:
+        _competition_baselines(found["competition"])
     _listed("\nNotes:", found["notes"])
 
 
@@ -168,6 +170,13 @@ def _class_baselines(found: Mapping[str, Any]) -> None:
     say(f"\nAlways answering {found['majority_class']} is right for {found['majority_rate']:.1%} (the majority rate).\n")
     rows = [(name, *(estimate(SimpleNamespace(**row["metrics"][column])) for column in COLUMNS)) for name, row in found["baselines"].items()]
     table(("answer without looking", *(column.replace("_", " ") for column in COLUMNS)), rows)
+
+
+def _competition_baselines(found: Mapping[str, Any]) -> None:
+    parts = ("score", *(name for name in next(iter(found["baselines"].values()))["intervals"] if name != "score"))
+    say(f"\n{found['metric']}; in-sample, {found['rows_scored']} graded questions")
+    rows = [(name, *("-" if row[part] is None else f"{row[part]:.4f}" for part in parts)) for name, row in found["baselines"].items()]
+    table(("constant answer", *(part.replace("_", " ") for part in parts)), rows)
 
 
 def _measured_baselines(found: Mapping[str, Any]) -> None:

@@ -121,10 +121,10 @@ def score_table(answers: Mapping[str, Predictions], *, bootstraps: int = 1000) -
         return None
     some = next(iter(tables.values()))
     rows = {**tables, **{name.replace("-", " "): constant_answers(some, name) for name in CONSTANTS}}
-    found = {name: {k: d.estimate() for k, d in _scores(table, bootstraps, 0).items()} for name, table in rows.items()}
+    scored = {name: {k: d.estimate() for k, d in _scores(table, bootstraps, 0).items()} for name, table in rows.items()}
     keys = [LOSS, *(f"rsna_{part}" if part == "score" else f"rsna_loss_{part}" for part in SCORES)]
     columns = ("answers", "weighted log loss, all questions", "score", *(part.replace("_", " ") for part in SCORES if part != "score"))
-    return {"columns": columns, "rows": [(name, *(_said(figures[key]) for key in keys)) for name, figures in found.items()]}
+    return {"columns": columns, "rows": [(name, *(_said(figures[key]) for key in keys)) for name, figures in scored.items()]}
 
 
 def _said(estimate: Estimate) -> str:

@@ -50,13 +50,16 @@ class LumbarMriSettings(ImageSettings):
     )
     crop_mm: float = setting(56.0, "side of the crop in millimetres", low=10.0, high=300.0)
     slices: int = setting(3, "neighbouring slices shown as channels: 1, 3, 5 or 7", choices=(1, 3, 5, 7))
-    one_side: bool = setting(True, "axial crops of the patient's right are mirrored, so that the network learns one side; not with a condition head")
+    one_side: bool = setting(
+        default=True, help="axial crops of the patient's right are mirrored, so that the network learns one side; not with a condition head"
+    )
     planes: str = setting(
         "separate", "separate: a network for each of sagittal T1, sagittal T2 and axial T2; shared: one for all", choices=("separate", "shared")
     )
     loss: str = setting(
         "weighted",
-        "weighted: log loss weighted 1, 2, 4 by true grade; plain: unweighted; ordinal: weighted, of a score and thresholds; coral: weighted yes or no a threshold",
+        "weighted: log loss weighted 1, 2, 4 by true grade; plain: unweighted; ordinal: weighted, of a score and thresholds; "
+        "coral: weighted, yes or no at each threshold",
         choices=("weighted", "plain", "ordinal", "coral"),
     )
     heads: str = setting("severity", "severity: the grade; both: the condition as well, in a head of its own", choices=("severity", "both"))

@@ -17,6 +17,7 @@ from spinelab.tasks.lumbar_mri import data
 from spinelab.tasks.lumbar_mri.parts import SHARED, joined, on_plane, part_models, part_of, plane_of_row
 from spinelab.tasks.lumbar_mri.questions import questions_of
 from spinelab.tasks.lumbar_mri.settings import CONDITION, SEVERITY, LumbarMriSettings
+from spinelab.tasks.lumbar_mri.tables import LAYOUT
 from spinelab.tasks.lumbar_mri.targets import GRADE_NAMES, QUESTIONS, TASK_NAME, Question
 from spinelab.train import NetworkTask, Prepared
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 SHOWN: Final = 3
 """Questions of an examination that are explained: those with the highest probability of the highest grade."""
+
+
+MARKED: Final = "marked slice"
 
 
 class LumbarMri(NetworkTask):
@@ -147,7 +151,7 @@ class LumbarMri(NetworkTask):
         rows = self.asked(examples, own)
         planes = Counter(plane_of_row(row) for row in rows if row.files)
         if not planes:
-            raise InputError(f"{examples.root}: no graded question is marked in a picture", expected=data.LAYOUT, action="bring coordinates and pictures")
+            raise InputError(f"{examples.root}: no graded question is marked in a picture", expected=LAYOUT, action="bring coordinates and pictures")
         names = sorted(planes) if own.planes == "separate" else [SHARED]
         parts = {}
         for number, name in enumerate(names):
@@ -206,12 +210,14 @@ class LumbarMri(NetworkTask):
             part = on_plane(parts, place)
             if part is not None:
                 seen = super().explain(part, finding.asked_at(located.study, place), how)
-                maps += [replace(m, view=finding.said(place)) for m in seen]
+                maps += [replace(m, view=finding.said(place)) for m in seen if m.view == MARKED]
         return maps
 
     def view_names(self, settings: Settings) -> tuple[str, ...]:
-        """Return the names of the channels, the marked slice first: its map stands for all of them."""
-        return ("",)
+        """Return the names of the channels: the marked slice and its neighbours."""
+        n = _own(settings).slices // 2
+        around = (*(f"{step} before" for step in range(n, 0, -1)), MARKED, *(f"{step} after" for step in range(1, n + 1)))
+        return around if _own(settings).shown == "crop" else (*around, "marker")
 
     def _graded(self, model: Model, study: Study, places: Iterable[Place]) -> dict[int, NDArray[np.float64]]:
         """Return the probabilities of the grades by question."""
