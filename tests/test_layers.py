@@ -18,8 +18,8 @@ FLOORS = {
     "transforms": 3,
     "nn": 3,
     "evaluation": 3,
+    "explain": 3.5,  # looks into networks, and what trains them shows its maps
     "train": 4,
-    "explain": 4,
     "report": 4,
     "monitor": 4,
     "experiments": 5,

@@ -2,11 +2,11 @@
 
 from spinelab.explain.altering import occlusion, scorecam
 from spinelab.explain.attention import attention_rollout
-from spinelab.explain.checks import Curves, Inside, Randomisation, curves, inside, pointing_game, randomisation, weights_matter
+from spinelab.explain.checks import Curves, Inside, Randomisation, curves, glance, inside, pointing_game, randomisation, weights_matter
 from spinelab.explain.gradcam import cam_layers, gradcam
 from spinelab.explain.gradients import attributions, integrated_gradients
 from spinelab.explain.layers import LayerPictures, feature_maps, first_layer_filters
-from spinelab.explain.maps import CHECKS, METHODS, AttentionMap, Subject, attention_maps, gallery, methods_for, on_original
+from spinelab.explain.maps import CHECKS, METHODS, AttentionMap, Subject, attention_maps, gallery, methods_for, on_original, usual_method, wanted_maps
 
 __all__ = [
     "CHECKS",
@@ -25,6 +25,7 @@ __all__ = [
     "feature_maps",
     "first_layer_filters",
     "gallery",
+    "glance",
     "gradcam",
     "inside",
     "integrated_gradients",
@@ -34,5 +35,7 @@ __all__ = [
     "pointing_game",
     "randomisation",
     "scorecam",
+    "usual_method",
+    "wanted_maps",
     "weights_matter",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -123,6 +124,25 @@ def randomisation(
         others = (method(other, pixels, available, index)[0] for other in randomise(net, seed=seed + n, stages=stages))
         rows.append([np.mean([rank_correlation(a, b) for a, b in zip(heat[shown], other[shown], strict=True)]) for other in others])
     return Randomisation(tuple(np.linspace(0, 1, stages + 1)[1:].tolist()), tuple(np.mean(rows, axis=0).tolist()))
+
+
+_STRANGERS: weakref.WeakKeyDictionary[nn.Module, nn.Module] = weakref.WeakKeyDictionary()
+
+
+def glance(method: Method, net: nn.Module, pixels: Tensor, available: Tensor, class_index: int, heat: NDArray[np.float32], *, seed: int = 0) -> Randomisation:
+    """Return how alike a map ``heat`` ``(B, V, ...)`` and that of one network of random weights are, at the cost of one more map.
+
+    That network is kept as long as the one it is a stranger to. Where the two maps are so alike that the map would be flagged, chance is ruled out first:
+    with as many strangers as `randomisation` asks.
+    """
+    stranger = _STRANGERS.get(net)
+    if stranger is None:
+        (stranger,) = randomise(net, seed=seed)
+        _STRANGERS[net] = stranger
+    shown = available.cpu().numpy()
+    other = method(stranger, pixels, available, class_index)[0]
+    found = Randomisation((1.0,), (float(np.mean([rank_correlation(a, b) for a, b in zip(heat[shown], other[shown], strict=True)])),))
+    return found if found.depends_on_weights else randomisation(method, net, pixels, available, class_index, stages=1, seed=seed)
 
 
 def weights_matter(net: nn.Module, pixels: Tensor, available: Tensor, *, seed: int = 0) -> float:

@@ -12,10 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from spinelab.core import Explanation, InputError, TaskError
+from spinelab.core import Explaining, Explanation, InputError, TaskError
+from spinelab.core.explaining import ALL, CHECKS
 from spinelab.explain.altering import occlusion, scorecam
 from spinelab.explain.attention import attention_rollout
-from spinelab.explain.checks import Curves, Inside, Randomisation, curves, inside, randomisation
+from spinelab.explain.checks import Curves, Inside, Randomisation, curves, glance, inside, randomisation
 from spinelab.explain.gradients import attributions, integrated_gradients
 from spinelab.nn.cam import EVERY, gradcam, transformer_of
 
@@ -26,8 +27,6 @@ METHODS: Final[Mapping[str, Callable[..., tuple[NDArray[np.float32], Tensor]]]] 
     "occlusion": occlusion,
     "attention rollout": attention_rollout,
 }
-CHECKS: Final = ("weights", "curves")
-"""Checks that need passes through the network; where a map lies is checked whenever a mask is given."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +47,10 @@ class Subject:
         The logits of the head that is explained; all of them by default.
     model
         What reports call the network.
+    anatomy
+        Mask shaped as the pixels, where it is known what should be looked at.
+    shares
+        From logits ``(B, K)`` to probabilities, where they are no softmax.
     """
 
     net: nn.Module
@@ -57,6 +60,8 @@ class Subject:
     views: Sequence[str] = ("",)
     columns: slice = field(default_factory=lambda: EVERY)
     model: str = ""
+    anatomy: NDArray[np.bool_] | None = None
+    shares: Callable[[Tensor], NDArray[np.float64]] | None = None
 
     def __post_init__(self) -> None:
         if self.pixels.ndim not in {3, 4} or self.pixels.dtype != np.uint8 or self.available.shape != self.pixels.shape[:1] or not self.available.any():
@@ -137,6 +142,18 @@ def methods_for(net: nn.Module) -> tuple[str, ...]:
     return tuple(name for name in METHODS if name != "attention rollout" or transformer_of(net) is not None)
 
 
+def usual_method(net: nn.Module) -> str:
+    """Return the method that costs no more than an answer: attention rollout for a transformer, Grad-CAM for other networks."""
+    return "attention rollout" if transformer_of(net) is not None else "Grad-CAM"
+
+
+def wanted_maps(subject: Subject, how: Explaining, *, class_index: int | None = None) -> list[AttentionMap]:
+    """Return the maps that a user asked for; the regions of ``how`` are laid over the subject by the task, not here."""
+    names = how.methods or (usual_method(subject.net),)
+    names = methods_for(subject.net) if ALL in names else names
+    return attention_maps(subject, names, class_index=class_index, checks=how.checks, anatomy=subject.anatomy)
+
+
 def attention_maps(
     subject: Subject,
     methods: Sequence[str] = ("Grad-CAM",),
@@ -155,8 +172,8 @@ def attention_maps(
     class_index
         The logit to explain; by default the answer of the subject's head.
     checks
-        ``weights`` (are the maps of random weights different; about a dozen maps) and ``curves`` (does the answer depend on what the map shows;
-        about 140 passes).
+        ``glance`` (is the map of random weights different; one more map), ``weights`` (the same layer by layer; about a dozen maps) and ``curves``
+        (does the answer depend on what the map shows; about 140 passes). Where a map lies is checked whenever a mask is given.
     anatomy
         Mask shaped as the subject's pixels: the spine, or a lesion that was drawn.
 
@@ -199,17 +216,17 @@ def _maps(subject: Subject, name: str, class_index: int | None, checks: Sequence
     pixels, available = subject.tensors()
     method = functools.partial(METHODS[name], columns=subject.columns)
     heat, logits = method(subject.net, pixels, available, class_index)
-    among = logits[0, subject.columns].detach().double().softmax(dim=0)
-    column = class_index if class_index is not None else int(among.argmax()) + (subject.columns.start or 0)
+    first = subject.columns.start or 0
+    column = class_index if class_index is not None else int(logits[0, subject.columns].argmax()) + first
     whole = AttentionMap(
         name,
         subject.classes[column],
         "",
         subject.pixels[0],
         heat[0, 0],
-        float(among[column - (subject.columns.start or 0)]),
+        _probability(subject, logits, column),
         subject.model,
-        weights=randomisation(method, subject.net, pixels, available, column, seed=seed) if "weights" in checks else None,
+        weights=_compared(method, subject.net, (pixels, available), column, heat, checks, seed),
         curves=curves(subject.net, pixels, available, heat[0], column, seed=seed, columns=subject.columns) if "curves" in checks else None,
         unaccounted=_unaccounted(subject.net, pixels, available, column) if name == "integrated gradients" else None,
     )
@@ -224,6 +241,22 @@ def _maps(subject: Subject, name: str, class_index: int | None, checks: Sequence
         for v, view in enumerate(subject.views)
         if subject.available[v]
     ]
+
+
+def _probability(subject: Subject, logits: Tensor, column: int) -> float:
+    if subject.shares is not None:
+        return float(subject.shares(logits)[0, column])
+    among = logits[0, subject.columns].detach().double().softmax(dim=0)
+    return float(among[column - (subject.columns.start or 0)])
+
+
+def _compared(
+    method: Callable[..., Any], net: nn.Module, film: tuple[Tensor, Tensor], column: int, heat: NDArray[np.float32], checks: Sequence[str], seed: int
+) -> Randomisation | None:
+    """Return the comparison with random weights that was asked for: the thorough one where both are."""
+    if "weights" in checks:
+        return randomisation(method, net, *film, column, seed=seed)
+    return glance(method, net, *film, column, heat, seed=seed) if "glance" in checks else None
 
 
 def _unaccounted(net: nn.Module, pixels: Tensor, available: Tensor, column: int) -> float:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from spinelab.core import (
     Example,
     Examples,
+    Explaining,
     Explanation,
     Fact,
     Finding,
@@ -229,7 +230,9 @@ class LandmarkTask(Task):
         prior = None if stored is None else ShapeModel.from_dict(stored)
         size = (int(shape[0]), int(shape[1]))
         where: Placement = place(size, settings.rows, settings.columns)
-        return on_film(seen, self.names_of(model), where, self.spacing(self.film(study, settings)), size, prior, float(settings.rows))
+        return on_film(
+            seen, self.names_of(model), where, self.spacing(self.film(study, settings)), size, prior, float(settings.rows) * float(seen.facts.get("size", 1.0))
+        )
 
     def measured(self, model: Model, reading: Reading) -> dict[tuple[str, str], Measured]:
         """Return every quantity of a film that has a value, with the spread that its landmarks give it."""
@@ -240,8 +243,8 @@ class LandmarkTask(Task):
         """Return what `measure` has to know besides the points: what the data declared, and ``film_rows``, the film's own height."""
         return {**model.record.get("declared", {}), "film_rows": reading.shape[0]}
 
-    def explain(self, model: Model, study: Study) -> list[Explanation]:
-        """Return where the network saw landmarks: the highest of all its maps at each place."""
+    def explain(self, model: Model, study: Study, how: Explaining | None = None) -> list[Explanation]:
+        """Return where the network saw landmarks: the highest of all its maps at each place, whatever method is asked for."""
         from spinelab.train.landmark_heat import seen_where
 
         film = pooled(self.prepare(study, model.settings).pixels[0], self.own(model.settings).detail)

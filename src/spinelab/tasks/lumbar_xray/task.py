@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Example, Examples, Explanation, Finding, InputError, Model, NotSureError, Progress, Result, Run, Settings, Study, silent
+from spinelab.core import Example, Examples, Explaining, Explanation, Finding, InputError, Model, NotSureError, Progress, Result, Run, Settings, Study, silent
 from spinelab.tasks.lumbar_xray import data
 from spinelab.tasks.lumbar_xray.annotations import SUBTYPES
 from spinelab.tasks.lumbar_xray.films import films_of, measured_example, measured_study, missing_view_note, require_views, views_of
@@ -139,9 +139,9 @@ class LumbarXray(NetworkTask):
             results.append(replace(result, study=example.id, notes=(*result.notes, *notes)))
         return results
 
-    def explain(self, model: Model, study: Study) -> list[Explanation]:
+    def explain(self, model: Model, study: Study, how: Explaining | None = None) -> list[Explanation]:
         """Show where a network looked; measured slip has no heatmap."""
-        return [] if _own(model.settings).model == SLIP_MODEL else super().explain(model, study)
+        return [] if _own(model.settings).model == SLIP_MODEL else super().explain(model, study, how)
 
     def analysis(self, examples: Examples, settings: Settings) -> list[dict[str, Any]]:
         """Return slip by subtype, Meyerding grades, and the map of slip features; nothing where no endplate lines are known."""

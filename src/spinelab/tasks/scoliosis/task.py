@@ -153,8 +153,10 @@ class Scoliosis(LandmarkTask):
             return super().predict_many(model, examples, run)
         return _classifier().predict_many(_as_classifier(model), examples, run)
 
-    def explain(self, model: Model, study: Study) -> list[Explanation]:
-        return super().explain(model, study) if self.route(model.settings) == "measures" else _classifier().explain(_as_classifier(model), study)
+    def explain(self, model: Model, study: Study, how: Explaining | None = None) -> list[Explanation]:
+        if self.route(model.settings) == "measures":
+            return super().explain(model, study, how)
+        return _classifier().explain(_as_classifier(model), study, how)
 
 
 def _classifier() -> Classifier:
