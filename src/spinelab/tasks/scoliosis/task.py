@@ -19,7 +19,7 @@ from spinelab.train.landmark_settings import LandmarkSettings
 from spinelab.train.landmark_task import LandmarkTask
 
 if TYPE_CHECKING:
-    from spinelab.core import Explanation
+    from spinelab.core import Explaining, Explanation
     from spinelab.tasks.scoliosis.classifier import Classifier
     from spinelab.train.landmark_head import Head
     from spinelab.train.landmark_reading import Reading, Values
