@@ -215,6 +215,10 @@ class Task(ABC):
         """Return sections of a report about the answers, by model (`spinelab.evaluation.Predictions`); shaped as in `analysis`."""
         return []
 
+    def training(self, records: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
+        """Return sections of a report about how models were trained, from the records of each one's fits; shaped as in `analysis`."""
+        return []
+
     def constants(self, examples: Examples) -> dict[str, Any]:
         """Return what constant answers reach in the task's own measure, for ``spinelab baselines``; nothing is opened or trained."""
         return {}

@@ -185,7 +185,11 @@ def _conclude(bench: Bench, trained: Sequence[Trained], data: DataSummary, start
         design=design,
         versions=versions(),
         learning_curve=curve,
-        analysis=(*bench.task.sections(bench.examples, _answers_by_name(variants)), *bench.task.analysis(bench.examples, trained[0].plan.settings)),
+        analysis=(
+            *bench.task.sections(bench.examples, _answers_by_name(variants)),
+            *bench.task.training({t.plan.name: [fold.record for fold in t.folds] for t in trained}),
+            *bench.task.analysis(bench.examples, trained[0].plan.settings),
+        ),
         measured_pairs=measured_pairs(variants, bench.design),
         routes=routes,
     )

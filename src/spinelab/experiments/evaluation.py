@@ -127,7 +127,10 @@ def _conclude(task: Task, model: Model, examples: Examples, halves: _Halves, dat
         trained_on=model.record.get("data", {}),
         versions=versions(),
         design=design,
-        analysis=tuple(task.sections(examples, {model.name: classified.predictions})) if classified is not None else (),
+        analysis=(
+            *(task.sections(examples, {model.name: classified.predictions}) if classified is not None else ()),
+            *task.training({model.name: [model.record]}),
+        ),
     )
 
 

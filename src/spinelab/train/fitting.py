@@ -75,7 +75,7 @@ def fit(task: NetworkTask, examples: Examples, settings: ImageSettings, run: Run
         classes = task.classes(examples, settings)
         _require_classes(classes)
         net = task.network(settings, classes)
-        material, notes = _material(task, examples, settings, run, classes, every_view=bool(getattr(net, "requires_all_views", False)))
+        material, notes = material_of(task, examples, settings, run, classes, every_view=bool(getattr(net, "requires_all_views", False)))
         direct = strategy_of(run) == "auto" and precision["used"] != "16"
         loop = _loop(task, net, material, settings, run, direct=direct)
         begin(loop, settings, run)
@@ -103,9 +103,10 @@ def _require_classes(classes: Sequence[str]) -> None:
         )
 
 
-def _material(
+def material_of(
     task: NetworkTask, examples: Examples, settings: ImageSettings, run: Run, classes: tuple[str, ...], *, every_view: bool
 ) -> tuple[Material, list[str]]:
+    """Return films, labels and parts, and what must be said of them; the same settings and data give the same parts."""
     cache, how = ImageCache(run.cache), task.preparation(settings)
     keys = cache.keys(examples, how)
     pixels, available = cache.load(examples, lambda example: task.prepare(example.open(), settings), how, run.progress, keys=keys)
