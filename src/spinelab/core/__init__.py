@@ -1,7 +1,7 @@
 """Study, Result, Task, Model, Settings and errors: the words every other part is written in. numpy only."""
 
 from spinelab.core.errors import InputError, NotSureError, SpinelabError, TaskError
-from spinelab.core.explaining import Explaining, Explanation
+from spinelab.core.explaining import Explaining, Explanation, Sheet
 from spinelab.core.measuring import Quantity, Reference, Stroke
 from spinelab.core.model import Model
 from spinelab.core.result import Finding, Heatmap, Landmark, Mask, Measurement, Result
@@ -32,6 +32,7 @@ __all__ = [
     "Result",
     "Run",
     "Settings",
+    "Sheet",
     "Signal",
     "SpinelabError",
     "Stroke",

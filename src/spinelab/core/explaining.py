@@ -117,3 +117,12 @@ class Explanation:
             random_weights_similarity=weights["correlation"][-1] if weights else None,
             flags=self.flags,
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """A picture of the inside of a network, uint8: filters, or what a layer shows of a film."""
+
+    title: str
+    text: str
+    picture: NDArray[np.uint8]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinelab.core.errors import InputError
-from spinelab.core.explaining import Explaining, Explanation
+from spinelab.core.explaining import Explaining, Explanation, Sheet
 from spinelab.core.measuring import Quantity, Reference, Stroke
 from spinelab.core.model import Model
 from spinelab.core.result import Result
@@ -190,6 +190,10 @@ class Task(ABC):
 
     def explain(self, model: Model, study: Study, how: Explaining | None = None) -> list[Explanation]:
         """Show where a model looked, one map a method and view; models without a picture return an empty list."""
+        return []
+
+    def layers(self, model: Model, study: Study) -> list[Sheet]:
+        """Show the inside of a network: the filters of its first layer, and what its layers show of a study; nothing of a model without one."""
         return []
 
     def anatomy(self, example: Example) -> Mapping[str, NDArray[np.bool_]]:
