@@ -5,6 +5,8 @@ from __future__ import annotations
 import stat
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -27,13 +29,20 @@ def read_zip(path: Path, name: str) -> Study:
     """Read an archive as one examination; nothing is left on disk."""
     from spinelab.io.series import read_folder
 
+    with unpacked(path, name) as folder:
+        return replace(read_folder(folder, name), id=path.stem)
+
+
+@contextmanager
+def unpacked(path: Path, name: str) -> Iterator[Path]:
+    """Unpack an archive into a folder that is removed afterwards; raises `InputError` for a dangerous or damaged one."""
     with tempfile.TemporaryDirectory(prefix="spinelab-") as temporary:
         folder = Path(temporary) / "archive"
         folder.mkdir()
         with _opened(path, name) as archive:
             for entry in _checked(archive, name):
                 _unpack(archive, entry, folder, name)
-        return replace(read_folder(folder, name), id=path.stem)
+        yield folder
 
 
 def _opened(path: Path, name: str) -> zipfile.ZipFile:

@@ -137,20 +137,28 @@ def read_mr_series(folder: Path | str) -> MrSeries:
         No DICOM slice, no orientation or position, slices of two planes or sizes, or numbers that do not tell the slices apart.
     """
     folder = Path(folder)
-    headers = _headers(folder)
-    slices = _numbered(folder, [_slice(path, header) for path, header in headers], [header for _, header in headers])
+    return series_of(str(folder), _headers(folder))
+
+
+def series_of(name: str, found: Sequence[tuple[Path, Header]], *, numbered: bool = True) -> MrSeries:
+    """Put the slices of one series in order, from the headers of its files.
+
+    ``numbered=False`` is for series that no table names slices of: numbers that do not tell the slices apart are replaced by 1 .. n, and said so.
+    Raises what `read_mr_series` raises.
+    """
+    slices, notes = _numbered(name, [_slice(path, header) for path, header in found], [header for _, header in found], required=numbered)
     sizes = Counter(item.shape_yx for item in slices)
     if len(sizes) > 1:
         told = ", ".join(f"{count} of {rows} x {columns}" for (rows, columns), count in sizes.most_common())
-        raise InputError(f"{folder}: slices of different sizes ({told})", expected="one size in a series", action="split the series, or export it again")
-    blocks = _blocks(folder, slices)
+        raise InputError(f"{name}: slices of different sizes ({told})", expected="one size in a series", action="split the series, or export it again")
+    blocks = _blocks(name, slices)
     ordered = tuple(item for block in blocks for item in block)
     ends = np.cumsum([0, *(len(block) for block in blocks)])
     places = tuple(tuple(range(start, stop)) for start, stop in pairwise(map(int, ends)))
-    frames = {header.text("FrameOfReferenceUID") for _, header in headers}
+    frames = {header.text("FrameOfReferenceUID") for _, header in found}
     middle = ordered[len(ordered) // 2].path
-    kind = _kind(next(header for path, header in headers if path == middle), ordered)
-    return MrSeries(str(folder), ordered, places, kind, frames.pop() if len(frames) == 1 else None, tuple(_notes(blocks)))
+    kind = _kind(next(header for path, header in found if path == middle), ordered)
+    return MrSeries(name, ordered, places, kind, frames.pop() if len(frames) == 1 else None, (*notes, *_notes(blocks)))
 
 
 def _headers(folder: Path) -> list[tuple[Path, Header]]:
@@ -182,22 +190,22 @@ def _slice(path: Path, header: Header) -> MrSlice:
     return MrSlice(path, header.integer("InstanceNumber") or 0, np.array(affine.value), (header.integer("Rows") or 0, header.integer("Columns") or 0))
 
 
-def _numbered(folder: Path, slices: list[MrSlice], headers: Sequence[Header]) -> list[MrSlice]:
+def _numbered(name: str, slices: list[MrSlice], headers: Sequence[Header], *, required: bool) -> tuple[list[MrSlice], list[str]]:
     """Give every slice the number that names it: the file's name where all names are numbers, else InstanceNumber."""
     stems = [item.path.stem for item in slices]
     if all(stem.isdigit() for stem in stems) and len({int(stem) for stem in stems}) == len(stems):
-        return [replace(item, instance=int(stem)) for item, stem in zip(slices, stems, strict=True)]
+        return [replace(item, instance=int(stem)) for item, stem in zip(slices, stems, strict=True)], []
     numbers = Counter(header.integer("InstanceNumber") for header in headers)
     twice = [number for number, count in numbers.items() if number is None or count > 1]
-    if twice:
-        what = f"{numbers[twice[0]]} slices have the {tag('InstanceNumber')} {twice[0]}" if twice[0] is not None else f"a slice has no {tag('InstanceNumber')}"
-        raise InputError(
-            f"{folder}: {what}", expected="one number a slice, in the file names or the headers", action="name the files by number, or export again"
-        )
-    return slices
+    if not twice:
+        return slices, []
+    what = f"{numbers[twice[0]]} slices have the {tag('InstanceNumber')} {twice[0]}" if twice[0] is not None else f"a slice has no {tag('InstanceNumber')}"
+    if required:
+        raise InputError(f"{name}: {what}", expected="one number a slice, in the file names or the headers", action="name the files by number, or export again")
+    return [replace(item, instance=number) for number, item in enumerate(slices, start=1)], [f"{what}: slices are numbered in the order of their files"]
 
 
-def _blocks(folder: Path, slices: Sequence[MrSlice]) -> list[list[MrSlice]]:
+def _blocks(name: str, slices: Sequence[MrSlice]) -> list[list[MrSlice]]:
     """Return stacks of parallel slices, each in order along its normal, the stacks in order along the mean normal."""
     groups: list[list[MrSlice]] = []
     for item in sorted(slices, key=lambda s: s.instance):
@@ -211,7 +219,7 @@ def _blocks(folder: Path, slices: Sequence[MrSlice]) -> list[list[MrSlice]]:
     if max(_degrees(largest.affine, group[0].affine) for group in groups) > ONE_SERIES_DEG:
         told = Counter(plane_of(item.affine)[0].lower() for item in slices)
         raise InputError(
-            f"{folder} holds slices of several planes ({', '.join(f'{count} {name}' for name, count in told.most_common())})",
+            f"{name} holds slices of several planes ({', '.join(f'{count} {name}' for name, count in told.most_common())})",
             expected="one plane in a series",
             action="split it by orientation; a scout of three planes is left out",
         )

@@ -50,8 +50,8 @@ class Slice:
 
 
 @dataclass(frozen=True, eq=False)
-class _Found:
-    """What a folder holds."""
+class Found:
+    """What a folder holds: DICOM images, other pictures with the names to show, and what was left out and why."""
 
     slices: tuple[Slice, ...]
     pictures: tuple[tuple[Path, str], ...]
@@ -60,7 +60,7 @@ class _Found:
 
 def read_folder(folder: Path, name: str) -> Study:
     """Read all images below a folder as one examination of one patient."""
-    found = _look_through(folder, name)
+    found = look_through(folder, name)
     if not found.slices and not found.pictures:
         detail = f": {'; '.join(found.left_out[:3])}" if found.left_out else ""
         raise InputError(f"{name} holds no image{detail}", expected="DICOM, NIfTI, JPG, PNG or TIFF files", action="check the path")
@@ -70,7 +70,7 @@ def read_folder(folder: Path, name: str) -> Study:
             expected=f"one patient's examination (at most {MAX_PICTURES} pictures besides DICOM)",
             action="give one examination's folder, or use the folder as the data of `fit`, `compare` or `evaluate`",
         )
-    who = _one_patient([s.header for s in found.slices], name)
+    who = one_patient([s.header for s in found.slices], name)
     images: list[Image] = []
     notes: list[str] = []
     for group in _groups(found.slices):
@@ -89,7 +89,7 @@ def read_folder(folder: Path, name: str) -> Study:
     return Study(id=folder.name or name, images=tuple(images), patient=who.patient, sex=who.sex, age_years=who.age_years, facts=facts)
 
 
-def _look_through(folder: Path, name: str) -> _Found:
+def look_through(folder: Path, name: str) -> Found:
     """Sort a folder's files into DICOM images, other pictures, and what is left out."""
     slices, pictures, left_out = [], [], []
     for path in _files(folder, name):
@@ -107,7 +107,7 @@ def _look_through(folder: Path, name: str) -> _Found:
         else:
             reason = "zip archive" if kind == "zip" else "empty or missing" if not kind and not (path.is_file() and path.stat().st_size) else "not an image"
             left_out.append(f"{shown}: {reason}")
-    return _Found(tuple(slices), tuple(pictures), tuple(left_out))
+    return Found(tuple(slices), tuple(pictures), tuple(left_out))
 
 
 def _files(folder: Path, name: str) -> list[Path]:
@@ -125,7 +125,7 @@ def _files(folder: Path, name: str) -> list[Path]:
     return found
 
 
-def _one_patient(headers: Sequence[Header], name: str) -> Patient:
+def one_patient(headers: Sequence[Header], name: str) -> Patient:
     """Return the facts that all objects agree on; two patients are refused, two sexes or ages are unknown."""
     if not headers:
         reason = unknown("only DICOM states the patient")

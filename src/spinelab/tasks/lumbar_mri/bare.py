@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, Final
 
-from spinelab.core import Study
+import numpy as np
+from numpy.typing import NDArray
+
+from spinelab import io
+from spinelab.core import Fact, Image, InputError, NotSureError, Study, unknown
+from spinelab.geometry.planes import to_patient, unit_normal
+from spinelab.io.archive import unpacked
+from spinelab.io.mr_series import SeriesKind, series_kind
+from spinelab.io.mr_study import read_mr_study
+from spinelab.io.sniff import kind_of
+from spinelab.tasks.lumbar_mri.targets import DESCRIPTIONS, SAGITTAL_T2
+
+NEEDED: Final = f"the MR series of a lumbar spine: {', '.join(DESCRIPTIONS)}"
+_NOTES_SHOWN: Final = 4
 
 
 def read_bare(source: Path | str | Study) -> Study:
@@ -13,13 +29,13 @@ def read_bare(source: Path | str | Study) -> Study:
     Parameters
     ----------
     source
-        A folder with DICOM files of one study (a folder a series, or all in one), a zip of it, or a study that `spinelab.io.read` returned.
+        A folder with DICOM files of one study (a folder a series, or all in one), a zip of it, or a study that `spinelab.io.read` or `open_study` returned.
 
     Returns
     -------
     Study
         One image a series, as `open_study` gives them: with ``slice_affines``, ``instance_numbers``, ``series_id``, ``description`` and ``kind``
-        among its facts. Series that none of the questions is asked on are left out; ``notes`` say which and why.
+        among its facts. Series that none of the questions is asked on are left out; ``notes`` among the study's facts say which and why.
 
     Raises
     ------
@@ -28,4 +44,120 @@ def read_bare(source: Path | str | Study) -> Study:
     NotSureError
         If no series is told to be one of the three kinds.
     """
-    raise NotImplementedError
+    if isinstance(source, Study):
+        return _arranged(source)
+    path = Path(source)
+    if path.is_dir():
+        return _from_folder(path, str(path), path.resolve().name)
+    if path.is_file() and kind_of(path, str(path)) == "zip":
+        with unpacked(path, str(path)) as folder:
+            return _from_folder(folder, str(path), path.stem)
+    return _arranged(io.read(path))
+
+
+def is_arranged(study: Study) -> bool:
+    """Return whether every image states which kind of series it is and where each slice lies, as `read_bare` leaves them."""
+    needed = ("slice_affines", "instance_numbers", "series_id", "description", "kind")
+    return bool(study.images) and all(key in image.facts for image in study.images for key in needed)
+
+
+def _from_folder(folder: Path, name: str, label: str) -> Study:
+    found = read_mr_study(folder, name)
+    images, notes = [], list(found.notes)
+    for key, series in found.series.items():
+        if series.kind.description is None:
+            notes.append(f"series {key} was not used: {series.kind.reason}")
+            continue
+        images.append(_described(series.image(), key, series.kind))
+        notes += [f"series {key}: {note}" for note in series.notes]
+    facts = {key: fact for key, fact in found.facts.items() if key != "notes"}
+    who = found.patient
+    return _study(Study(label, patient=who.patient, sex=who.sex, age_years=who.age_years, facts=facts or {"source": Fact(name, "path")}), images, notes)
+
+
+def _arranged(study: Study) -> Study:
+    """Bring the stacks of a study that was read by the general reader together again, series by series."""
+    if is_arranged(study):
+        return study
+    groups: dict[str, list[Image]] = {}
+    for number, image in enumerate(study.images, start=1):
+        stated = image.facts.get("series_id") or image.facts.get("SeriesInstanceUID")
+        groups.setdefault(str(stated.value) if stated is not None and stated.known else f"image {number}", []).append(image)
+    told = study.facts.get("notes")
+    images, notes = [], list(told.value) if told is not None and told.known else []
+    for key, parts in groups.items():
+        try:
+            joined = _joined(parts)
+        except InputError as error:
+            notes.append(f"series {key} was left out: {error}")
+            continue
+        kind = series_kind(parts[0])
+        stated = joined.facts.get("description")
+        if stated is None and kind.description is None:
+            notes.append(f"series {key} was not used: {kind.reason}")
+            continue
+        images.append(_described(joined, key, kind))
+    return _study(study, images, notes)
+
+
+def _study(study: Study, images: Sequence[Image], notes: Sequence[str]) -> Study:
+    """Return the study with these series in the order of the kinds; raises `NotSureError` without any."""
+    if not images:
+        raise NotSureError(
+            f"{study.id}: no series is one of those that the questions are asked on ({'; '.join(notes[:_NOTES_SHOWN]) or 'there is none'})",
+            expected=NEEDED,
+            action=f"give the examination with its {SAGITTAL_T2} series; `spinelab doctor` says what can be decoded",
+        )
+    ordered = sorted(images, key=lambda image: DESCRIPTIONS.index(image.facts["description"].value))
+    facts = {key: fact for key, fact in study.facts.items() if key not in ("notes", "source")}
+    if notes:
+        facts["notes"] = Fact(tuple(dict.fromkeys(notes)), "reader")
+    return replace(study, images=tuple(ordered), facts=facts)
+
+
+def _described(image: Image, key: str, kind: SeriesKind) -> Image:
+    extra = {"series_id": Fact(key, "series"), "kind": Fact(kind.reason, "header")}
+    if "description" not in image.facts:
+        extra["description"] = Fact(kind.description, kind.reason)
+    return replace(image, facts={**image.facts, **extra})
+
+
+def _joined(parts: Sequence[Image]) -> Image:
+    """Return the stacks of one series as one image with the place of every slice; raises `InputError` where a place is not known."""
+    first = parts[0]
+    if len({(part.shape_yx, part.axes.endswith("C")) for part in parts}) > 1 or first.axes not in ("YX", "ZYX"):
+        raise InputError(f"{first.source}: pictures of several sizes, in colour, or over time", expected="one grey stack", action="export it again")
+    stacks = [_in_order(part) for part in parts]
+    along = np.mean([unit_normal(affine) for affines, _ in stacks for affine in affines], axis=0)
+    stacks.sort(key=lambda stack: float(np.mean([centre(affine, first.shape_yx) @ along for affine in stack[0]])))
+    affines, pixels = (np.concatenate(part) for part in zip(*stacks, strict=True))
+    facts: dict[str, Any] = {**first.facts, "slice_affines": Fact(affines, first.affine.source)}
+    if len(parts) > 1 or "instance_numbers" not in facts:
+        facts["instance_numbers"] = Fact(tuple(range(1, len(affines) + 1)), "order of the slices")
+    if len(parts) == 1 and first.axes == "ZYX":
+        return replace(first, facts=facts)
+    reason = unknown(f"{len(parts)} stack(s) of slices: each slice has its own place (fact slice_affines)")
+    return replace(first, pixels=pixels, axes="ZYX", affine=reason, spacing_mm=reason, facts=facts)
+
+
+def _in_order(image: Image) -> tuple[NDArray[np.float64], NDArray[Any]]:
+    return _slice_affines(image), image.pixels if image.axes == "ZYX" else image.pixels[None]
+
+
+def centre(affine: NDArray[np.float64], shape_yx: tuple[int, int]) -> NDArray[np.float64]:
+    """Return the LPS mm of the middle of a slice."""
+    return to_patient(affine, (shape_yx[1] - 1) / 2, (shape_yx[0] - 1) / 2)
+
+
+def _slice_affines(image: Image) -> NDArray[np.float64]:
+    stated = image.facts.get("slice_affines")
+    if stated is not None and stated.known:
+        return np.asarray(stated.value, np.float64)
+    if not image.affine.known:
+        raise InputError(f"{image.source}: {image.affine.source}", expected="the place of every slice in the patient", action="give the folder of the study")
+    matrix = np.array(image.affine.value, np.float64)
+    count = image.pixels.shape[0] if image.axes == "ZYX" else 1
+    planes = np.repeat(matrix[None], count, axis=0)
+    planes[:, :3, 3] += np.arange(count)[:, None] * matrix[:3, 2]
+    planes[:, :3, 2] = unit_normal(matrix)
+    return planes

@@ -69,8 +69,29 @@ def fit_levels(examples: Examples, settings: LevelSettings, run: Run) -> tuple[d
 class LevelFinder:
     """A trained level finder, made from what `fit_levels` returned."""
 
-    def __init__(self, tensors: Mapping[str, NDArray[np.generic]], record: Mapping[str, Any]) -> None:
+    def __init__(self, tensors: Mapping[str, NDArray[Any]], record: Mapping[str, Any]) -> None:
         self.tensors, self.record = tensors, record
+        self.settings = LevelSettings().with_overrides(record["settings"])
+        self._network: Any = None
+
+    @property
+    def stride(self) -> int:
+        """Canvas pixels a cell of the maps."""
+        from spinelab.nn.landmark_net import STRIDES
+
+        return STRIDES[self.settings.model]
+
+    def maps(self, canvases: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Return what the network sees on canvases ``(slices, rows, columns)``: the probability of each cell ``(slices, 5, h, w)``."""
+        from spinelab.core import Model
+        from spinelab.tasks.lumbar_mri.levels_find import network_maps
+        from spinelab.tasks.lumbar_mri.levels_task import LevelTask
+        from spinelab.train.landmark_weights import networks
+
+        if self._network is None:
+            task = LevelTask()
+            self._network = networks(task, Model(task.name, self.settings, (), dict(self.tensors), dict(self.record["network"])))[0]
+        return network_maps(self._network, canvases, self.settings)
 
     def find(self, study: Study) -> Located:
         """Find the levels of a study read by `read_bare` or `open_study`.

@@ -76,7 +76,12 @@ def _in_memory(series: MrPhantomSeries) -> Image:
         affine=Fact(matrix, AUTHOR) if even else uneven,
         modality=Fact("MR", AUTHOR),
         view=Fact("AXIAL" if series.description.startswith("Axial") else "SAGITTAL", AUTHOR),
-        facts={"slice_affines": Fact(affines, AUTHOR), "description": Fact(series.description, AUTHOR), "SeriesDescription": Fact(series.words, AUTHOR)},
+        facts={
+            "slice_affines": Fact(affines, AUTHOR),
+            "description": Fact(series.description, AUTHOR),
+            "SeriesDescription": Fact(series.words, AUTHOR),
+            "FrameOfReferenceUID": Fact("phantom", AUTHOR),
+        },
         source="phantom series",
     )
 

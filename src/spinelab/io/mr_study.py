@@ -1,0 +1,74 @@
+"""All MR series of one examination, however its files lie: a folder a series, all in one, or in an archive."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from spinelab.core import Fact, InputError
+from spinelab.io.dicom_facts import Patient, study_facts
+from spinelab.io.dicom_header import Header
+from spinelab.io.mr_slices import MrSeries, series_of
+from spinelab.io.series import look_through, one_patient
+
+
+@dataclass(frozen=True, eq=False)
+class MrStudy:
+    """Series by name, in the order of their numbers, and why others could not be used; pixels are decoded when they are asked for.
+
+    A series is called as its folder where it has one to itself, else by its SeriesInstanceUID.
+    """
+
+    series: Mapping[str, MrSeries]
+    patient: Patient
+    facts: Mapping[str, Fact]
+    notes: tuple[str, ...]
+
+
+def read_mr_study(folder: Path, name: str) -> MrStudy:
+    """Read the headers of one patient's examination below a folder.
+
+    Raises
+    ------
+    InputError
+        Files that cannot be read, files of several patients, or no DICOM picture at all.
+    """
+    found = look_through(folder, name)
+    if not found.slices:
+        detail = f" ({'; '.join(found.left_out[:3])})" if found.left_out else ""
+        raise InputError(f"{name} holds no DICOM slice{detail}", expected="the DICOM series of one examination", action="check the path")
+    who = one_patient([item.header for item in found.slices], name)
+    series, notes = {}, []
+    for label, members in _by_series([(item.path, item.header) for item in found.slices], folder).items():
+        files, told = _without_copies(members)
+        try:
+            series[label] = series_of(f"{name}/{label}", files, numbered=False)
+        except InputError as error:
+            notes.append(f"series {label} was left out: {error}")
+        else:
+            notes += [f"series {label}: {note}" for note in told]
+    return MrStudy(series, who, study_facts(found.slices[0].header), tuple(notes))
+
+
+def _by_series(files: Sequence[tuple[Path, Header]], folder: Path) -> dict[str, list[tuple[Path, Header]]]:
+    """Group files by SeriesInstanceUID, by folder where it is absent."""
+    groups: dict[str, list[tuple[Path, Header]]] = {}
+    for path, header in files:
+        groups.setdefault(header.text("SeriesInstanceUID") or str(path.parent), []).append((path, header))
+    ordered = sorted(groups.items(), key=lambda item: (item[1][0][1].integer("SeriesNumber") or 0, item[0]))
+    inside = {uid: {path.parent for path, _ in members} for uid, members in ordered}
+    named = {}
+    for uid, members in ordered:
+        alone = len(inside[uid]) == 1 and inside[uid] != {folder} and sum(bool(inside[uid] & other) for other in inside.values()) == 1
+        named[next(iter(inside[uid])).relative_to(folder).as_posix() if alone else uid] = members
+    return named
+
+
+def _without_copies(files: Sequence[tuple[Path, Header]]) -> tuple[list[tuple[Path, Header]], list[str]]:
+    """Drop files that hold an object for the second time."""
+    kept: dict[str, tuple[Path, Header]] = {}
+    for path, header in files:
+        kept.setdefault(header.text("SOPInstanceUID") or str(path), (path, header))
+    copies = len(files) - len(kept)
+    return list(kept.values()), ([f"{copies} file(s) hold an object that was already read (same SOPInstanceUID) and were left out"] if copies else [])
