@@ -82,7 +82,8 @@ def check_data(examples: Examples, target: str, progress: Progress = silent, *, 
     listed = tuple(_listed(examples, labels, d) for d in duplicates)
     leaks = tuple(d for d in listed if not d["same_patient"])
     conflicts = () if asked.several else _conflicts(examples, labels, listed)
-    flags = _flags(examples, labels, listed, leaks, conflicts, shortcuts)
+    few = _few(asked.question_labels(target) if target else (), asked.spread(groups), known=examples.patients_known)
+    flags = _flags(examples, few, listed, leaks, conflicts, shortcuts)
     summary = DataSummary(
         root=examples.root.name,
         digest=_digest(examples, [] if measures or asked.several else labels, prints),
@@ -196,13 +197,12 @@ def _fact(example: Example, name: str) -> Any:
 
 def _flags(
     examples: Examples,
-    labels: Sequence[str],
+    few: str | None,
     duplicates: Sequence[Mapping[str, Any]],
     leaks: Sequence[Mapping[str, Any]],
     conflicts: Sequence[Mapping[str, Any]],
     shortcuts: Sequence[Mapping[str, Any]],
 ) -> tuple[Flag, ...]:
-    few = _few(examples, labels)
     flags = [
         (examples.phantom, "phantom-data", "These are digital phantoms: the figures say that the program works, nothing about patients."),
         (
@@ -223,13 +223,12 @@ def _flags(
     return tuple(Flag(code, text) for holds, code, text in flags if holds)
 
 
-def _few(examples: Examples, labels: Sequence[str]) -> str | None:
+def _few(labels: Sequence[str], groups: Sequence[str], *, known: bool) -> str | None:
     """Return the sentence on too few patients, of the rarest class where there are classes."""
-    groups = examples.groups()
     rarest, count = next(iter(patients_per_class(labels, groups).items())) if labels else ("", len(set(groups)))
     if count >= FEW_PATIENTS:
         return None
-    who = "patients" if examples.patients_known else "images (patients are not known)"
+    who = "patients" if known else "images (patients are not known)"
     whose = f"The rarest class, {rarest}, has" if labels else "There are"
     return f"{whose} {count} {who}: too few to rank models that are close."
 

@@ -31,7 +31,11 @@ _LEAST_OVERLAP: Final = 0.6
 
 @dataclass(frozen=True, eq=False)
 class Fingerprint:
-    """What is remembered of a picture: digests of file and pixels, a perceptual hash and a detail thumbnail."""
+    """What is remembered of a picture: digests of file and pixels, a perceptual hash and a detail thumbnail.
+
+    ``slice_of`` marks the middle slice of a volume: only an equal one is a copy of it. Middle slices of two patients who lie in one scanner are as alike
+    as two copies of a film, which the limits were set on.
+    """
 
     example: int
     view: str
@@ -40,6 +44,7 @@ class Fingerprint:
     pixel_digest: str
     hash: NDArray[np.bool_]
     detail: NDArray[np.float32]
+    slice_of: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ class Duplicate:
     similarity: float
 
 
-def fingerprint(example: int, view: str, path: Path | None, picture: NDArray[np.uint8]) -> Fingerprint:
+def fingerprint(example: int, view: str, path: Path | None, picture: NDArray[np.uint8], *, slice_of: bool = False) -> Fingerprint:
     """Return the fingerprint of one greyscale picture (rows, columns)."""
     file_digest = ""
     if path is not None:
@@ -63,7 +68,7 @@ def fingerprint(example: int, view: str, path: Path | None, picture: NDArray[np.
     pixel_digest = hashlib.sha256(str(picture.shape).encode() + np.ascontiguousarray(picture).tobytes()).hexdigest()
     small = cv2.resize(picture, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
     detail = (small - cv2.GaussianBlur(small, (0, 0), _SIDE / 16)).astype(np.float32)
-    return Fingerprint(example, view, str(path) if path else "", file_digest, pixel_digest, perceptual_hash(small), detail)
+    return Fingerprint(example, view, str(path) if path else "", file_digest, pixel_digest, perceptual_hash(small), detail, slice_of)
 
 
 def perceptual_hash(thumbnail: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -84,8 +89,10 @@ def find_duplicates(prints: Sequence[Fingerprint], progress: Callable[[float, fl
     found += [_duplicate(prints, i, j, "exact", 1.0) for i, j in exact]
     copies = {j for _, j in exact}
     seen: set[tuple[int, int]] = set()
+    films = [i for i, p in enumerate(prints) if not p.slice_of]
     for done, (kind, change) in enumerate(ways.items()):
-        candidates = [pair for pair in _candidates(prints, change, hashed=kind == "near") if pair not in seen and not copies & set(pair)]
+        candidates = [(films[i], films[j]) for i, j in _candidates([prints[f] for f in films], change, hashed=kind == "near")]
+        candidates = [pair for pair in candidates if pair not in seen and not copies & set(pair)]
         for count, (i, j) in enumerate(candidates):
             if progress is not None:
                 progress(done + count / len(candidates), len(ways), "looking for copies of a picture")

@@ -63,7 +63,7 @@ def _flat(image: Image) -> Image:
 
 def _print_of(index: int, image: Image, picture: NDArray[np.uint8]) -> Fingerprint:
     path = Path(image.source) if image.source and Path(image.source).is_file() else None
-    return fingerprint(index, str(image.view.value or ""), path, picture)
+    return fingerprint(index, str(image.view.value or ""), path, picture, slice_of=image.axes[0] == "Z")
 
 
 def _file_bytes(image: Image) -> int:

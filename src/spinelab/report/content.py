@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any, Final
 
 from spinelab.core import Explanation
@@ -20,6 +21,7 @@ FLAGS: Final[Mapping[str, str]] = {
     "collapsed": "The model gives one answer to (nearly) everyone; it cannot be ranked first.",
     "class-never-answered": "At least one class is never the model's answer.",
     "not-better-than-majority": "Not shown to be better than always answering the most frequent class.",
+    "not-better-than-prior": "Its weighted log loss is not shown to be lower than that of the best constant answer.",
     "not-better-than-chance": "The interval of its ranking metric does not lie above what guessing reaches.",
     "not-distinguishable": "Its difference from the best-ranked model includes zero.",
     "too-few-patients": "The rarest class has too few patients for a ranking.",
@@ -95,6 +97,12 @@ class Variant:
     route: str = "classifies"
     """``classifies`` the picture, or ``measures`` and then decides."""
     measured: Measured | None = None
+
+    @property
+    def epoch_seconds(self) -> float | None:
+        """Median seconds of one pass over a fold's training films; ``None`` for what is not trained in passes."""
+        seconds = [float(row["seconds"]) for history in self.histories for row in history if "seconds" in row]
+        return median(seconds) if seconds else None
 
     @property
     def answered(self) -> bool:

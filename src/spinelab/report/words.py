@@ -57,11 +57,36 @@ METRICS: Final[Mapping[str, Metric]] = {
     "recall_weighted": Metric("Recall (weighted)", "Recall of each class, averaged with the class's frequency as weight; it equals accuracy."),
     "recall": Metric("Recall", "Another word for sensitivity."),
     "recall_macro": Metric("Recall (macro)", "Recall of each class, averaged over the classes; the same as balanced accuracy."),
+    "weighted_log_loss": Metric(
+        "Weighted log loss", "Log loss of all questions together, weighted 1, 2, 4 by the true grade: severe counts four times.", smaller_is_better=True
+    ),
+    "weighted_log_loss_gain": Metric(
+        "Gain over the best constant", "By how much the weighted log loss is lower than that of the best constant answer; above 0 the pictures were of use."
+    ),
+    "rsna_score": Metric("RSNA score", "The competition's score: the mean of its four weighted log losses.", smaller_is_better=True),
+    "rsna_loss_spinal": Metric("RSNA, canal", "Weighted log loss of the canal's grades.", smaller_is_better=True),
+    "rsna_loss_foraminal": Metric("RSNA, foramina", "Weighted log loss of the foramina's grades, left and right together.", smaller_is_better=True),
+    "rsna_loss_subarticular": Metric("RSNA, recesses", "Weighted log loss of the recesses' grades, left and right together.", smaller_is_better=True),
+    "rsna_loss_any_severe_spinal": Metric(
+        "RSNA, any severe canal", "Weighted log loss of whether any level's canal is severely narrow.", smaller_is_better=True
+    ),
     "cohen_kappa": Metric("Cohen's kappa", "Agreement with the truth beyond what chance would give; 0 is chance, 1 is perfect."),
     "quadratic_kappa": Metric("Quadratic kappa", "Kappa for ordered classes: an answer two classes away counts four times as wrong as one class away."),
 }
 
-MAIN_METRICS: Final = ("balanced_accuracy", "auroc", "accuracy", "sensitivity", "specificity", "mcc", "f1", "f1_macro", "brier")
+MAIN_METRICS: Final = (
+    "balanced_accuracy",
+    "weighted_log_loss",
+    "rsna_score",
+    "auroc",
+    "accuracy",
+    "sensitivity",
+    "specificity",
+    "mcc",
+    "f1",
+    "f1_macro",
+    "brier",
+)
 """Columns of the ranked table, in this order, where they exist; the others follow in the table of all metrics."""
 
 _STATISTICS: Final[Mapping[str, tuple[str, str]]] = {

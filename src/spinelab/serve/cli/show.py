@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 COLUMNS: Final = ("balanced_accuracy", "auroc", "accuracy")
 """Metrics of the table on the screen, after the one that ranks; the report has them all."""
+OWN_COLUMNS: Final = ("weighted_log_loss", "rsna_score")
+"""Further metrics, of the tasks that have them."""
 
 
 def say(text: str = "") -> None:
@@ -63,19 +65,26 @@ def comparison(found: Comparison, out: Path) -> None:
     """Print headline, statements, the table of models, flags, and where the report is."""
     say(found.headline)
     say()
-    names = list(dict.fromkeys((found.rank_by, *COLUMNS)))
+    names = list(dict.fromkeys((found.rank_by, *COLUMNS, *OWN_COLUMNS)))
     names = [name for name in names if any(name in v.figures for v in found.variants)]
     rows = [
-        (str(v.rank or "-"), v.name, *(estimate(v.figures.get(name)) for name in names))
+        (str(v.rank or "-"), v.name, *(estimate(v.figures.get(name)) for name in names), *_cost(v))
         for v in sorted(found.variants, key=lambda v: (v.rank is None, v.rank or 0))
     ]
     constant = found.baseline.get("metrics", {})
-    rows.append(("", constant_name(found.baseline), *(estimate(constant.get(name)) for name in names)))
-    table(("rank", "model", *(name.replace("_", " ") for name in names)), rows)
+    rows.append(("", constant_name(found.baseline), *(estimate(constant.get(name)) for name in names), "", "", ""))
+    table(("rank", "model", *(name.replace("_", " ") for name in names), "answer", "pass", "weights"), rows)
     say()
     _listed("Flags:", [f"{v.name}: {', '.join(dict.fromkeys(flag.code for flag in v.flags))}" for v in found.variants if v.flags])
     _statements(found.data.flags, found.statements)
     say(f"Report: {out / 'report.html'}   (also comparison.json, predictions.csv)")
+
+
+def _cost(variant: Variant) -> tuple[str, str, str]:
+    """Return milliseconds an answer, seconds a pass and the number of weights."""
+    answer = "" if variant.predict_ms is None else f"{variant.predict_ms:.1f} ms"
+    once = "" if variant.epoch_seconds is None else f"{variant.epoch_seconds:.1f} s"
+    return answer, once, f"{variant.parameters:,}" if variant.parameters else ""
 
 
 def evaluation(found: Evaluation, out: Path) -> None:
@@ -200,6 +209,13 @@ def results(found: Sequence[Result], out: Path) -> None:
         for note in result.notes:
             say(f"  note: {note}")
     say(f"{len(found)} examination(s). Report{'s' if len(found) > 1 else ''}: {out}")
+
+
+def maps(result: Result) -> None:
+    """Print each heatmap, and what speaks against it."""
+    for one in result.explanations:
+        view = f", {one.view}" if one.view else ""
+        say(f"  {one.method} for {one.label}{view}: {one.file}" + "".join(f"\n    not to be trusted: {flag}" for flag in one.flags))
 
 
 def _named(item: Any) -> str:

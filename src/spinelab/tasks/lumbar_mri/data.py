@@ -53,7 +53,8 @@ def examples(root: Path) -> Examples:
     root = _folder(root)
     found, notes = targets(root)
     series = read_series(root) if (root / SERIES_FILE).is_file() else {}
-    items = [_example(root, study, row, series.get(study, {})) for study, row in found.items()]
+    drawn = is_phantom(root)
+    items = [_example(root, study, row, series.get(study, {}), drawn=drawn) for study, row in found.items()]
     graded = [item for item in items if item.truth.findings]
     notes += told([item.id for item in items if not item.truth.findings], "studies have no grade at all and were left out")
     if not graded:
@@ -66,7 +67,7 @@ def examples(root: Path) -> Examples:
     folder = root / IMAGES_FOLDER
     bare = [item.id for item in graded if not (folder / item.id).is_dir()]
     notes += told(bare, "studies have no pictures: only what the tables say is known")
-    return Examples(tuple(graded), root, phantom=is_phantom(root), notes=tuple(notes))
+    return Examples(tuple(graded), root, phantom=drawn, notes=tuple(notes))
 
 
 def _folder(root: Path) -> Path:
@@ -77,11 +78,12 @@ def _folder(root: Path) -> Path:
     return root
 
 
-def _example(root: Path, study: str, row: Sequence[Target], series: Mapping[str, Series]) -> Example:
+def _example(root: Path, study: str, row: Sequence[Target], series: Mapping[str, Series], *, drawn: bool) -> Example:
     truth = Result(TASK_NAME, "readers", study, findings=tuple(t.question.answer(t.label) for t in row if t.label is not None))
     kinds = Fact(tuple(sorted(item.description for item in series.values())), SERIES_FILE)
     facts = {"series": kinds, "targets": Fact(tuple(row), COORDINATES_FILE), "folder": Fact(root / IMAGES_FOLDER / study, "layout")}
-    return Example(study, truth, partial(open_study, root, study, row, series), None, {}, facts)
+    patient = study if drawn else None  # a phantom is drawn once; the collection names studies only
+    return Example(study, truth, partial(open_study, root, study, row, series), patient, {}, facts)
 
 
 def target_of(example: Example, question: Question) -> Target | None:
