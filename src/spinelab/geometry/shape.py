@@ -44,6 +44,21 @@ class ShapeModel:
             best = best[list(self.mirror)]
         return best
 
+    def disagreement(self, points: Floats, present: NDArray[np.bool_], height: float) -> float:
+        """Return how far the present ones among ``points`` ``(P, 2)`` are from any shape of the model: their squared Mahalanobis distance."""
+        return min(self._distance(shape, self._order(present, turned=turned), height) for turned, shape in self._views(points))
+
+    def _distance(self, points: Floats, present: NDArray[np.bool_], height: float) -> float:
+        centred, precision = self._centred(points, present, height)
+        return float(centred @ precision @ centred)
+
+    def _centred(self, points: Floats, present: NDArray[np.bool_], height: float) -> tuple[Floats, Floats]:
+        """Return how far the present points are from the mean shape, moved onto it ``(2 n,)``, and their precision ``(2 n, 2 n)``."""
+        rows = np.flatnonzero(np.repeat(present, 2))
+        apart = (points / height - self.mean).reshape(-1)[rows]
+        centred = (apart.reshape(-1, 2) - apart.reshape(-1, 2).mean(axis=0)).reshape(-1)
+        return centred, np.linalg.inv(self.covariance[np.ix_(rows, rows)] + np.eye(len(rows)) * LEAST_NOISE**2)
+
     def _views(self, points: Floats) -> list[tuple[bool, Floats]]:
         if self.mirror is None:
             return [(False, points)]
@@ -57,11 +72,8 @@ class ShapeModel:
         found = np.full(len(points), np.nan)
         if present.sum() < 3:
             return found
-        rows = np.flatnonzero(np.repeat(present, 2))
-        apart = (points / height - self.mean).reshape(-1)[rows]
-        centred = apart.reshape(-1, 2) - apart.reshape(-1, 2).mean(axis=0)
-        precision = np.linalg.inv(self.covariance[np.ix_(rows, rows)] + np.eye(len(rows)) * LEAST_NOISE**2)
-        pulled = (precision @ centred.reshape(-1)).reshape(-1, 2)
+        centred, precision = self._centred(points, present, height)
+        pulled = (precision @ centred).reshape(-1, 2)
         for place, landmark in enumerate(np.flatnonzero(present)):
             block = precision[2 * place : 2 * place + 2, 2 * place : 2 * place + 2]
             found[landmark] = float(np.sqrt(max(0.0, pulled[place] @ np.linalg.solve(block, pulled[place]))))

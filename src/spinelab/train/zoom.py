@@ -151,7 +151,7 @@ class ZoomRefiner:
                 spread = near.spread[number, i].double().cpu().numpy() * (back / self.settings.detail) ** 2
                 points[i], share[i] = finer(place, 1 / self.settings.detail), float(near.share[number, i])
                 samples[:, i] = drawn(points[i][None], spread[None])[:, 0]
-        return replace(seen, points=points, samples=samples, share=share)
+        return replace(seen, points=points, samples=samples, share=share, facts=seen.facts | {"first_share": seen.share})
 
     def _look(self, net: nn.Module, pictures: NDArray[np.uint8]) -> Any:
         films = torch.from_numpy(pictures[:, None]).to(next(net.parameters()).device)

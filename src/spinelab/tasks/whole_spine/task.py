@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from spinelab.core import Example, Examples, Fact, Finding, Image, Model, Progress, Quantity, Reference, Result, Settings, Stroke, Study, TaskError, silent
 from spinelab.geometry import LATERAL_LANDMARKS, NEEDS, SAGITTAL_QUANTITIES, SCHWAB_GRADES, reference_range
-from spinelab.tasks.whole_spine import data, drawing, measure, scale
+from spinelab.geometry.shape import ShapeModel
+from spinelab.tasks.whole_spine import data, drawing, measure, piece, scale
 from spinelab.tasks.whole_spine.film import lateral_film, misplaced
 from spinelab.tasks.whole_spine.settings import WholeSpineSettings
 from spinelab.train.landmark_task import LandmarkTask
 
 if TYPE_CHECKING:
+    from spinelab.train.landmark_head import Sighting
     from spinelab.train.landmark_reading import Reading, Values
     from spinelab.train.landmark_settings import LandmarkSettings
     from spinelab.train.refiner import Refiner
@@ -86,6 +88,13 @@ class WholeSpine(LandmarkTask):
     def film(self, study: Study, settings: Settings) -> Image:
         return lateral_film(study)
 
+    def on_film(self, model: Model, seen: Sighting, study: Study, shape: Sequence[int]) -> Reading:
+        """Carry what was seen back to the film; landmarks beyond the part of the spine that the film shows count as absent."""
+        stored = model.record.get("shape")
+        if stored is not None:
+            seen = piece.only_the_piece(seen, self.names_of(model), ShapeModel.from_dict(stored), float(self.own(model.settings).rows))
+        return super().on_film(model, seen, study, shape)
+
     def spacing(self, image: Image) -> Fact:
         return scale.spacing_of(image)
 
@@ -104,7 +113,7 @@ class WholeSpine(LandmarkTask):
         return super().doubt(reading, model, quantity) or (scale.implausible(found, reading.spacing) if quantity.unit == "mm" else "")
 
     def refuse(self, reading: Reading, model: Model, study: Study) -> str:
-        return misplaced(reading.found())
+        return misplaced(reading.found()) or piece.unlike_the_training_films(reading)
 
     def findings(self, reading: Reading, model: Model, samples: Values) -> tuple[Finding, ...]:
         """Return modifiers and type, with the probability by samples as wide as the intervals; none from a parameter that is withheld."""
@@ -133,6 +142,8 @@ class WholeSpine(LandmarkTask):
         if absent:
             words = measure.not_on_film(absent)
             said.append(f"{words[0].upper()}{words[1:]}; what needs {'them' if ' are not on' in words else 'it'} is withheld.")
+        if reading.facts.get("set_aside"):
+            said.append(f"What was seen for {', '.join(reading.facts['set_aside'])} was unsure or did not fit the rest, and counts as not on the film.")
         return tuple(said)
 
 
