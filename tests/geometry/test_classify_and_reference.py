@@ -68,6 +68,7 @@ def test_shares_are_probabilities_over_the_known_samples():
         ("t1_slope", 45, 3.2, 39.2),
         ("pi_ll", 45, -26.4, 24.6),
         ("cbva", 45, -9.7, 11.8),
+        ("tpa", 30, -3.5, 18.1),
     ],
 )
 def test_published_ranges(name, age, low, high):
@@ -75,7 +76,7 @@ def test_published_ranges(name, age, low, high):
     assert (found.low, found.high) == pytest.approx((low, high), abs=0.051)
     assert found.share == 0.95
     assert found.population
-    assert any(year in found.source for year in ("2010", "2011", "2012", "2021"))
+    assert any(year in found.source for year in ("2010", "2011", "2012", "2021", "2024"))
 
 
 def test_a_range_needs_an_age_that_it_holds_for_and_the_right_unit():
@@ -86,6 +87,8 @@ def test_a_range_needs_an_age_that_it_holds_for_and_the_right_unit():
     assert reference_range("sva", unit="mm", age_years=60).high == pytest.approx(27.8)
     assert reference_range("c2_c7", age_years=85) is None
     assert reference_range("tk", age_years=40) is None
+    assert reference_range("tpa", age_years=40) is not None
+    assert reference_range("tpa", age_years=41) is None
 
 
 def test_below_ten_degrees_is_no_scoliosis_at_any_age():

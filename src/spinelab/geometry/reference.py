@@ -17,6 +17,9 @@ _HEY_2021: Final = "Hey HWD et al., Spine 46:E1202-E1210, 2021 (mean +- 1.96 SD,
 _YUKAWA_2012: Final = "Yukawa Y et al., Eur Spine J 21:1492-1498, 2012 (mean +- 1.96 SD, n = 1230)"
 _YUKAWA_2018: Final = "Yukawa Y et al., Eur Spine J 27:426-432, 2018 (mean +- 1.96 SD, n = 626)"
 _AMABILE_2016: Final = "Amabile C et al., Eur Spine J 25:3666-3674, 2016 (mean +- 1.96 SD, n = 69)"
+_TPA_2024: Final = (
+    "T1 Pelvic and Lumbar Pelvic Angles Normative Values, Spine, 2024, PubMed 39258422 (mean 7.3, its 95 % interval 6.8 to 7.8, n = 472: SD 5.5; +- 1.96 SD)"
+)
 _KANE_1977: Final = "Kane WJ, Clin Orthop Relat Res 126:43-46, 1977; Scoliosis Research Society"
 
 
@@ -50,6 +53,7 @@ _RANGES: Final[dict[str, tuple[_Range, ...]]] = {
     "pi_ll": (_spread(-0.9, 13.0, _SINGAPORE, _HEY_2021, 18, 80),),
     "t1_slope": (_spread(21.2, 9.2, _SINGAPORE, _HEY_2021, 18, 80),),
     "cbva": (_spread(1.07, 5.48, _SINGAPORE, _HEY_2021, 18, 80),),
+    "tpa": (_spread(7.3, 5.5, "asymptomatic adults, 20-40 years", _TPA_2024, 20, 41),),
     "c2_c7": (
         _spread(8.0, 11.8, f"{_JAPANESE}, 20-29 years", _YUKAWA_2012, 20, 30),
         _spread(13.9, 12.3, f"{_JAPANESE}, 20-79 years", _YUKAWA_2012, 30, 70),
