@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from spinelab import io
 from spinelab.core import Explanation, InputError, NotSureError, Settings, Study
@@ -22,6 +23,9 @@ _VIEW_MARK: Final = re.compile(r"(?:Y[01]|[-_ ](?:AP|PA|LA|LAT|LATERAL))$", re.I
 _VIEW_FOLDERS: Final = ("ap", "pa", "la", "lat", "lateral")
 _PICTURES: Final = (*PROJECTIONS, "US")
 """Modalities whose files are pictures of their own; a model of one picture answers for each."""
+
+Reader = Callable[[Any], Study]
+"""Reads an examination from a path; a model's own reader takes the list of its files as well."""
 
 _DIRECTORY: Final = "dicomdir"
 """A list of DICOM files, not a picture."""
@@ -82,21 +86,23 @@ def find(source: Path, settings: Settings) -> list[Examination]:
 
     DICOM files of one study are one examination; every other picture, volume or archive is one of its own. Models that look at several
     films (``settings.views``) get films of one study together, and pictures whose names differ only in the view; models of one picture
-    answer for each film.
+    answer for each film. Models that need more than the general reader gives (``settings.read_study``, called with a path or the files of one study) are
+    given what their own reader makes of an examination.
     """
+    read: Reader = getattr(settings, "read_study", io.read)
     if source.is_file():
-        return [Examination(study_id(source), partial(io.read, source))]
+        return [Examination(study_id(source), partial(read, source))]
     groups: dict[str, list[Path]] = defaultdict(list)
     together = len(getattr(settings, "views", ())) > 1
     for path in _files(source):
         groups[_key(path, source, together=together)].append(path)
     if len(groups) <= 1:
-        return [Examination(source.resolve().name, partial(io.read, source))]
+        return [Examination(source.resolve().name, partial(read, source))]
     named: dict[str, list[Path]] = {}
     for paths in groups.values():
         name = _name(paths, source, together=together)
         named[name if name not in named else paths[0].relative_to(source).as_posix()] = paths
-    return [Examination(name, partial(_open, paths, source)) for name, paths in named.items()]
+    return [Examination(name, partial(_open, paths, source, read)) for name, paths in named.items()]
 
 
 def _files(source: Path) -> list[Path]:
@@ -140,15 +146,22 @@ def _name(paths: list[Path], source: Path, *, together: bool) -> str:
         return (first.parent / study_id(first)).as_posix()
     if together and _VIEW_MARK.search(first.stem):
         return _without_view(first)
-    alone = len({p.parent for p in paths}) == 1 and first.parent != Path()
-    return first.parent.as_posix() if alone else first.with_suffix("").as_posix()
+    folder = _folder_of(paths).relative_to(source)
+    return folder.as_posix() if folder != Path() else first.with_suffix("").as_posix()
 
 
-def _open(paths: list[Path], source: Path) -> Study:
+def _folder_of(paths: Sequence[Path]) -> Path:
+    """Return the deepest folder that holds all files: a study's, where each of its series has one of its own."""
+    return Path(os.path.commonpath([path.parent for path in paths]))
+
+
+def _open(paths: list[Path], source: Path, read: Reader) -> Study:
     """Open the files of one examination: as the folder that holds nothing else, or film by film."""
-    folder = paths[0].parent
+    folder = _folder_of(paths)
     if len(paths) > 1 and folder != source and _files(folder) == paths:
-        return io.read(folder)
+        return read(folder)
+    if read is not io.read:
+        return read(paths)
     studies = [io.read(path) for path in paths]
     patients = {study.patient.value for study in studies if study.patient.known}
     if len(patients) > 1:
