@@ -26,15 +26,15 @@ class MrStudy:
     notes: tuple[str, ...]
 
 
-def read_mr_study(folder: Path, name: str) -> MrStudy:
-    """Read the headers of one patient's examination below a folder.
+def read_mr_study(folder: Path, name: str, files: Sequence[Path] | None = None) -> MrStudy:
+    """Read the headers of one patient's examination below a folder; ``files`` are those that belong to it, all by default.
 
     Raises
     ------
     InputError
         Files that cannot be read, files of several patients, or no DICOM picture at all.
     """
-    found = look_through(folder, name)
+    found = look_through(folder, name, files)
     if not found.slices:
         detail = f" ({'; '.join(found.left_out[:3])})" if found.left_out else ""
         raise InputError(f"{name} holds no DICOM slice{detail}", expected="the DICOM series of one examination", action="check the path")

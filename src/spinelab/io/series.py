@@ -89,10 +89,10 @@ def read_folder(folder: Path, name: str) -> Study:
     return Study(id=folder.name or name, images=tuple(images), patient=who.patient, sex=who.sex, age_years=who.age_years, facts=facts)
 
 
-def look_through(folder: Path, name: str) -> Found:
-    """Sort a folder's files into DICOM images, other pictures, and what is left out."""
+def look_through(folder: Path, name: str, files: Sequence[Path] | None = None) -> Found:
+    """Sort a folder's files, or some of them, into DICOM images, other pictures, and what is left out."""
     slices, pictures, left_out = [], [], []
-    for path in _files(folder, name):
+    for path in _files(folder, name) if files is None else files:
         shown = f"{name}/{path.relative_to(folder).as_posix()}"
         kind = kind_of(path, shown) if path.is_file() and path.stat().st_size else ""
         if kind == "dicom":

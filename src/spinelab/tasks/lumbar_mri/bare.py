@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,13 +24,14 @@ NEEDED: Final = f"the MR series of a lumbar spine: {', '.join(DESCRIPTIONS)}"
 _NOTES_SHOWN: Final = 4
 
 
-def read_bare(source: Path | str | Study) -> Study:
+def read_bare(source: Path | str | Sequence[Path] | Study) -> Study:
     """Read an examination whose series are told by their headers alone.
 
     Parameters
     ----------
     source
-        A folder with DICOM files of one study (a folder a series, or all in one), a zip of it, or a study that `spinelab.io.read` or `open_study` returned.
+        A folder with DICOM files of one study (a folder a series, or all in one), a zip of it, a list of its files, or a study that
+        `spinelab.io.read` or `open_study` returned.
 
     Returns
     -------
@@ -46,6 +48,9 @@ def read_bare(source: Path | str | Study) -> Study:
     """
     if isinstance(source, Study):
         return _arranged(source)
+    if not isinstance(source, str | Path):
+        folder = Path(os.path.commonpath([path.parent for path in source]))
+        return _from_folder(folder, str(folder), source[0].stem, source)
     path = Path(source)
     if path.is_dir():
         return _from_folder(path, str(path), path.resolve().name)
@@ -61,8 +66,8 @@ def is_arranged(study: Study) -> bool:
     return bool(study.images) and all(key in image.facts for image in study.images for key in needed)
 
 
-def _from_folder(folder: Path, name: str, label: str) -> Study:
-    found = read_mr_study(folder, name)
+def _from_folder(folder: Path, name: str, label: str, files: Sequence[Path] | None = None) -> Study:
+    found = read_mr_study(folder, name, files)
     images, notes = [], list(found.notes)
     for key, series in found.series.items():
         if series.kind.description is None:
