@@ -8,8 +8,14 @@ from typing import Final
 
 from spinelab.core import TaskError
 
-TIMM_NAMES: Final = {"resnet18": "resnet18.tv_in1k", "mobilenetv2": "mobilenetv2_100.ra_in1k", "densenet121": "densenet121.tv_in1k"}
-"""The source paper's pretrained networks, and the weights of each in timm (torchvision's own where timm has them)."""
+TIMM_NAMES: Final = {
+    "resnet18": "resnet18.tv_in1k",
+    "mobilenetv2": "mobilenetv2_100.ra_in1k",
+    "densenet121": "densenet121.tv_in1k",
+    "resnet50": "resnet50.tv_in1k",
+    "efficientnet-b0": "efficientnet_b0.ra_in1k",
+}
+"""The source papers' pretrained networks, and the weights of each in timm (torchvision's own where timm has them)."""
 
 NAMES: Final = ("simple-cnn", *TIMM_NAMES)
 ANY_TIMM: Final = "timm:"

@@ -171,9 +171,7 @@ def _lean_deg(upwards: Floats, tube: str) -> float:
     return (0.75 if tube == "LEFT" else -0.75) * lean
 
 
-def _afflicted(
-    rng: np.random.Generator, posture: Posture, patient: Patient, what: tuple[str, str, str], grade: _Grade
-) -> tuple[Posture, tuple[Lesion, ...]]:
+def _afflicted(rng: np.random.Generator, posture: Posture, patient: Patient, what: tuple[str, str, str], grade: _Grade) -> tuple[Posture, tuple[Lesion, ...]]:
     """Return the posture, sunk where a disc is lost, and the lesions."""
     label, region, view = what
     levels = _LEVELS[region]

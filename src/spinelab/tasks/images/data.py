@@ -15,10 +15,10 @@ from spinelab.phantoms import is_phantom
 TARGET: Final = "label"
 MANIFEST: Final = "manifest.csv"
 REQUIRED: Final = ("path", "label")
-OPTIONAL: Final = ("patient", "view", "sex", "age", "site")
+OPTIONAL: Final = ("patient", "view", "sex", "age", "site", "region")
 HEALTHY: Final = frozenset({"normal", "healthy", "negative", "control", "controls", "none", "no", "absent", "below", "benign", "standard", "0", "false"})
 """Labels that are the negative class when the other one is not among them."""
-_LAYOUT: Final = "a folder per class with images inside, or a manifest CSV with the columns path, patient, label (and optionally view, sex, age, site)"
+_LAYOUT: Final = "a folder per class with images inside, or a manifest CSV with the columns path, patient, label (and optionally view, sex, age, site, region)"
 _SEXES: Final = {"f": "F", "female": "F", "w": "F", "m": "M", "male": "M", "o": "O", "other": "O"}
 
 
@@ -57,7 +57,7 @@ def _from_manifest(path: Path) -> Examples:
 
 def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     """Return the manifest's rows with their line numbers, after checking its columns."""
-    expected = f"a CSV with the columns {', '.join((*REQUIRED, *OPTIONAL))} (the last five optional)"
+    expected = f"a CSV with the columns {', '.join((*REQUIRED, *OPTIONAL))} (the first two are needed)"
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (UnicodeDecodeError, OSError) as error:
@@ -92,7 +92,7 @@ def _from_row(folder: Path, number: int, row: Mapping[str, str]) -> Example:
         facts["sex"] = _sex(row["sex"], number)
     if "age" in row:
         facts["age_years"] = _age(row["age"], number)
-    for name in ("site", "view"):
+    for name in ("site", "view", "region"):
         if name in row:
             facts[name] = Fact(row[name] or None, f"manifest column {name}")
     return _example(row["path"], file, row["label"], row.get("patient") or None, facts)

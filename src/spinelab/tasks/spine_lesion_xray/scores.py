@@ -1,0 +1,37 @@
+"""Diseased against normal: the source's sensitivity and specificity, with what each of them is said in full."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from spinelab.evaluation import compute_metrics
+from spinelab.evaluation.types import Estimate, Predictions
+from spinelab.tasks.spine_lesion_xray.data import NORMAL
+
+DISEASED = "diseased"
+
+
+def diseased_or_normal(predictions: Predictions, *, bootstraps: int) -> dict[str, Estimate]:
+    """Return how well the three lesions together are told from normal films; nothing where no class is normal.
+
+    ``sensitivity[diseased]``: of the diseased, the share that is given any of the lesions, be it the wrong one. ``specificity[diseased]``: of the normal,
+    the share that is given normal. Both come from the answers, as in a confusion matrix whose lesions are put together. ``auroc[diseased]`` and
+    ``average_precision[diseased]`` come from 1 minus the probability of normal; the one is no other word for the other.
+    """
+    if NORMAL not in predictions.classes or len(predictions.classes) < 3:
+        return {}
+    k = predictions.classes.index(NORMAL)
+    normal = predictions.probabilities[..., k]
+    lesion = replace(
+        predictions,
+        classes=(NORMAL, DISEASED),
+        truth=(predictions.truth != k).astype(np.int64),
+        probabilities=np.stack([normal, 1 - normal], axis=-1),
+    )
+    said = (predictions.answers != k).astype(np.float64)
+    answers = replace(lesion, probabilities=np.stack([1 - said, said], axis=-1))
+    of_answers = compute_metrics(answers, metrics=["sensitivity", "specificity"], bootstraps=bootstraps)
+    of_shares = compute_metrics(lesion, metrics=["auroc", "average_precision"], bootstraps=bootstraps)
+    return {f"{name}[{DISEASED}]": estimate for name, estimate in {**of_answers, **of_shares}.items()}
