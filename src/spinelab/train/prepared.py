@@ -25,8 +25,6 @@ class Prepared:
                 expected="uint8 (views, S, S) and bool (views,)",
                 action="correct the task's prepare method",
             )
-        if not self.available.any():
-            raise InputError("A study without any of the views that the model looks at", expected="at least one view", action="check the names of the views")
 
 
 def letterbox(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

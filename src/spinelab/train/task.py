@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Examples, Explaining, Explanation, Model, NotSureError, Result, Run, Settings, Study, Task, TaskError
+from spinelab.core import Examples, Explaining, Explanation, Model, NotSureError, Result, Run, Settings, Sheet, Study, Task, TaskError
 from spinelab.train.augment import Augmenter, mild
 from spinelab.train.prepared import Prepared
 from spinelab.train.settings import TRAINING_ONLY, ImageSettings
@@ -89,7 +89,7 @@ class NetworkTask(Task):
 
         prepared = self.prepare(study, model.settings)
         net = self._live(model)
-        if getattr(net, "requires_all_views", False) and not prepared.available.all():
+        if not prepared.available.any() or (getattr(net, "requires_all_views", False) and not prepared.available.all()):
             raise NotSureError(
                 f"{study.id}: {self._missing(model, prepared.available)}", expected="every view", action="use a model with the view setting hybrid or standard"
             )
@@ -122,6 +122,12 @@ class NetworkTask(Task):
         from spinelab.train.explaining import explanations
 
         return explanations(self, self._live(model), model, study, how or Explaining())
+
+    def layers(self, model: Model, study: Study) -> list[Sheet]:
+        """Return the filters of the network's first layer, and what the last layer of each resolution shows of a study."""
+        from spinelab.train.explaining import sheets
+
+        return sheets(self, self._live(model), model, study)
 
     def _live(self, model: Model) -> nn.Module:
         """Return the network with the model's weights, made on first use."""

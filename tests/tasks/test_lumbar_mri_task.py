@@ -1,0 +1,298 @@
+"""The task `lumbar-mri`: questions, inputs, sides, scores beside constants, one answer for all 25 questions."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spinelab import tasks
+from spinelab.core import Examples, InputError, Model, NotSureError, Run, TaskError
+from spinelab.evaluation.rsna import COLUMNS, rsna_score
+from spinelab.evaluation.rsna_baselines import rsna_baselines
+from spinelab.evaluation.rsna_submission import read_submission
+from spinelab.evaluation.types import Predictions
+from spinelab.experiments import baselines
+from spinelab.experiments.asked import ask
+from spinelab.experiments.splits import Split
+from spinelab.tasks.lumbar_mri import scores
+from spinelab.tasks.lumbar_mri.augmenting import paper
+from spinelab.tasks.lumbar_mri.grading import GradeLoss, shares_of
+from spinelab.tasks.lumbar_mri.inputs import neighbours, prepare_place
+from spinelab.tasks.lumbar_mri.parts import plane_of_row
+from spinelab.tasks.lumbar_mri.phantom import write_phantoms
+from spinelab.tasks.lumbar_mri.questions import question_of_row
+from spinelab.tasks.lumbar_mri.settings import LumbarMriSettings
+from spinelab.tasks.lumbar_mri.targets import GRADE_NAMES, QUESTIONS
+
+TASK = tasks.load("lumbar-mri")
+QUICK = LumbarMriSettings(model="simple-cnn", image_size=48, epochs=2, batch_size=16)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("lumbar-mri")
+    write_phantoms(path, n=6, seed=8, difficulty="easy", scale=0.4)
+    return path
+
+
+@pytest.fixture(scope="module")
+def data(folder: Path) -> Examples:
+    return TASK.examples(folder)
+
+
+@pytest.fixture(scope="module")
+def model(data: Examples) -> Model:
+    return TASK.fit(data, QUICK, Run())
+
+
+def test_every_graded_question_is_an_example_of_its_examination(data: Examples) -> None:
+    asked = ask(TASK, data, QUICK)
+    assert asked.several
+    assert len(asked.questions) == 25 * len(data)
+    for question in asked.questions:
+        study, own = question_of_row(question.id)
+        assert question.of is not None
+        assert study == question.of.id
+        truth = question.of.truth.finding(own.finding, site=own.level, side=own.side)
+        assert truth is not None
+        assert question.truth.finding("severity").label == truth.label
+        assert question.truth.finding("condition").label == own.condition_name
+    assert asked.labels == tuple(max((f.label for f in e.truth.findings), key=GRADE_NAMES.index) for e in data)
+
+
+def test_a_split_of_examinations_never_separates_their_questions(data: Examples) -> None:
+    asked = ask(TASK, data, QUICK)
+    split = asked.split(Split(0, 0, np.array([0, 2, 3]), np.array([1, 4])))
+    train, test = ({asked.questions[int(i)].of.id for i in part} for part in (split.train, split.test))
+    assert train == {data[i].id for i in (0, 2, 3)}
+    assert test == {data[i].id for i in (1, 4)}
+    assert len(split.train) == 75
+
+
+def test_questions_are_not_asked_twice(data: Examples) -> None:
+    rows = TASK.asked(data, QUICK)
+    assert TASK.asked(rows, QUICK) is rows
+
+
+def row_of(data: Examples, number: int, column: str) -> object:
+    return next(row for row in TASK.asked(data, QUICK) if row.id == f"{data[number].id}_{column}")
+
+
+def test_a_crop_has_its_size_in_millimetres(data: Examples) -> None:
+    study = row_of(data, 0, "spinal_canal_stenosis_l4_l5").open()
+    wide, narrow = (prepare_place(study, replace(QUICK, crop_mm=mm, slices=1, image_size=64)).pixels[0].astype(float) for mm in (80.0, 40.0))
+    middle = wide[16:48, 16:48]
+    shrunk = narrow.reshape(32, 2, 32, 2).mean(axis=(1, 3))
+    assert np.corrcoef(middle.ravel(), shrunk.ravel())[0, 1] > 0.97
+
+
+def test_the_crop_shows_the_marked_place(data: Examples) -> None:
+    """Shifting the place by ten millimetres towards the feet shifts the picture by as many."""
+    study = row_of(data, 0, "spinal_canal_stenosis_l3_l4").open()
+    (place,) = study.facts["places"].value
+    moved = replace(place, point_mm=(place.point_mm[0], place.point_mm[1], place.point_mm[2] - 10))
+    settings = replace(QUICK, crop_mm=64.0, slices=1, image_size=64)
+    before = prepare_place(study, settings).pixels[0].astype(float)
+    after = prepare_place(replace(study, facts={"places": replace(study.facts["places"], value=(moved,))}), settings).pixels[0].astype(float)
+    assert np.corrcoef(before[10:].ravel(), after[:-10].ravel())[0, 1] > 0.98
+
+
+def test_right_axial_crops_are_shown_like_left_ones(data: Examples) -> None:
+    """The dural sac lies on the picture's left of a left recess, and of a mirrored right one; unmirrored it lies on the right."""
+    left, right = (row_of(data, 0, f"{side}_subarticular_stenosis_l3_l4").open() for side in ("left", "right"))
+    seen_left, mirrored = (prepare_place(s, replace(QUICK, slices=1)).pixels[0].astype(float) for s in (left, right))
+    plain = prepare_place(right, replace(QUICK, slices=1, one_side=False)).pixels[0].astype(float)
+    assert np.array_equal(plain, mirrored[:, ::-1])
+    alike, unlike = (np.corrcoef(seen_left.ravel(), other.ravel())[0, 1] for other in (mirrored, plain))
+    assert alike > unlike
+
+
+def test_a_condition_head_sees_left_as_left(data: Examples) -> None:
+    right = row_of(data, 0, "right_subarticular_stenosis_l3_l4").open()
+    both = prepare_place(right, replace(QUICK, heads="both")).pixels
+    assert np.array_equal(both, prepare_place(right, replace(QUICK, one_side=False)).pixels)
+
+
+def test_the_marker_lies_on_the_place(data: Examples) -> None:
+    study = row_of(data, 0, "spinal_canal_stenosis_l3_l4").open()
+    settings = replace(QUICK, shown="marker", slices=1, image_size=64)
+    prepared = prepare_place(study, settings)
+    assert prepared.pixels.shape == (2, 64, 64)
+    spot = np.unravel_index(int(prepared.pixels[1].argmax()), (64, 64))
+    lower = row_of(data, 0, "spinal_canal_stenosis_l5_s1").open()
+    assert np.unravel_index(int(prepare_place(lower, settings).pixels[1].argmax()), (64, 64))[0] > spot[0]
+
+
+def test_neighbours_stay_in_their_stack() -> None:
+    """Three slices of one disc, then three tilted ones of the next."""
+    flat = np.tile(np.eye(4), (6, 1, 1))
+    flat[:, 2, 3] = [0, 4, 8, 40, 44, 48]
+    tilted = flat.copy()
+    lean = np.radians(15)
+    tilted[3:, :3, 1] = [0, np.cos(lean), np.sin(lean)]
+    assert neighbours(tilted, 1, 3) == [0, 1, 2]
+    assert neighbours(tilted, 2, 3) == [1, 2, None]
+    assert neighbours(tilted, 0, 5) == [None, None, 0, 1, 2]
+    assert neighbours(flat, 2, 3) == [1, 2, None]
+
+
+def test_a_question_without_a_place_has_no_picture(data: Examples) -> None:
+    study = row_of(data, 0, "spinal_canal_stenosis_l3_l4").open()
+    nothing = replace(study, facts={"places": replace(study.facts["places"], value=())})
+    assert not prepare_place(nothing, QUICK).available.any()
+
+
+def test_one_answer_for_all_25(model: Model, data: Examples) -> None:
+    result = TASK.predict(model, data[0].open())
+    assert [(f.name, f.site, f.side) for f in result.findings] == [(q.finding, q.level, q.side) for q in QUESTIONS]
+    assert all(f.label in GRADE_NAMES for f in result.findings)
+    assert any("patient's left" in note for note in result.notes)
+
+
+def test_rows_and_examinations_answer_alike(model: Model, data: Examples) -> None:
+    whole = TASK.predict(model, data[1].open())
+    rows = TASK.asked(data.subset([1]), QUICK)
+    for row, answer in zip(rows, TASK.predict_many(model, rows, Run()), strict=True):
+        _, question = question_of_row(row.id)
+        own = whole.finding(question.finding, site=question.level, side=question.side)
+        assert answer.finding("severity").probabilities == pytest.approx(own.probabilities, abs=1e-4)
+
+
+def test_a_missing_axial_series_withholds_its_questions(model: Model, data: Examples) -> None:
+    study = data[0].open()
+    places = tuple(p for p in study.facts["places"].value if p.target.description != "Axial T2")
+    sagittal = tuple(i for i in study.images if i.facts["description"].value != "Axial T2")
+    result = TASK.predict(model, replace(study, images=sagittal, facts={"places": replace(study.facts["places"], value=places)}))
+    withheld = [f for f in result.findings if f.label is None]
+    assert {f.name for f in withheld} == {"subarticular_stenosis"}
+    assert len(withheld) == 10
+    assert any(note.startswith("Withheld") and "subarticular" in note for note in result.notes)
+
+
+def test_a_bare_examination_needs_a_level_finder(model: Model, data: Examples) -> None:
+    study = data[0].open()
+    with pytest.raises(NotSureError, match="no level finder"):
+        TASK.predict(model, replace(study, facts={}))
+
+
+def answers(labels: np.ndarray, shares: np.ndarray) -> Predictions:
+    """Return answers of ``labels`` (n, 25) as rows, ``shares`` (n, 25, 3)."""
+    at = [(i, j) for i in range(len(labels)) for j in range(25) if labels[i, j] >= 0]
+    names = tuple(f"{100 + i}_{COLUMNS[j]}" for i, j in at)
+    patients = tuple(f"{100 + i}" for i, _ in at)
+    rows, columns = (np.array(part) for part in zip(*at, strict=True))
+    truth = labels[rows, columns].astype(np.int64)
+    return Predictions(GRADE_NAMES, names, patients, truth, shares[None, rows, columns], np.zeros((1, len(at)), np.int64))
+
+
+def test_the_score_is_the_competitions() -> None:
+    rng = np.random.default_rng(3)
+    labels = rng.integers(-1, 3, (40, 25)).astype(np.int8)
+    shares = rng.dirichlet([2, 1, 1], (40, 25))
+    judged = scores.judge(answers(labels, shares), bootstraps=50)
+    table = scores.answers_of(answers(labels, shares))
+    assert table is not None
+    expected = rsna_score(table.labels, table.probabilities[0])
+    assert judged.metrics["rsna_score"].value == pytest.approx(expected["score"])
+    assert judged.metrics["rsna_loss_spinal"].value == pytest.approx(expected["spinal"])
+    weights = np.array([1.0, 2.0, 4.0])[labels[labels >= 0]]
+    own = -np.log(np.take_along_axis(shares, np.maximum(labels, 0)[..., None].astype(int), 2)[..., 0][labels >= 0])
+    assert judged.metrics["weighted_log_loss"].value == pytest.approx(float((own * weights).sum() / weights.sum()))
+
+
+def test_the_best_constant_stands_beside_and_a_constant_gains_nothing() -> None:
+    rng = np.random.default_rng(4)
+    labels = rng.choice(3, (60, 25), p=[0.7, 0.2, 0.1]).astype(np.int8)
+    table = scores.answers_of(answers(labels, np.full((60, 25, 3), 1 / 3)))
+    assert table is not None
+    per_column = rsna_baselines(table.labels, bootstraps=20)["baselines"]["weighted-frequencies-per-column"]
+    constant = scores.constant_answers(table, "weighted-frequencies-per-column").probabilities[0]
+    judged = scores.judge(answers(labels, np.array(constant)), bootstraps=50)
+    assert judged.baseline["rsna_score"].value == pytest.approx(per_column["score"])
+    assert judged.metrics["weighted_log_loss_gain"].value == pytest.approx(0.0, abs=1e-9)
+    assert "not-better-than-prior" in judged.flags
+    sure = np.eye(3)[labels] * 0.9 + 0.1 / 3
+    better = scores.judge(answers(labels, sure), bootstraps=50)
+    assert better.metrics["weighted_log_loss_gain"].lo > 0
+    assert not better.flags
+
+
+def test_baselines_need_the_table_alone(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_bytes((folder / "train.csv").read_bytes())
+    found = baselines(TASK, TASK.examples(tmp_path), QUICK)
+    with_pictures = baselines(TASK, TASK.examples(folder), QUICK)
+    for name, row in with_pictures["competition"]["baselines"].items():
+        assert found["competition"]["baselines"][name]["score"] == pytest.approx(row["score"], abs=1e-12)
+    assert found["classes"]["Severe"]["images"] == with_pictures["classes"]["Severe"]["images"]
+
+
+def test_the_submission_has_every_row_and_adds_up(model: Model, data: Examples, tmp_path: Path) -> None:
+    results = [replace(TASK.predict(model, example.open()), study=example.id) for example in data.subset([0, 1])]
+    withheld = replace(results[0], study="777", findings=(QUESTIONS[0].answer(None), *results[0].findings[1:]))
+    (tmp_path / "submission.csv").write_text(TASK.tables(model, [*results, withheld])["submission.csv"], encoding="utf-8")
+    studies, shares = read_submission(tmp_path / "submission.csv", [*(r.study for r in results), "777"])
+    assert shares.shape == (3, 25, 3)
+    assert shares[2, 0] == pytest.approx(list(model.record["constant"][COLUMNS[0]].values()))
+    assert studies[2] == "777"
+
+
+def test_two_heads_tell_condition_and_grade(data: Examples) -> None:
+    settings = LumbarMriSettings(model="simple-cnn", image_size=48, epochs=1, heads="both", planes="shared", target="condition")
+    both = TASK.fit(data.subset(range(4)), settings, Run())
+    rows = TASK.asked(data.subset([4]), settings)
+    for result in TASK.predict_many(both, rows, Run()):
+        assert sum(result.finding("severity").probabilities.values()) == pytest.approx(1)
+        assert len(result.finding("condition").probabilities) == 5
+    assert list(both.record["networks"]) == ["every series"]
+
+
+def test_a_condition_head_must_be_there_to_be_judged() -> None:
+    with pytest.raises(TaskError, match="heads=severity"):
+        LumbarMriSettings(target="condition")
+
+
+@pytest.mark.parametrize("loss", ["weighted", "plain", "ordinal", "coral"])
+@pytest.mark.parametrize("heads", ["severity", "both"])
+def test_every_loss_learns_what_it_is_shown(loss: str, heads: str) -> None:
+    """Logits that are free parameters end up at the labels."""
+    import torch
+
+    settings = LumbarMriSettings(loss=loss, heads=heads)
+    severity = torch.tensor([0, 1, 2, 0, 1, 2])
+    labels = severity if heads == "severity" else torch.stack([torch.tensor([0, 1, 2, 3, 4, 0]), severity], dim=1)
+    width = (5 if heads == "both" else 0) + (2 if settings.ordinal else 3)
+    logits = torch.zeros(6, width, requires_grad=True)
+    criterion, optimizer = GradeLoss(settings), torch.optim.Adam([logits], lr=0.3)
+    for _ in range(60):
+        optimizer.zero_grad()
+        ordered = logits if not settings.ordinal else torch.cat([logits[:, :-2], logits[:, -2:-1] + logits[:, -1:].exp(), logits[:, -2:-1]], dim=1)
+        loss_now = criterion(ordered, labels)
+        loss_now.backward()
+        optimizer.step()
+    grades, conditions = shares_of(ordered.detach(), settings)
+    assert grades.sum(axis=1) == pytest.approx(1)
+    assert grades.argmax(axis=1).tolist() == severity.tolist()
+    assert criterion.accuracy(ordered, labels) == 1
+    assert conditions.shape == (6, 5 if heads == "both" else 0)
+
+
+def test_the_papers_augmentation_changes_all_slices_alike() -> None:
+    rng = np.random.default_rng(0)
+    crop = rng.integers(0, 255, (40, 40), dtype=np.uint8)
+    changed = paper(np.repeat(crop[None, None], 3, axis=1).repeat(12, axis=0), rng)
+    assert changed.shape == (12, 3, 40, 40)
+    assert all(np.array_equal(slices[0], slices[2]) for slices in changed)
+    assert any(not np.array_equal(slices[0], crop) for slices in changed)
+
+
+def test_planes_of_rows_are_those_of_their_marks(data: Examples) -> None:
+    for row in TASK.asked(data, QUICK):
+        assert plane_of_row(row) == question_of_row(row.id)[1].series
+
+
+def test_data_without_marks_cannot_be_learnt(folder: Path, tmp_path: Path) -> None:
+    for name in ("train.csv", "train_series_descriptions.csv"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    with pytest.raises(InputError, match="marked in a picture"):
+        TASK.fit(TASK.examples(tmp_path), QUICK, Run())
