@@ -28,6 +28,11 @@ METHODS: Final[Mapping[str, Callable[..., tuple[NDArray[np.float32], Tensor]]]] 
     "attention rollout": attention_rollout,
 }
 
+BLACK: Final = 2
+"""Highest grey level of the frame that a film is fitted into."""
+FRAME_AT: Final = 0.25
+"""Share of a map on that frame above which it is flagged."""
+
 
 @dataclass(frozen=True, eq=False)
 class Subject:
@@ -99,6 +104,21 @@ class AttentionMap:
     unaccounted: float | None = None
 
     @property
+    def on_frame(self) -> float:
+        """Share of the map on the black frame that fills a film up to a square: rows and columns at its edges without a grey level above `BLACK`."""
+        seen = self.picture > BLACK
+        total = float(self.heat.sum(dtype=np.float64))
+        if total <= 0 or not seen.any():
+            return 0.0
+        within = np.ones(seen.shape, bool)
+        for axis in range(seen.ndim):
+            lines = np.flatnonzero(seen.any(axis=tuple(other for other in range(seen.ndim) if other != axis)))
+            outside = np.ones(seen.shape[axis], bool)
+            outside[lines[0] : lines[-1] + 1] = False
+            within[tuple(outside if other == axis else slice(None) for other in range(seen.ndim))] = False
+        return float(self.heat[~within].sum(dtype=np.float64)) / total
+
+    @property
     def flags(self) -> tuple[str, ...]:
         """Sentences about why the map should not be believed; none if nothing speaks against it."""
         found = []
@@ -110,13 +130,15 @@ class AttentionMap:
             found.append("Covering what the map shows changes the answer no more than covering places drawn by chance.")
         if self.inside is not None and self.heat.any() and self.inside.share < self.inside.area:
             found.append("Less of the map lies on the anatomy than of a map that says nothing.")
+        if self.on_frame > FRAME_AT:
+            found.append(f"{self.on_frame:.0%} of the map lies on the black frame around the film, where there is nothing to see.")
         if self.unaccounted is not None and abs(self.unaccounted) > 0.05:
             found.append(f"The pixels' parts miss the score by {abs(self.unaccounted):.0%}.")
         return tuple(found)
 
     def facts(self) -> dict[str, Any]:
         """Return everything but the pictures, JSON-able."""
-        body: dict[str, Any] = {"model": self.model, "probability": self.probability, "flags": list(self.flags)}
+        body: dict[str, Any] = {"model": self.model, "probability": self.probability, "on_frame": self.on_frame, "flags": list(self.flags)}
         if self.weights is not None:
             body["weights"] = asdict(self.weights) | {"depends_on_weights": self.weights.depends_on_weights}
         if self.inside is not None:

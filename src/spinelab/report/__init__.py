@@ -14,6 +14,8 @@ from spinelab.report.content import (
     Pair,
     Variant,
 )
+from spinelab.report.explained import write_explained
+from spinelab.report.heatmaps import summaries
 from spinelab.report.results import write_results
 from spinelab.report.serial import Visit
 
@@ -30,7 +32,9 @@ __all__ = [
     "Pair",
     "Variant",
     "Visit",
+    "summaries",
     "write_comparison",
     "write_evaluation",
+    "write_explained",
     "write_results",
 ]

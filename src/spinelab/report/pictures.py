@@ -30,12 +30,37 @@ def film(picture: NDArray[np.uint8], *, side: int = SIDE_PX) -> str:
 
 def overlay(explanation: Explanation, *, side: int = SIDE_PX) -> str:
     """Return the picture with its heatmap drawn over it, as a data URI; where the heat is zero the picture stays as it is."""
-    picture = _shrunk(explanation.picture, side).astype(np.float64)
-    heat = _resized(np.clip(np.nan_to_num(explanation.heat), 0.0, 1.0).astype(np.float32), picture.shape[:2]).astype(np.float64)
+    return _jpeg(_drawn(explanation, _shrunk(explanation.picture, side)))
+
+
+def overlay_png(explanation: Explanation, *, least: int) -> bytes:
+    """Return the picture with its heatmap as a PNG file, enlarged by the whole number that brings its longest side to ``least`` pixels."""
+    rows, columns = explanation.picture.shape[:2]
+    times = max(1, -(-least // max(rows, columns)))
+    picture = _resized(np.asarray(explanation.picture, dtype=np.uint8), (rows * times, columns * times))
+    return png(_drawn(explanation, picture))
+
+
+def png(pixels: NDArray[np.uint8]) -> bytes:
+    """Return a greyscale or colour picture as a PNG file."""
+    from PIL import Image as Pillow
+
+    out = io.BytesIO()
+    Pillow.fromarray(pixels).save(out, format="PNG")
+    return out.getvalue()
+
+
+def png_uri(pixels: NDArray[np.uint8]) -> str:
+    """Return a picture as a data URI without loss, for what is made of sharp cells."""
+    return "data:image/png;base64," + base64.b64encode(png(pixels)).decode("ascii")
+
+
+def _drawn(explanation: Explanation, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     grey = np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture[..., :3]
+    heat = _resized(np.clip(np.nan_to_num(explanation.heat), 0.0, 1.0).astype(np.float32), picture.shape[:2]).astype(np.float64)
     colour = np.stack([np.interp(heat, np.linspace(0, 1, len(_HEAT)), _HEAT[:, channel]) for channel in range(3)], axis=2)
     alpha = (_STRENGTH * heat)[..., None]
-    return _jpeg(np.round(grey * (1 - alpha) + colour * alpha).astype(np.uint8))
+    return np.round(grey * (1 - alpha) + colour * alpha).astype(np.uint8)
 
 
 def size(picture: NDArray[Any], *, side: int = SIDE_PX) -> dict[str, int]:

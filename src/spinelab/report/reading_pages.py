@@ -17,10 +17,9 @@ from spinelab.core import Explanation, Quantity, Reference, Result, SpinelabErro
 from spinelab.report.files import write_bytes, write_text
 from spinelab.report.film_drawing import COLOURS, DASHES, LEGEND, WIDTHS
 from spinelab.report.films import Film, measured_film, svg_mark, thumbnail
+from spinelab.report.heatmaps import heat_pictures, with_maps
 from spinelab.report.pages import render
 from spinelab.report.pdf import Sheet, reading_pdf
-from spinelab.report.pictures import film as picture_of
-from spinelab.report.pictures import overlay, size
 from spinelab.report.reading import SIDES, SYMBOLS, Reading, measured, read_result, refusal, shown
 from spinelab.report.serial import Series, Visit, find_series
 from spinelab.report.tables import changes_csv, measurements_csv
@@ -28,7 +27,6 @@ from spinelab.report.tables import changes_csv, measurements_csv
 MAX_THUMBNAILS: Final = 1000
 """Films with a picture on the overview; more would make a page that no browser opens."""
 
-_HEAT_PX: Final = 900
 _EXPLAINED: Final = (
     "An interval holds the true value on 95 of 100 films like those on which it was adjusted; on other films it may hold it less often. "
     "“Usual” is the range of the people named in the footnote, not a target of treatment."
@@ -79,9 +77,10 @@ class Writer:
         return write_text(self.folder / "report.html", self._overview(results, rows, series, pictured=pictured))
 
     def _film_files(self, result: Result, place: Path, series: Sequence[Series]) -> Film | None:
-        write_text(place / "result.json", result.to_json())
         study, film, notes = self._open(result)
         reading = read_result(result, self.measuring.quantities, self.measuring.references.get(result.study, {}))
+        maps = () if reading.refused else self.explanations.get(result.study, ())
+        write_text(place / "result.json", with_maps(result, maps, place).to_json())
         told = tuple(dict.fromkeys((*(note for note in result.notes if not reading.refused or reading.refused not in note), *notes)))
         own = [one for one in series if result.study in dict(one.films)]
         sheet = Sheet(
@@ -96,7 +95,7 @@ class Writer:
             tuple(unknown_facts(study)),
             self.summary,
         )
-        write_text(place / "report.html", self._page(sheet))
+        write_text(place / "report.html", self._page(sheet, maps))
         write_bytes(place / "report.pdf", reading_pdf(sheet))
         return film
 
@@ -111,7 +110,7 @@ class Writer:
             return None, None, [f"The film is not shown: {error.given}"]
         return study, film, notes
 
-    def _page(self, sheet: Sheet) -> str:
+    def _page(self, sheet: Sheet, maps: Sequence[Explanation]) -> str:
         film, result = sheet.film, sheet.reading.result
         return render(
             "reading.html",
@@ -129,7 +128,7 @@ class Writer:
             order=sheet.order,
             unknown=sheet.unknown,
             summary=self.summary,
-            heats=[] if sheet.reading.refused else heat_pictures(self.explanations.get(result.study, ())),
+            heats=heat_pictures(maps),
             explained=_EXPLAINED,
             sides=SIDES,
         )
@@ -159,15 +158,6 @@ class Writer:
             phantom=self.phantom,
             summary=self.summary,
         )
-
-
-def heat_pictures(explanations: Sequence[Explanation]) -> list[dict[str, Any]]:
-    """Return heatmaps over their films, for a page."""
-    return [
-        {"film": picture_of(e.picture, side=_HEAT_PX), "overlay": overlay(e, side=_HEAT_PX), "view": e.view, "method": e.method, "label": e.label}
-        | size(e.picture, side=_HEAT_PX)
-        for e in explanations
-    ]
 
 
 def unknown_facts(study: Study | None) -> list[tuple[str, str]]:

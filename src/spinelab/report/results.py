@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from spinelab.core import Explanation, InputError, Quantity, Reference, Result, Stroke, Study
 from spinelab.report.files import folder_names, write_text
+from spinelab.report.heatmaps import heat_pictures, with_maps
 from spinelab.report.pages import render
 from spinelab.report.pictures import film, size
-from spinelab.report.reading_pages import Measuring, Writer, heat_pictures, unknown_facts
+from spinelab.report.reading_pages import Measuring, Writer, unknown_facts
 from spinelab.report.serial import Visit
 from spinelab.report.tables import results_csv
 
@@ -37,7 +38,7 @@ def write_results(  # noqa: PLR0913 - everything that a report can show
 ) -> Path:
     """Write what a model said about one study or many; return the path of the page to open.
 
-    One study: ``result.json`` and ``report.html``. Several: a subfolder with these two for each, and above them ``results.csv``
+    One study: ``result.json``, ``report.html`` and a PNG a heatmap. Several: a subfolder with these for each, and above them ``results.csv``
     and ``report.html``, one row a study. ``studies``, ``explanations`` and ``drawings`` are looked up by the result's study, one at a
     time, so that a mapping that reads when asked keeps no more than one study in memory.
 
@@ -65,7 +66,7 @@ def write_results(  # noqa: PLR0913 - everything that a report can show
     """
     if not results:
         raise InputError("No result to write", expected="at least one study that was read", action="check the path that was read")
-    origin, summary = _origin(results[0], phantom_model=phantom_model, summary=model_summary or {})
+    origin, summary = origin_and_facts(results[0], phantom_model=phantom_model, summary=model_summary or {})
     names = folder_names(result.study for result in results)
     if len(results) > 1:
         write_text(folder / "results.csv", results_csv(results, names))
@@ -75,7 +76,7 @@ def write_results(  # noqa: PLR0913 - everything that a report can show
     for result in results:
         place = folder / names[result.study] if len(results) > 1 else folder
         seen = (explanations or {}).get(result.study, ())
-        write_text(place / "result.json", result.to_json())
+        write_text(place / "result.json", with_maps(result, seen, place).to_json())
         page = render(
             "result.html", r=result, origin=origin, phantom=phantom_model, summary=summary, **_pictures(result, (studies or {}).get(result.study), seen)
         )
@@ -85,7 +86,7 @@ def write_results(  # noqa: PLR0913 - everything that a report can show
     return write_text(folder / "report.html", render("results.html", results=results, folders=names, origin=origin, phantom=phantom_model, summary=summary))
 
 
-def _origin(result: Result, *, phantom_model: bool, summary: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+def origin_and_facts(result: Result, *, phantom_model: bool, summary: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """Return the first line, which says what the model learned from, and the other facts."""
     facts = {key: value for key, value in summary.items() if key != "origin" and value not in (None, "", (), [], {})}
     if phantom_model:

@@ -8,7 +8,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from spinelab.core import DIFFICULTIES, Examples, Model, Progress, Result, Run, Settings, SpinelabError, Task, TaskError, silent
+from spinelab.core import (
+    DIFFICULTIES,
+    Examples,
+    Explaining,
+    Heatmap,
+    InputError,
+    Model,
+    Progress,
+    Result,
+    Run,
+    Settings,
+    SpinelabError,
+    Task,
+    TaskError,
+    silent,
+)
+from spinelab.core.explaining import ALL
 from spinelab.serve import choices, models, places
 from spinelab.serve.places import PathLike
 
@@ -21,6 +37,8 @@ MODEL_FILES: Final = ("model.json", "weights.safetensors")
 COMPARISON_FILES: Final = ("comparison.json", "experiment.json")
 EVALUATION_FILES: Final = ("evaluation.json",)
 PHANTOM_NOTE: Final = "The model was trained on digital phantoms: what it says is no evidence about a patient."
+GLANCED: Final = 20
+"""Examinations whose heatmaps are compared with those of random weights unasked; among more, reading would become slower by it."""
 RESULT_FILES: Final = ("result.json", "results.csv", "measurements.csv")
 
 
@@ -101,7 +119,9 @@ def fit(
     return model
 
 
-def read(path: PathLike, model: PathLike | Model, out: PathLike | None = None, *, serial: bool = False, run: Run | None = None) -> list[Result]:
+def read(
+    path: PathLike, model: PathLike | Model, out: PathLike | None = None, *, serial: bool = False, explain: str | None = None, run: Run | None = None
+) -> list[Result]:
     """Read one examination or a folder of many, and answer for each.
 
     Parameters
@@ -111,13 +131,22 @@ def read(path: PathLike, model: PathLike | Model, out: PathLike | None = None, *
     model
         A model folder, ``builtin:NAME``, or a model in memory.
     out
-        Where to write ``result.json``, ``report.html`` and, of a model that measures, ``report.pdf``; a subfolder each where there are
-        many, with ``measurements.csv`` above them. Nothing is written without it.
+        Where to write ``result.json``, ``report.html``, a PNG a heatmap and, of a model that measures, ``report.pdf``; a subfolder each where
+        there are many, with ``measurements.csv`` above them. Nothing is written without it.
     serial
         The films are of one patient, although the files do not say so. Films that name the same patient are compared in any case.
+    explain
+        Which heatmaps: words of `spinelab.core.explaining.METHODS` with commas between them, ``all`` or ``none``; by default the one that costs
+        no more than an answer.
+
+    Returns
+    -------
+    results
+        One an examination; with ``out`` they tell of the heatmaps that were written.
     """
     from spinelab.serve import examinations, readings
 
+    how = Explaining.chosen(explain)
     source = places.existing(path, "an image, a DICOM file or series, a zip, or a folder of examinations")
     folder = None if out is None else places.new_folder(out, ours=RESULT_FILES, reuse=True, data=source)
     loaded, task = models.load(model)
@@ -130,9 +159,49 @@ def read(path: PathLike, model: PathLike | Model, out: PathLike | None = None, *
         results.append(_answer(task, loaded, seen, name, people))
     if serial:
         people.check_one_patient()
-    if folder is not None:
-        _write_results(task, loaded, results, folder, seen, people, serial=serial)
-    return results
+    if folder is None:
+        return results
+    if how is not None and explain is None and len(found) > GLANCED:
+        how = replace(how, checks=())
+    told = _write_results(task, loaded, results, folder, seen, people, serial=serial, how=how)
+    return [replace(result, explanations=told.get(result.study, ())) for result in results]
+
+
+def explain(path: PathLike, model: PathLike | Model, out: PathLike, *, methods: str = ALL) -> Result:
+    """Answer for one examination and look into the network: every map with all its checks, the filters of its first layer, what its layers show.
+
+    Parameters
+    ----------
+    out
+        Where to write ``report.html``, ``result.json`` and the pictures.
+    methods
+        As in `read`.
+
+    Raises
+    ------
+    InputError
+        If there are several examinations under the path.
+    TaskError
+        If the model has nothing to look into.
+    """
+    from spinelab import report
+    from spinelab.serve import examinations
+
+    how = Explaining.chosen(methods)
+    source = places.existing(path, "an image, a DICOM file or series, or a zip")
+    folder = places.new_folder(out, ours=RESULT_FILES, reuse=True, data=source)
+    loaded, task = models.load(model)
+    found = examinations.find(source, loaded.settings)
+    if len(found) != 1 or how is None:
+        given = f"{source}: {len(found)} examinations" if how else "No map to make"
+        raise InputError(given, expected="one examination and one map or more", action="give one film or study; `spinelab read` takes many")
+    study = replace(found[0].open(), id=found[0].name)
+    result = task.predict(loaded, study)
+    maps = task.explain(loaded, study, replace(how, checks=("weights", "curves")))
+    sheets = task.layers(loaded, study)
+    if not maps and not sheets:
+        raise TaskError(f"{loaded.name} has no network to look into", expected="a model that is a network", action="choose another model")
+    return report.write_explained(result, maps, sheets, folder, phantom_model=_of_phantoms(loaded), model_summary=_summary(loaded))
 
 
 def _answer(task: Task, model: Model, studies: Reopened, name: str, people: People) -> Result:
@@ -148,18 +217,24 @@ def _answer(task: Task, model: Model, studies: Reopened, name: str, people: Peop
         return Result(task.name, model.name, name, notes=(f"No answer: {refusal}",))
 
 
-def _write_results(task: Task, model: Model, results: Sequence[Result], folder: Path, seen: Reopened, people: People, *, serial: bool) -> None:
-    """Write the report; what a refused film shows is opened again only for a model that measures, whose page shows it."""
+def _write_results(
+    task: Task, model: Model, results: Sequence[Result], folder: Path, seen: Reopened, people: People, *, serial: bool, how: Explaining | None
+) -> dict[str, tuple[Heatmap, ...]]:
+    """Write the report and return what its heatmaps tell, by study.
+
+    What a refused film shows is opened again only for a model that measures, whose page shows it.
+    """
     from spinelab import report
     from spinelab.serve import examinations, readings
 
     quantities = task.quantities(model.settings)
     shown = seen if quantities or all(map(_answered, results)) else seen.only({result.study for result in results if _answered(result)})
+    maps = examinations.Explained(shown, lambda study: [] if how is None else task.explain(model, study, how))
     report.write_results(
         results,
         folder,
         studies=shown,
-        explanations=examinations.Explained(shown, lambda study: task.explain(model, study)),
+        explanations=maps,
         phantom_model=_of_phantoms(model),
         model_summary=_summary(model),
         quantities=quantities,
@@ -169,6 +244,7 @@ def _write_results(task: Task, model: Model, results: Sequence[Result], folder: 
         agreement=readings.agreement(model),
         one_patient=serial,
     )
+    return maps.told
 
 
 def _of_phantoms(model: Model) -> bool:

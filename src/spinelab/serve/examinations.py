@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from spinelab import io
-from spinelab.core import Explanation, InputError, NotSureError, Settings, Study
+from spinelab.core import Explanation, Heatmap, InputError, NotSureError, Settings, Study
 from spinelab.io.dicom_spacing import PROJECTIONS
 from spinelab.io.read import study_id
 from spinelab.io.sniff import kind_of
+from spinelab.report import summaries
 
 _VIEW_MARK: Final = re.compile(r"(?:Y[01]|[-_ ](?:AP|PA|LA|LAT|LATERAL))$", re.IGNORECASE)
 """How file names end that differ only in the view: ``0001-F-037Y0`` and ``0001-F-037Y1``, ``anna_ap`` and ``anna_lateral``."""
@@ -63,16 +64,19 @@ class Reopened(Mapping[str, Study]):
 
 
 class Explained(Mapping[str, Sequence[Explanation]]):
-    """Heatmaps that are made when asked for; none where the model declines to show any."""
+    """Heatmaps that are made when asked for; none where the model declines to show any. What they say without their pixels is kept in ``told``."""
 
     def __init__(self, studies: Reopened, explain: Callable[[Study], Sequence[Explanation]]) -> None:
         self._studies, self._explain = studies, explain
+        self.told: dict[str, tuple[Heatmap, ...]] = {}
 
     def __getitem__(self, name: str) -> Sequence[Explanation]:
         try:
-            return self._explain(self._studies[name])
+            found = self._explain(self._studies[name])
         except NotSureError:
             return ()
+        self.told[name] = summaries(found)
+        return found
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._studies)

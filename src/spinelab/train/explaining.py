@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Explaining, Explanation, Image, InputError, Model, NotSureError, Study
-from spinelab.explain import Subject, wanted_maps
+from spinelab.core import Explaining, Explanation, Image, InputError, Model, NotSureError, Sheet, Study
+from spinelab.explain import Subject, feature_maps, first_layer_filters, wanted_maps
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -57,6 +57,25 @@ def subject_of(
         return np.concatenate([np.zeros((len(grades), first)), reached], axis=1)
 
     return replace(subject, classes=(*[""] * first, *at_least), shares=cumulative), first + grade - 1
+
+
+def sheets(task: NetworkTask, net: nn.Module, model: Model, study: Study) -> list[Sheet]:
+    """Return the filters of the first layer, and what layers show of a study, in the order of the network."""
+    subject, _ = subject_of(task, net, model, study)
+    found = []
+    for n, filters in enumerate(first_layer_filters(net)):
+        inputs = len(filters.values) // filters.of
+        shown = replace(filters, values=filters.values[::inputs]) if inputs > 1 else filters
+        side = filters.values.shape[-1]
+        text = f"{filters.of} filters of {filters.values.shape[-2]} × {side} pixels" + (f", that of the first of {inputs} inputs each" if inputs > 1 else "")
+        whose = f", network {n + 1}" if n else ""
+        title = f"Filters of the first layer ({filters.layer}){whose}"
+        found.append(Sheet(title, f"{text}; middle grey is zero.", shown.mosaic(enlarge=max(1, 48 // side), signed=True)))
+    for maps in feature_maps(net, *subject.tensors()):
+        rows, columns = maps.values.shape[1:]
+        text = f"The {len(maps.values)} of {maps.of} channels that vary most, {rows} × {columns} each, from its own darkest to its own brightest."
+        found.append(Sheet(f"Layer {maps.layer}", text, maps.mosaic(enlarge=max(1, 96 // max(rows, columns)))))
+    return found
 
 
 def _shares(task: NetworkTask, subject: Subject, model: Model) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""``spinelab fit`` and ``spinelab read``: making a model, and using it."""
+"""``spinelab fit``, ``read`` and ``explain``: making a model, using it, and looking into it."""
 
 from __future__ import annotations
 
@@ -44,6 +44,15 @@ def read(
     model: Annotated[str, typer.Option("--model", metavar="MODEL", help="A model folder, or builtin:NAME.")],
     out: options.Out,
     serial: Annotated[bool, typer.Option("--serial", help="All films are of one patient: show what changed, by the dates in the files.")] = False,
+    explain: Annotated[
+        str | None,
+        typer.Option(
+            "--explain",
+            metavar="METHODS",
+            help="Heatmaps of a network: gradcam, scorecam, integrated-gradients, occlusion, rollout (commas between them), all, or none. "
+            "By default the quick one.",
+        ),
+    ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Read examinations with a model: findings and measurements as report.html, report.pdf and result.json."""
@@ -51,10 +60,28 @@ def read(
     from spinelab.serve.cli.progress import shown
 
     with shown() as progress:
-        found = api.read(path, model, out, serial=serial, run=options.make_run(progress))
+        found = api.read(path, model, out, serial=serial, explain=explain, run=options.make_run(progress))
     if as_json:
         show.print_json([result.to_dict() for result in found])
     else:
         if any(api.PHANTOM_NOTE in result.notes for result in found):
             show.say(api.PHANTOM_NOTE)
         show.results(found, out)
+
+
+def explain(
+    model: options.ModelName,
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="One image, DICOM file or series, or a zip.")],
+    out: options.Out,
+    methods: Annotated[str, typer.Option("--methods", metavar="METHODS", help="As --explain of `spinelab read`.")] = "all",
+    as_json: options.AsJson = False,
+) -> None:
+    """Look into a network: every heatmap of one film with all its checks, the filters of the first layer, what its layers show."""
+    from spinelab.serve import api
+
+    found = api.explain(path, model, out, methods=methods)
+    if as_json:
+        show.print_json(found.to_dict())
+    else:
+        show.results([found], out)
+        show.maps(found)

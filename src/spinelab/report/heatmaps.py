@@ -1,0 +1,116 @@
+"""Maps of where a model looked: drawn, written beside a result, and what their checks found, in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from spinelab.core import Explanation, Heatmap, Result
+from spinelab.report.files import write_bytes
+from spinelab.report.pictures import film, overlay, overlay_png, size
+
+PAGE_PX: Final = 900
+"""Longest side of a map on the page of a reading."""
+FILE_PX: Final = 448
+"""Least longest side of a map in a file of its own; smaller pictures are enlarged by a whole number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is said beside a map: ``verdict`` in few words with ``sign`` (``stop``, ``yes`` or ``note``), why it is not to be trusted, and what was found."""
+
+    verdict: str
+    sign: str
+    against: tuple[str, ...]
+    found: tuple[str, ...]
+
+    @property
+    def short(self) -> str:
+        """Return the verdict with its reasons, for a page where there is little room."""
+        return f"{self.verdict}: {' '.join(self.against)}" if self.against else self.verdict
+
+
+def told(explanation: Explanation) -> Told | None:
+    """Return what is said beside a map; nothing for a map that no facts came with."""
+    facts = explanation.facts
+    if not facts:
+        return None
+    found = [_place(explanation), _random_weights(facts.get("weights")), _inside(facts.get("inside")), _curves(facts.get("curves"))]
+    checks = sum(bool(facts.get(name)) for name in ("weights", "inside", "curves"))
+    if explanation.flags:
+        return Told("Not to be trusted", "stop", explanation.flags, tuple(filter(None, found)))
+    if not checks:
+        return Told("Not checked", "note", (), tuple(filter(None, found)))
+    return Told(f"{'One check' if checks == 1 else f'{checks} checks'}, none against it", "yes", (), tuple(filter(None, found)))
+
+
+def heat_pictures(explanations: Sequence[Explanation], *, side: int = PAGE_PX) -> list[dict[str, Any]]:
+    """Return heatmaps over their films, for a page."""
+    return [
+        {"film": film(e.picture, side=side), "overlay": overlay(e, side=side), "view": e.view, "method": e.method, "label": e.label, "told": told(e)}
+        | {"probability": e.facts.get("probability")}
+        | size(e.picture, side=side)
+        for e in explanations
+    ]
+
+
+def summaries(explanations: Sequence[Explanation]) -> tuple[Heatmap, ...]:
+    """Return everything but the pixels, with the file that each map is written to."""
+    return tuple(e.summary(_file_name(n, e)) for n, e in enumerate(explanations, 1))
+
+
+def with_maps(result: Result, explanations: Sequence[Explanation], place: Path) -> Result:
+    """Write each map as a PNG into ``place`` and return the result that tells of them.
+
+    Raises
+    ------
+    InputError
+        When the disk is full or the folder cannot be written.
+    """
+    kept = summaries(explanations)
+    for one, explanation in zip(kept, explanations, strict=True):
+        write_bytes(place / one.file, overlay_png(explanation, least=FILE_PX))
+    return replace(result, explanations=kept)
+
+
+def _file_name(n: int, explanation: Explanation) -> str:
+    words = "-".join(part for part in (explanation.method, explanation.view) if part)
+    return f"map-{n}-{re.sub(r'[^a-z0-9]+', '-', words.lower()).strip('-')[:60]}.png"
+
+
+def _place(explanation: Explanation) -> str:
+    if explanation.peak is None:
+        return ""
+    (x, y), (rows, columns) = explanation.peak, explanation.heat.shape[:2]
+    across, down = ("left", "middle", "right")[min(2, 3 * x // columns)], ("upper", "middle", "lower")[min(2, 3 * y // rows)]
+    where = "the middle" if across == down == "middle" else f"the {down} {across}" if across != "middle" else f"the {down} middle"
+    return f"Highest at x {x}, y {y} of {columns} × {rows} pixels: {where} of the picture."
+
+
+def _random_weights(weights: Mapping[str, Any] | None) -> str:
+    if not weights:
+        return ""
+    likeness = float(weights["correlation"][-1])
+    if weights.get("depends_on_weights"):
+        return f"A network that has learnt nothing gives another map (likeness {likeness:.2f}; not to be trusted from 0.80)."
+    return f"A network that has learnt nothing gives nearly the same map (likeness {likeness:.2f}; not to be trusted from 0.80)."
+
+
+def _inside(inside: Mapping[str, Any] | None) -> str:
+    if not inside:
+        return ""
+    where = "inside" if inside["peak_inside"] else "outside"
+    return f"{inside['share']:.0%} of the map lies in the marked region, which is {inside['area']:.0%} of the picture; the highest point lies {where}."
+
+
+def _curves(curves: Mapping[str, Any] | None) -> str:
+    if not curves:
+        return ""
+    verdict = "more" if curves["better_than_chance"] else "no more"
+    return (
+        f"The answer depends on what the map shows {verdict} than on places drawn by chance: mean probability {curves['deletion_auc']:.2f} while it is taken "
+        f"away (by chance {curves['chance'][0]:.2f}), {curves['insertion_auc']:.2f} while it is put back ({curves['chance'][1]:.2f})."
+    )
