@@ -103,6 +103,7 @@ SEVERITY: Final[Mapping[str, str]] = {
     "failed": "stop",
     "ignores-the-picture": "note",
     "not-better-than-majority": "stop",
+    "not-better-than-prior": "stop",
     "not-better-than-chance": "stop",
     "not-better-than-constant": "stop",
     "under-covered": "stop",
