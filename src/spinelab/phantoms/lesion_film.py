@@ -23,7 +23,7 @@ from spinelab.phantoms.posture import STANCES, Posture, draw_posture
 from spinelab.phantoms.skull import head, neck_bones
 from spinelab.phantoms.solids import Integrated, Solid, Together, ray_sum
 from spinelab.phantoms.trunk import ribs
-from spinelab.phantoms.vertebra import SOFT, arch
+from spinelab.phantoms.vertebra import SOFT, Vertebra, arch
 
 LESIONS: Final = ("normal", "foraminal-stenosis", "osteophyte", "surgical-implant")
 REGIONS: Final = ("cervical", "thoracic", "lumbar")
@@ -213,7 +213,7 @@ def _take(
     label, region, view = what
     eye = framing.camera
     skin = outline(rng, posture, patient.build)
-    bone, soft, lungs, body = _anatomy(rng, posture, patient, skin, region, view, limits)
+    bone, soft, lungs, body = _anatomy(rng, posture, patient, skin, what, limits)
     spine = posture.spine[_AIM[region][0]].centre_mm
     depths = (float(np.interp(spine[2], skin.z_mm, skin.front_mm)), float(np.interp(spine[2], skin.z_mm, skin.back_mm)))
     middle = np.mean([posture.spine[v].centre_mm for v in _AIM[region]], axis=0)
@@ -224,7 +224,7 @@ def _take(
     hard = ray_sum([*bone, *([] if metal else drawn)], eye)
     hard *= 1 + 0.08 * grain(rng, eye.shape, eye.spacing_mm, 0.8, stretch=1.6)
     whole = ray_sum(body, eye, coarse=2)
-    air = ray_sum(soft, eye, coarse=2) + ray_sum(lungs, eye, coarse=3)
+    air = ray_sum(soft, eye, coarse=2) + ray_sum(lungs, eye, coarse=4)
     total = np.maximum(whole + np.maximum(air, -0.85 * whole), 0) + hard
     mottle = float(rng.uniform(0.02, 0.05)) * (0.5 + 0.5 * limits.spread)
     total += mottle * clouds(rng, eye.shape, eye.spacing_mm) * np.clip(whole, 0, 1)
@@ -243,17 +243,20 @@ def _opaque(metal: Floats, total: Floats) -> Floats:
 
 
 def _anatomy(
-    rng: np.random.Generator, posture: Posture, patient: Patient, skin: Outline, region: str, view: str, limits: hardness.Difficulty
+    rng: np.random.Generator, posture: Posture, patient: Patient, skin: Outline, what: tuple[str, str, str], limits: hardness.Difficulty
 ) -> tuple[list[Solid], list[Solid], list[Solid], list[Solid]]:
     """Return bone, soft tissue and air, lungs, and the body from skin to skin; what lies far from the region is left out."""
+    _, region, view = what
     density, build = patient.density, patient.build
     bone: list[Solid] = []
-    for level, v in posture.spine.items():
+    near = _near(posture, region)
+    for level, v in near.items():
         bone.append(v.body(density * (0.8 if level[0] == "S" else 1.0)))
         if level[0] in "TL":
             bone += arch(v, density, lumbar=level[0] == "L")
     reach = {v: float(rng.uniform(118, 150)) for v in THORACIC[:10]} | {"T11": float(rng.uniform(75, 105)), "T12": float(rng.uniform(35, 70))}
-    bone += ribs(posture.spine, build, density, reach) + neck_bones(posture, density)
+    bone += ribs(posture.spine, build, density, {level: degrees for level, degrees in reach.items() if level in near})
+    bone += neck_bones(posture, density) if region != "lumbar" else []
     shell: Solid = skin if view == "LATERAL" else _FrontalOutline(skin, float(posture.spine["T6"].centre_mm[1]))
     soft: list[Solid] = [windpipe(posture)]
     body: list[Solid] = [shell]
@@ -267,8 +270,18 @@ def _anatomy(
         bone += skull
         body = [Together([shell, *(piece for piece in flesh if getattr(piece, "core", 0.0) > 0)])]
         soft += [piece for piece in flesh if getattr(piece, "core", 0.0) <= 0]
-    air = [replace(piece, step_mm=4.0) if isinstance(piece, Integrated) else piece for piece in lungs_about(rng, posture, skin)]
+    air = [replace(piece, step_mm=5.0) if isinstance(piece, Integrated) else piece for piece in lungs_about(rng, posture, skin)]
     return bone, soft, air, body
+
+
+_REACH: Final = {"cervical": ("C2", "T4"), "thoracic": ("C5", "L3"), "lumbar": ("T7", "S4")}
+"""First and last vertebra that may show on a film of the region, with their ribs."""
+
+
+def _near(posture: Posture, region: str) -> dict[str, Vertebra]:
+    names = list(posture.spine)
+    first, last = (names.index(level) for level in _REACH[region])
+    return {name: posture.spine[name] for name in names[first : last + 1]}
 
 
 def _box(lesion: Lesion, eye: Camera) -> tuple[int, int, int, int] | None:

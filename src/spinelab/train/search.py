@@ -127,11 +127,7 @@ def _study(ground: _Ground, run: Run) -> tuple[optuna.Study, Path | None]:
         lock = optuna.storages.journal.JournalFileOpenLock(str(path))
         storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(path), lock_obj=lock))
     pruner = optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=max(1, ground.budget.epochs // 3))
-    study = optuna.create_study(study_name=ground.job, storage=storage, pruner=pruner, load_if_exists=True)
-    if not study.trials:
-        for _ in range(REFERENCES):
-            study.enqueue_trial(dict.fromkeys(FAMILIES, 0.0))
-    return study, path
+    return optuna.create_study(study_name=ground.job, storage=storage, pruner=pruner, load_if_exists=True), path
 
 
 def _close_interrupted(study: optuna.Study) -> None:
@@ -141,32 +137,40 @@ def _close_interrupted(study: optuna.Study) -> None:
         study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
 
 
+def _done(study: optuna.Study) -> list[Any]:
+    """Return the trials that came to an end of their own; those that were cut or interrupted do not count."""
+    return [t for t in study.trials if t.state.name in ("COMPLETE", "PRUNED")]
+
+
 def _goes_on(study: optuna.Study, spent: float, budget: Budget) -> bool:
     """Say whether another trial fits: a whole one, as long as the first was; of given trials, until they are done."""
-    done = [t for t in study.trials if t.state.is_finished()]
-    if budget.trials and len(done) >= budget.trials:
+    done = _done(study)
+    if (budget.trials and len(done) >= budget.trials) or any(t.user_attrs.get("cut") for t in study.trials):
         return False
-    full = next((_seconds(t) for t in done if t.state.name == "COMPLETE"), 0.0)
-    # A trial may be pruned half-way, so half of a whole one is worth beginning.
-    return spent + 0.5 * full < 60 * budget.minutes and not (done and not full)
+    # A trial may be stopped early, so half of the first one's time is worth beginning.
+    return spent + 0.5 * (_seconds(done[0]) if done else 0.0) < 60 * budget.minutes
 
 
 def _one_trial(study: optuna.Study, ground: _Ground, run: Run, budget: Budget, spent: float) -> float:
     """Train once; return the seconds that it took."""
     import optuna
 
-    # One sampler a trial, seeded by its number: a search that was interrupted proposes what it would have proposed.
-    number = len([t for t in study.trials if t.state.name != "WAITING"])
-    study.sampler = optuna.samplers.TPESampler(seed=ground.settings.seed + number, n_startup_trials=STARTUP_TRIALS + REFERENCES)
+    states = optuna.trial.TrialState
+    done = _done(study)
+    reference = len(done) if len(done) < REFERENCES else None
+    if reference is not None and not study.get_trials(states=(states.WAITING,)):
+        study.enqueue_trial(dict.fromkeys(FAMILIES, 0.0))
+    # One sampler a trial, seeded by what is done: a search that was interrupted proposes what it would have proposed.
+    study.sampler = optuna.samplers.TPESampler(seed=ground.settings.seed + len(done), n_startup_trials=STARTUP_TRIALS + REFERENCES)
     trial = study.ask()
     strengths = Strengths(**{name: trial.suggest_float(name, 0.0, 1.0, step=STEP) for name in FAMILIES})
-    watch = _Watch(trial, 60 * budget.minutes - spent, prunes=trial.number >= REFERENCES)
-    run.progress(spent, 60 * budget.minutes, f"searching augmentation, trial {trial.number + 1}: {strengths}")
-    _short_training(ground, strengths, watch, ground.settings.seed + (trial.number if trial.number < REFERENCES else 0), run)
-    states = optuna.trial.TrialState
+    watch = _Watch(trial, 60 * budget.minutes - spent, prunes=reference is None)
+    run.progress(spent, 60 * budget.minutes, f"searching augmentation, trial {len(done) + 1}: {strengths}")
+    _short_training(ground, strengths, watch, ground.settings.seed + (reference or 0), run)
     if watch.state == "complete":
         study.tell(trial, watch.best)
     else:
+        trial.set_user_attr("cut", watch.state == "cut")
         study.tell(trial, state=states.PRUNED if watch.state == "pruned" else states.FAIL)
     return watch.seconds
 
