@@ -48,7 +48,7 @@ class Bench:
 
 @dataclass(frozen=True, eq=False)
 class CaseFile:
-    """A held-out examination with its heatmaps, kept because it is the best, typical or worst of its fold."""
+    """A held-out examination with its heatmaps, kept because it is the best, typical or worst of its fold, or one that every model explains (``shared``)."""
 
     kind: str
     position: int

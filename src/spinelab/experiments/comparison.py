@@ -29,6 +29,7 @@ from spinelab.experiments.named_splits import part_to_learn
 from spinelab.experiments.pairing import kinds, measured_quantity
 from spinelab.experiments.pairs import compare_pairs
 from spinelab.experiments.rank import Ranking, ranking_of
+from spinelab.experiments.side_by_side import gallery
 from spinelab.experiments.splits import Split, bands_of
 from spinelab.experiments.variants import Plan, plans
 from spinelab.report import write_comparison
@@ -192,6 +193,7 @@ def _conclude(bench: Bench, trained: Sequence[Trained], data: DataSummary, start
         ),
         measured_pairs=measured_pairs(variants, bench.design),
         routes=routes,
+        gallery=gallery(bench, trained),
     )
 
 

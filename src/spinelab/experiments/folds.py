@@ -13,9 +13,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Examples, Explanation, InputError, Model, NotSureError, Result, Run, Settings
+from spinelab.core import Examples, Explaining, Explanation, InputError, Model, NotSureError, Result, Run, Settings
 from spinelab.experiments.bench import Bench, CaseFile, FoldResult
+from spinelab.experiments.side_by_side import SHARED, anatomy_of, chosen
 from spinelab.experiments.splits import Split
+from spinelab.report.files import plain
 
 FOLD_SCHEMA: Final = "spinelab.fold/1"
 _RESULTS: Final = "results.json"
@@ -35,7 +37,7 @@ def run_fold(bench: Bench, settings: Settings, split: Split, *, folder: Path, ru
     results = task.predict_many(model, held_out, run)
     predict_ms = 1000 * (time.perf_counter() - started) / max(1, len(held_out))
     probabilities = probability_table(results, bench.classes, bench.target)
-    cases = _cases(bench, model, held_out, probabilities) if explain and bench.target else ()
+    cases = _cases(bench, model, split, held_out, probabilities) if explain and bench.target else ()
     kept = tuple(results) if task.quantities(settings) else ()
     result = FoldResult(split, probabilities, model.record, model.parameters, predict_ms, cases, kept)
     _save(result, folder)
@@ -53,19 +55,24 @@ def probability_table(results: Sequence[Result], classes: Sequence[str], target:
     return table
 
 
-def _cases(bench: Bench, model: Model, examples: Examples, table: NDArray[np.float64]) -> tuple[CaseFile, ...]:
-    """Return the best, the typical and the worst answer of this fold, with heatmaps."""
+def _cases(bench: Bench, model: Model, split: Split, examples: Examples, table: NDArray[np.float64]) -> tuple[CaseFile, ...]:
+    """Return the best, the typical and the worst answer of this fold, and those that every model explains, with heatmaps."""
     truth = [bench.classes.index(label) for label in examples.labels(bench.target)]
     of_truth = table[np.arange(len(truth)), truth]
     answered = np.flatnonzero(np.isfinite(of_truth))
     if answered.size == 0:
         return ()
     order = answered[np.argsort(of_truth[answered])]
-    chosen = {"worst": order[0], "typical": order[len(order) // 2], "best": order[-1]}
+    wanted = [("worst", order[0]), ("typical", order[len(order) // 2]), ("best", order[-1])]
+    if split.repeat == 0:
+        shared = set(chosen(bench))
+        wanted += [(SHARED, at) for at in answered if int(split.test[at]) in shared]
     cases = []
-    for kind, position in chosen.items():
+    for kind, position in wanted:
+        example = examples[int(position)]
+        checks = ("glance", "curves") if kind == SHARED else ("glance",)
         try:
-            maps = bench.task.explain(model, examples[int(position)].open())
+            maps = bench.task.explain(model, example.open(), Explaining(checks=checks, regions=anatomy_of(bench.task, example)))
         except NotSureError:
             continue
         if maps:
@@ -84,7 +91,7 @@ def _save(result: FoldResult, folder: Path) -> None:
         cases.append({"kind": case.kind, "position": case.position, "probability_of_truth": case.probability_of_truth, "maps": []})
         for m, shown in enumerate(case.explanations):
             arrays[f"picture_{c}_{m}"], arrays[f"heat_{c}_{m}"] = shown.picture, shown.heat.astype(np.float16)
-            cases[-1]["maps"].append({"method": shown.method, "label": shown.label, "view": shown.view})  # type: ignore[attr-defined]
+            cases[-1]["maps"].append({"method": shown.method, "label": shown.label, "view": shown.view, "facts": plain(shown.facts)})  # type: ignore[attr-defined]
     body = {
         "schema": FOLD_SCHEMA,
         "repeat": result.split.repeat,
@@ -126,7 +133,7 @@ def _load(folder: Path, split: Split) -> FoldResult | None:
 
 def _case(stored: Mapping[str, NDArray[Any]], c: int, case: Mapping[str, Any]) -> CaseFile:
     maps = tuple(
-        Explanation(m["method"], m["label"], stored[f"picture_{c}_{i}"], stored[f"heat_{c}_{i}"].astype(np.float32), m["view"])
+        Explanation(m["method"], m["label"], stored[f"picture_{c}_{i}"], stored[f"heat_{c}_{i}"].astype(np.float32), m["view"], m.get("facts", {}))
         for i, m in enumerate(case["maps"])
     )
     return CaseFile(case["kind"], case["position"], case["probability_of_truth"], maps)

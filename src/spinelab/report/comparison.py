@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from spinelab.report import graphs, layout
-from spinelab.report.content import FLAGS, Comparison, DataSummary, Evaluation, Flag, Variant
+from spinelab.report.content import FLAGS, Comparison, DataSummary, Evaluation, Flag, GalleryRow, Variant
 from spinelab.report.documents import comparison_document, evaluation_document
 from spinelab.report.figures import inline
 from spinelab.report.files import write_json, write_text
+from spinelab.report.heatmaps import heat_pictures
 from spinelab.report.measured_files import comparison_csv, evaluation_csv, landmarks_csv
 from spinelab.report.measured_page import comparison_rows, landmark_rows, measured_context
 from spinelab.report.pages import render
-from spinelab.report.pictures import film, overlay, size
+from spinelab.report.pictures import SIDE_PX, film, overlay, size
 from spinelab.report.tables import predictions_csv
 
 
@@ -64,6 +65,7 @@ def comparison_page(comparison: Comparison) -> str:
         "flags": any(v.flags for v in variants) or bool(comparison.data.flags),
         "pairs": bool(comparison.pairs),
         "learning": learning is not None,
+        "gallery": bool(comparison.gallery),
         "measured": any(v.measured is not None for v in variants),
     }
     return render(
@@ -85,6 +87,7 @@ def comparison_page(comparison: Comparison) -> str:
         tests=_tests(comparison),
         learning=learning,
         analysis=analysis,
+        gallery=[_gallery_row(row, [v.name for v in shared["order"]]) for row in comparison.gallery],
         sections=_sections(_COMPARISON_SECTIONS, shared, present, [part["title"] for part in analysis]),
     )
 
@@ -118,6 +121,7 @@ def evaluation_page(evaluation: Evaluation) -> str:
         metrics=layout.every_metric(variants),
         measured=measured,
         learning=None,
+        gallery=[],
         analysis=analysis,
         sections=_sections(_EVALUATION_SECTIONS, shared, present, [part["title"] for part in analysis]),
     )
@@ -140,6 +144,7 @@ _COMPARISON_SECTIONS = (
     ("confusion", "Confusion matrices"),
     ("training", "Training"),
     ("learning", "Learning curve"),
+    ("gallery", "The same film, model by model"),
     ("cases", "Cases"),
     ("analysis", ""),
     ("data", "Data"),
@@ -245,6 +250,28 @@ def _cases(variant: Variant) -> dict[str, Any]:
                 ],
             }
             for case in ordered
+        ],
+    }
+
+
+def _gallery_row(row: GalleryRow, names: Sequence[str]) -> dict[str, Any]:
+    """Return one examination with its pictures, models in the order of the page."""
+    cells = {cell.model: cell for cell in row.cells}
+    ordered = [cells[name] for name in names if name in cells]
+    seen = next((cell.explanations for cell in ordered if cell.explanations), ())
+    return {
+        "image": row.image,
+        "truth": row.truth,
+        "films": heat_pictures(seen, side=SIDE_PX),
+        "cells": [
+            {
+                "model": c.model,
+                "answer": c.answer,
+                "probability": c.probability,
+                "of_truth": c.probability_of_truth,
+                "maps": heat_pictures(c.explanations, side=SIDE_PX),
+            }
+            for c in ordered
         ],
     }
 

@@ -187,6 +187,27 @@ class DataSummary:
 
 
 @dataclass(frozen=True, eq=False)
+class GalleryCell:
+    """What one model said about one examination, and where it looked; ``answer`` is ``None`` where it declined."""
+
+    model: str
+    answer: str | None
+    probability: float | None
+    """Of its answer."""
+    probability_of_truth: float | None
+    explanations: tuple[Explanation, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class GalleryRow:
+    """One examination, chosen before training, and what every model said about it."""
+
+    image: str
+    truth: str
+    cells: tuple[GalleryCell, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class Comparison:
     """Several models on the same folds of the same data."""
 
@@ -212,6 +233,8 @@ class Comparison:
     """Differences of the absolute errors, where models measure."""
     routes: str = ""
     """In words which models measure and then decide, and which classify the picture, where there are both."""
+    gallery: tuple[GalleryRow, ...] = ()
+    """The same held-out examinations seen by every model."""
 
 
 @dataclass(frozen=True, eq=False)

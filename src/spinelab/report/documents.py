@@ -7,7 +7,19 @@ from collections.abc import Iterable, Mapping
 from pathlib import PureWindowsPath
 from typing import Any
 
-from spinelab.report.content import COMPARISON_SCHEMA, EVALUATION_SCHEMA, Case, Comparison, DataSummary, Evaluation, Flag, MeasuredPair, Pair, Variant
+from spinelab.report.content import (
+    COMPARISON_SCHEMA,
+    EVALUATION_SCHEMA,
+    Case,
+    Comparison,
+    DataSummary,
+    Evaluation,
+    Flag,
+    GalleryRow,
+    MeasuredPair,
+    Pair,
+    Variant,
+)
 from spinelab.report.files import plain
 from spinelab.report.measured_files import measured_document
 
@@ -27,8 +39,18 @@ def comparison_document(comparison: Comparison) -> dict[str, Any]:
         "analysis": _sections(comparison.analysis),
         "design": comparison.design,
         "versions": comparison.versions,
+        **({"gallery": [_gallery_row(row) for row in comparison.gallery]} if comparison.gallery else {}),
     }
     return dict(plain(body))
+
+
+def _gallery_row(row: GalleryRow) -> dict[str, Any]:
+    """Return what the models said about one examination; of the maps everything but the pixels, which are in the page."""
+    cells = []
+    for cell in row.cells:
+        maps = [{key: value for key, value in dataclasses.asdict(e.summary("")).items() if key != "file"} for e in cell.explanations]
+        cells.append({**_shallow(cell, "model", "answer", "probability", "probability_of_truth"), "maps": maps})
+    return {**_shallow(row, "image", "truth"), "cells": cells}
 
 
 def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
