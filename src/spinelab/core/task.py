@@ -227,6 +227,10 @@ class Task(ABC):
         """Return what constant answers reach in the task's own measure, for ``spinelab baselines``; nothing is opened or trained."""
         return {}
 
+    def shown(self, model: Model, study: Study) -> Study:
+        """Return what the page of a reading shows of a study: by default its pictures, of a stack of slices those that matter."""
+        return study
+
     def tables(self, model: Model, results: Sequence[Result]) -> dict[str, str]:
         """Return the text of further files beside the answers, by name, such as a competition's submission."""
         return {}

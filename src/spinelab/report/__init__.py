@@ -15,6 +15,7 @@ from spinelab.report.content import (
     Variant,
 )
 from spinelab.report.explained import write_explained
+from spinelab.report.files import write_text
 from spinelab.report.heatmaps import summaries
 from spinelab.report.results import write_results
 from spinelab.report.serial import Visit
@@ -37,4 +38,5 @@ __all__ = [
     "write_evaluation",
     "write_explained",
     "write_results",
+    "write_text",
 ]

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from spinelab.core import Explanation, InputError, Quantity, Reference, Result, Stroke, Study
 from spinelab.report.files import folder_names, write_text
+from spinelab.report.grades import grid_of
 from spinelab.report.heatmaps import heat_pictures, with_maps
 from spinelab.report.pages import render
 from spinelab.report.pictures import film, size
@@ -97,7 +98,7 @@ def origin_and_facts(result: Result, *, phantom_model: bool, summary: Mapping[st
 def _pictures(result: Result, study: Study | None, explanations: Sequence[Explanation]) -> dict[str, Any]:
     """Return the films, the heatmaps, and what the study does not tell."""
     films, notes = _films(study)
-    return {"films": films, "heats": heat_pictures(explanations), "unknown": unknown_facts(study), "notes": (*result.notes, *notes)}
+    return {"grid": grid_of(result), "films": films, "heats": heat_pictures(explanations), "unknown": unknown_facts(study), "notes": (*result.notes, *notes)}
 
 
 def _films(study: Study | None) -> tuple[list[dict[str, Any]], list[str]]:

@@ -233,7 +233,7 @@ def _write_results(
     report.write_results(
         results,
         folder,
-        studies=shown,
+        studies=examinations.Shown(shown, lambda study: task.shown(model, study)),
         explanations=maps,
         phantom_model=_of_phantoms(model),
         model_summary=_summary(model),
@@ -244,6 +244,8 @@ def _write_results(
         agreement=readings.agreement(model),
         one_patient=serial,
     )
+    for name, text in task.tables(model, results).items():
+        report.write_text(folder / name, text)
     return maps.told
 
 

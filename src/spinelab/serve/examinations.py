@@ -63,6 +63,25 @@ class Reopened(Mapping[str, Study]):
         return Reopened(self._examinations, names)
 
 
+class Shown(Mapping[str, Study]):
+    """Studies as the page shows them; one that the task declines to read is shown as it is."""
+
+    def __init__(self, studies: Reopened, shown: Callable[[Study], Study]) -> None:
+        self._studies, self._shown = studies, shown
+
+    def __getitem__(self, name: str) -> Study:
+        try:
+            return self._shown(self._studies[name])
+        except NotSureError:
+            return self._studies[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._studies)
+
+    def __len__(self) -> int:
+        return len(self._studies)
+
+
 class Explained(Mapping[str, Sequence[Explanation]]):
     """Heatmaps that are made when asked for; none where the model declines to show any. What they say without their pixels is kept in ``told``."""
 

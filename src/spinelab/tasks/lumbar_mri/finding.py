@@ -47,6 +47,15 @@ def with_levels(model: Model, examples: Examples, run: Run) -> Model:
 
 
 def located(model: Model, study: Study) -> Asked:
+    """Return where the questions are asked; asked again for the same study, what was found before."""
+    kept: tuple[Study, Asked] | None = getattr(model, "_located", None)
+    if kept is None or kept[0] is not study:
+        kept = study, _located(model, study)
+        model._located = kept  # type: ignore[attr-defined]  # noqa: SLF001
+    return kept[1]
+
+
+def _located(model: Model, study: Study) -> Asked:
     """Return where the questions are asked.
 
     Raises

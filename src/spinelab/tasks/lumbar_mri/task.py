@@ -85,6 +85,13 @@ class LumbarMri(NetworkTask):
 
         return sections.submission(model, results)
 
+    def shown(self, model: Model, study: Study) -> Study:
+        """Return the slice through the canal with its levels, and an axial slice a level."""
+        from spinelab.tasks.lumbar_mri import finding, pictures
+
+        located = finding.located(model, study)
+        return pictures.shown(located.study, located.places)
+
     def phantom(self, rng: np.random.Generator, difficulty: str = "typical") -> Example:
         from spinelab.tasks.lumbar_mri import phantom
 
