@@ -35,7 +35,7 @@ def measures(task: Task) -> bool:
 
 def asks_much(task: Task) -> bool:
     """Return whether an examination is more than one question."""
-    return bool(task.groupings)
+    return type(task).asked is not Task.asked
 
 
 def count(task: Task) -> int:
