@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -49,6 +50,10 @@ def study(**stated):
     return Study("film", images=(Image(np.zeros((2000, 800), np.uint16), spacing_mm=SPACING, facts={k: Fact(v, "DICOM") for k, v in stated.items()}),))
 
 
+def found_in(read, model):
+    return TASK.findings(read, model, TASK.measure(read.drawn(), read.spacing.value, {}), TASK._measurements(read, model))
+
+
 def given(read, model=None):
     return {(m.name, m.unit): m for m in TASK._measurements(read, model or model_of())}
 
@@ -73,7 +78,7 @@ def test_a_landmark_that_the_others_contradict_is_not_measured_with():
     values = given(reading(misfit={"L1_2": 40.0}), model_of(misfit_limit=6.0))
     assert {name for (name, _), m in values.items() if m.withheld} == {"ll", "pi_ll"}
     assert "L1_2 was found where the other landmarks make it implausible" in values["ll", "deg"].withheld
-    found = TASK.findings(reading(misfit={"L1_2": 40.0}), model_of(misfit_limit=6.0), TASK.measure(reading().drawn(), (0.5, 0.5), {}))
+    found = found_in(reading(misfit={"L1_2": 40.0}), model_of(misfit_limit=6.0))
     assert "pi_ll_modifier" not in {f.name for f in found}
 
 
@@ -88,16 +93,16 @@ def test_spacing_that_is_absent_or_impossible_gives_no_millimetres():
 
 
 def test_classes_come_with_the_probability_that_the_intervals_give():
-    read, samples = reading(), TASK.measure(reading().drawn(), (0.5, 0.5), {})
-    sharp = {f.name: f for f in TASK.findings(read, model_of(), samples)}
-    assert set(sharp) == {"pi_ll_modifier", "sva_modifier", "pt_modifier", "roussouly"}
+    read = reading()
+    sharp = {f.name: f for f in found_in(read, model_of())}
+    assert set(sharp) == {"pi_ll_modifier", "sva_modifier", "pt_modifier", "roussouly", "levels"}
     assert sharp["pt_modifier"].label == "0"
     assert sharp["pt_modifier"].probabilities["0"] > 0.99
     rng = np.random.default_rng(3)
     wide = fit_conformal(rng.normal(0, 12, 60), np.full(60, 1.0), [str(n) for n in range(60)]).to_dict()
-    loose = {f.name: f for f in TASK.findings(read, model_of(quantities={"pt_deg": wide}), samples)}
+    loose = {f.name: f for f in found_in(read, model_of(quantities={"pt_deg": wide}))}
     assert 0.5 < loose["pt_modifier"].probabilities["0"] < 0.97
-    no_scale = TASK.findings(reading(spacing=unknown("absent")), model_of(), TASK.measure(read.drawn(), None, {}))
+    no_scale = found_in(reading(spacing=unknown("absent")), model_of())
     assert "sva_modifier" not in {f.name for f in no_scale}
 
 
@@ -135,3 +140,32 @@ def test_another_view_is_refused_before_anything_is_prepared():
     canvas = TASK.prepare(study(), TASK.settings_type(rows=128, columns=64, detail=2))
     assert canvas.pixels.shape == (1, 256, 128)
     assert canvas.facts["shape"] == [2000, 800]
+
+
+def levels(read, model):
+    return next(f for f in found_in(read, model) if f.name == "levels")
+
+
+def with_share(read, **unsure):
+    share = np.array([unsure.get(name, 0.97) for name in LATERAL_LANDMARKS])
+    return replace(read, facts={"first_share": share})
+
+
+def test_every_answer_says_how_certain_the_levels_are():
+    taught = model_of(head={"levels": {"films": 30, "right": 30}})
+    sure = levels(with_share(reading()), taught)
+    assert (sure.label, sure.probabilities["certain"]) == ("certain", pytest.approx(31 / 32))
+    doubtful = with_share(reading(), L4_1=0.6)
+    assert levels(doubtful, taught).label == "uncertain"
+    assert levels(doubtful, taught).probabilities["certain"] == pytest.approx(0.6)
+    assert any("L4 (60%) could be a neighbour" in note and "30 held-out films" in note for note in TASK.notes(doubtful, taught, study()))
+    assert any("no held-out films were there to check" in note for note in TASK.notes(doubtful, model_of(), study()))
+
+
+def test_the_levels_are_judged_by_those_on_the_film_and_cannot_be_counted_without_an_end():
+    part = with_share(reading(absent=("L4_1", "L4_2")), L4_1=0.1)
+    assert levels(part, model_of()).probabilities["certain"] == pytest.approx(0.97)
+    middle = with_share(reading(absent=("S_1", "C2_1")))
+    assert levels(middle, model_of()).label == "uncertain"
+    assert not levels(middle, model_of()).probabilities
+    assert any("to count from" in note for note in TASK.notes(middle, model_of(), study()))

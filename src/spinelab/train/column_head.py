@@ -17,6 +17,7 @@ from spinelab.geometry.framing import Framing, fit_framing
 from spinelab.nn.column_maps import CORNERS, OFFSET_UNIT_PX, ColumnLoss, channels
 from spinelab.nn.heatmaps import centres
 from spinelab.train.canvas import place
+from spinelab.train.certainty import fit_logistic, log_odds, logistic
 from spinelab.train.landmark_head import SAMPLES, Outputs, Sighting
 from spinelab.train.landmark_settings import LandmarkSettings
 
@@ -151,7 +152,7 @@ class ColumnHead:
         chance = float(chances.max())
         gaps = int(best.levels[-1] - best.levels[0] + 1 - len(best.levels))
         features = [
-            math.log(chance + 1e-3) - math.log(1 - chance + 1e-3),
+            log_odds(chance),
             float(seen.share[best.chosen].min()),
             float(self.levels - len(best.levels)),
             float(gaps),
@@ -159,7 +160,7 @@ class ColumnHead:
         ways = [{"shift": c.shift - best.shift, "levels": c.levels.tolist(), "middle": seen.corners[c.chosen].mean(axis=1).tolist()} for c in columns]
         return {
             "alternatives": {c.shift - best.shift: float(p) for c, p in zip(columns, chances, strict=True)},
-            "certainty": _logistic(features, calibration["certainty"]) if "certainty" in calibration else chance,
+            "certainty": logistic(features, calibration["certainty"]) if "certainty" in calibration else chance,
             "features": features,
             "evidence": evidence.tolist(),
             "columns": ways,
@@ -176,9 +177,9 @@ class ColumnHead:
         learnt: dict[str, Any] = dict(weights)
         chances = [_chances(np.array(facts["evidence"]), weights) for facts, _ in rows]
         named = [_agreement(facts["columns"][int(c.argmax())], middle) == 1 for (facts, middle), c in zip(rows, chances, strict=True)]
-        features = [[math.log(c.max() + 1e-3) - math.log(1 - c.max() + 1e-3), *facts["features"][1:]] for (facts, _), c in zip(rows, chances, strict=True)]
+        features = [[log_odds(float(c.max())), *facts["features"][1:]] for (facts, _), c in zip(rows, chances, strict=True)]
         if len(set(named)) == 2:
-            learnt["certainty"] = _fit_logistic(np.array(features), np.array(named))
+            learnt["certainty"] = fit_logistic(np.array(features), np.array(named))
         return learnt
 
 
@@ -230,17 +231,3 @@ def _weigh(evidence: Sequence[Floats], right: Sequence[int]) -> dict[str, float]
 
     temperature, weight = min(((t, w) for t in TEMPERATURES for w in FRAMING_WEIGHTS), key=lambda pair: surprise(*pair))
     return {"temperature": temperature, "framing_weight": weight}
-
-
-def _fit_logistic(features: Floats, named: NDArray[np.bool_]) -> dict[str, list[float]]:
-    from sklearn.linear_model import LogisticRegression
-
-    mean, spread = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-3)
-    fitted = LogisticRegression(C=1.0).fit((features - mean) / spread, named)
-    slope = fitted.coef_[0] / spread
-    return {"slope": slope.tolist(), "intercept": [float(fitted.intercept_[0] - (slope * mean).sum())]}
-
-
-def _logistic(features: Sequence[float], fitted: Mapping[str, Sequence[float]]) -> float:
-    score = float(np.dot(features, fitted["slope"])) + fitted["intercept"][0]
-    return 1 / (1 + math.exp(-max(-30.0, min(30.0, score))))

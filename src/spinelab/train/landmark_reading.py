@@ -87,9 +87,10 @@ class Measured:
     spread: float
 
 
-def measured(reading: Reading, measure: Measure) -> dict[tuple[str, str], Measured]:
-    """Measure the points and every sample of them; quantities without a finite value are left out."""
-    values, samples = measure(reading.found(), reading.spacing.value), measure(reading.drawn(), reading.spacing.value)
+def measured(reading: Reading, measure: Measure, samples: Values | None = None) -> dict[tuple[str, str], Measured]:
+    """Measure the points and, unless they are, every sample of them; quantities without a finite value are left out."""
+    values = measure(reading.found(), reading.spacing.value)
+    samples = measure(reading.drawn(), reading.spacing.value) if samples is None else samples
     return {key: Measured(float(value), spread_of(samples[key], float(value))) for key, value in values.items() if np.ndim(value) == 0 and np.isfinite(value)}
 
 

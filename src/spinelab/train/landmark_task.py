@@ -98,8 +98,8 @@ class LandmarkTask(Task):
         """Return the millimetres a pixel to measure with."""
         return image.spacing_mm
 
-    def findings(self, reading: Reading, model: Model, samples: Values) -> tuple[Finding, ...]:
-        """Return what follows from the measurements; ``samples`` hold every quantity for each set of sampled landmarks."""
+    def findings(self, reading: Reading, model: Model, samples: Values, given: Sequence[Measurement]) -> tuple[Finding, ...]:
+        """Return what follows from the measurements that are ``given``; ``samples`` hold every quantity for each set of sampled landmarks."""
         return ()
 
     def notes(self, reading: Reading, model: Model, study: Study) -> tuple[str, ...]:
@@ -234,10 +234,10 @@ class LandmarkTask(Task):
             seen, self.names_of(model), where, self.spacing(self.film(study, settings)), size, prior, float(settings.rows) * float(seen.facts.get("size", 1.0))
         )
 
-    def measured(self, model: Model, reading: Reading) -> dict[tuple[str, str], Measured]:
-        """Return every quantity of a film that has a value, with the spread that its landmarks give it."""
+    def measured(self, model: Model, reading: Reading, samples: Values | None = None) -> dict[tuple[str, str], Measured]:
+        """Return every quantity of a film that has a value, with the spread that its landmarks give it; ``samples`` where they are measured already."""
         known = self.known(model, reading)
-        return measured(reading, lambda points, spacing: self.measure(points, spacing, known))
+        return measured(reading, lambda points, spacing: self.measure(points, spacing, known), samples)
 
     def known(self, model: Model, reading: Reading) -> dict[str, Any]:
         """Return what `measure` has to know besides the points: what the data declared, and ``film_rows``, the film's own height."""
@@ -302,12 +302,13 @@ class LandmarkTask(Task):
 
     def _result(self, reading: Reading, model: Model, study: Study) -> Result:
         samples = self.measure(reading.drawn(), reading.spacing.value, self.known(model, reading))
+        given = self._measurements(reading, model, samples)
         return Result(
             self.name,
             model.name,
             study.id,
-            findings=self.findings(reading, model, samples),
-            measurements=self._measurements(reading, model),
+            findings=self.findings(reading, model, samples, given),
+            measurements=given,
             landmarks=tuple(
                 Landmark(name, float(x), float(y), float(np.clip(share, 0, 1)))
                 for name, (x, y), share, on in zip(reading.names, reading.points, reading.share, reading.present, strict=True)
@@ -316,10 +317,10 @@ class LandmarkTask(Task):
             notes=self.notes(reading, model, study),
         )
 
-    def _measurements(self, reading: Reading, model: Model) -> tuple[Measurement, ...]:
+    def _measurements(self, reading: Reading, model: Model, samples: Values | None = None) -> tuple[Measurement, ...]:
         from spinelab.train.landmark_answer import measurements
 
-        return measurements(self, reading, model)
+        return measurements(self, reading, model, samples)
 
     def quantities_of(self, model: Model) -> tuple[Quantity, ...]:
         """Return what a model measures."""

@@ -11,7 +11,24 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Example, Examples, Fact, Finding, Model, Progress, Quantity, Reference, Result, Run, Settings, Stroke, Study, TaskError, silent
+from spinelab.core import (
+    Example,
+    Examples,
+    Fact,
+    Finding,
+    Measurement,
+    Model,
+    Progress,
+    Quantity,
+    Reference,
+    Result,
+    Run,
+    Settings,
+    Stroke,
+    Study,
+    TaskError,
+    silent,
+)
 from spinelab.geometry import CORNER_LANDMARKS, THORACOLUMBAR, reference_range
 from spinelab.tasks.scoliosis import data, drawing, measure, words
 from spinelab.tasks.scoliosis.settings import CLASSIFIERS, ScoliosisSettings
@@ -121,10 +138,10 @@ class Scoliosis(LandmarkTask):
     def drawing(self, result: Result, settings: Settings | None = None) -> tuple[Stroke, ...]:
         return drawing.strokes(result)
 
-    def findings(self, reading: Reading, model: Model, samples: Values) -> tuple[Finding, ...]:
+    def findings(self, reading: Reading, model: Model, samples: Values, given: Sequence[Measurement]) -> tuple[Finding, ...]:
         """Return whether the largest angle is in the surgical range, and how certain the names of the levels are."""
         found = []
-        largest = next((m for m in self._measurements(reading, model) if m.name == "cobb_max"), None)
+        largest = next((m for m in given if m.name == "cobb_max"), None)
         if largest is not None and largest.value is not None:
             threshold = _own(model.settings).threshold_deg
             share = _above(largest.value, largest.interval, threshold)

@@ -9,16 +9,33 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Example, Examples, Fact, Finding, Image, Model, Progress, Quantity, Reference, Result, Settings, Stroke, Study, TaskError, silent
+from spinelab.core import (
+    Example,
+    Examples,
+    Fact,
+    Finding,
+    Image,
+    Measurement,
+    Model,
+    Progress,
+    Quantity,
+    Reference,
+    Result,
+    Settings,
+    Stroke,
+    Study,
+    TaskError,
+    silent,
+)
 from spinelab.geometry import LATERAL_LANDMARKS, NEEDS, SAGITTAL_QUANTITIES, SCHWAB_GRADES, reference_range
 from spinelab.geometry.shape import ShapeModel
-from spinelab.tasks.whole_spine import data, drawing, measure, piece, scale
+from spinelab.tasks.whole_spine import data, drawing, levels, measure, piece, scale
 from spinelab.tasks.whole_spine.film import lateral_film, misplaced
 from spinelab.tasks.whole_spine.settings import WholeSpineSettings
 from spinelab.train.landmark_task import LandmarkTask
 
 if TYPE_CHECKING:
-    from spinelab.train.landmark_head import Sighting
+    from spinelab.train.landmark_head import Head, Sighting
     from spinelab.train.landmark_reading import Reading, Values
     from spinelab.train.landmark_settings import LandmarkSettings
     from spinelab.train.refiner import Refiner
@@ -65,6 +82,13 @@ class WholeSpine(LandmarkTask):
     def mirror(self, names: Sequence[str], declared: Mapping[str, Any]) -> tuple[int, ...] | None:
         """Return the landmarks as they are: front stays front in a mirrored film."""
         return tuple(range(len(names)))
+
+    def head(self, names: Sequence[str], mirror: Sequence[int] | None, settings: LandmarkSettings) -> Head:
+        """Return one map a landmark, with what is learnt of the levels that are named by counting."""
+        from spinelab.nn.landmark_net import STRIDES
+        from spinelab.train.level_certainty import LevelHead
+
+        return LevelHead(len(names), mirror, settings, STRIDES[settings.model], levels.positions())
 
     def refiner(self, names: Sequence[str], mirror: Sequence[int] | None, settings: LandmarkSettings) -> Refiner | None:
         """Return the network that sees the neck, or each endplate, from near."""
@@ -115,36 +139,44 @@ class WholeSpine(LandmarkTask):
     def refuse(self, reading: Reading, model: Model, study: Study) -> str:
         return misplaced(reading.found()) or piece.unlike_the_training_films(reading)
 
-    def findings(self, reading: Reading, model: Model, samples: Values) -> tuple[Finding, ...]:
-        """Return modifiers and type, with the probability by samples as wide as the intervals; none from a parameter that is withheld."""
-        given = {(q.name, q.unit) for q in SAGITTAL_QUANTITIES if not self.doubt(reading, model, q)}
-        return measure.findings({key: self._widened(reading, model, key, values) for key, values in samples.items() if key in given})
+    def findings(self, reading: Reading, model: Model, samples: Values, given: Sequence[Measurement]) -> tuple[Finding, ...]:
+        """Return modifiers and type, with the probability by samples as wide as the intervals, and how certain the levels' names are.
 
-    def _widened(self, reading: Reading, model: Model, key: tuple[str, str], values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return samples of one quantity spread as held-out patients say that they must be."""
-        from spinelab.evaluation import Conformal
-
-        bodies = model.record.get("calibration", {}).get("quantities", {})
-        column = next(q.column for q in SAGITTAL_QUANTITIES if (q.name, q.unit) == key)
-        found = self.measured(model, reading).get(key)
-        spread = float(np.nanstd(values))
-        if column not in bodies or found is None or spread == 0:
-            return values
-        low, high = Conformal.from_dict(bodies[column]).interval(found.value, found.spread)
-        return (float(low) + float(high)) / 2 + (values - np.nanmean(values)) * (float(high) - float(low)) / (2 * NORMAL_95 * spread)
+        A class whose parameter is withheld is left out.
+        """
+        named = levels.finding(reading, _learnt(model))
+        sure = {(m.name, m.unit): m for m in given if m.value is not None}
+        classes = measure.findings({key: _widened(values, sure[key]) for key, values in samples.items() if key in sure})
+        return classes if named is None else (*classes, named)
 
     def notes(self, reading: Reading, model: Model, study: Study) -> tuple[str, ...]:
-        """Return the film's scale, which way the patient faces, and what is not on the film."""
+        """Return the film's scale, which way the patient faces, how certain the levels are, and what is not on the film."""
         side = measure.facing_of(reading.found())
         absent = [name for name in reading.names if name not in reading.found()]
         said = [*scale.notes(self.film(study, model.settings))]
         said += [f"The patient faces the {side} of the picture."] if side else []
+        said += [sentence] if (sentence := levels.words(reading, _learnt(model))) else []
         if absent:
             words = measure.not_on_film(absent)
             said.append(f"{words[0].upper()}{words[1:]}; what needs {'them' if ' are not on' in words else 'it'} is withheld.")
         if reading.facts.get("set_aside"):
             said.append(f"What was seen for {', '.join(reading.facts['set_aside'])} was unsure or did not fit the rest, and counts as not on the film.")
         return tuple(said)
+
+
+def _widened(values: NDArray[np.float64], given: Measurement) -> NDArray[np.float64]:
+    """Return samples of one quantity spread as held-out patients say that they must be."""
+    spread = float(np.nanstd(values))
+    if given.interval is None or spread == 0:
+        return values
+    low, high = given.interval
+    return (low + high) / 2 + (values - np.nanmean(values)) * (high - low) / (2 * NORMAL_95 * spread)
+
+
+def _learnt(model: Model) -> Mapping[str, Any]:
+    """Return what held-out films taught about the names of the levels."""
+    known: Mapping[str, Any] = model.record.get("calibration", {}).get("head", {}).get("levels", {})
+    return known
 
 
 def _own(settings: Settings) -> WholeSpineSettings:
