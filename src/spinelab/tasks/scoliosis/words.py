@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from spinelab.core import Image
 from spinelab.geometry import THORACOLUMBAR, clinical_curves
@@ -33,10 +34,42 @@ def _levels(reading: Reading, levels: tuple[str, ...]) -> list[str]:
         said.append(f"Not seen clearly, and put where the column goes on: {', '.join(unseen)}.")
     certainty = reading.facts.get("certainty")
     if certainty is not None:
-        others = {int(shift): p for shift, p in reading.facts.get("alternatives", {}).items() if int(shift) and p >= WORTH_SAYING}
-        ways = "; ".join(f"every vertebra could be {_STEPS[shift]} than named ({p:.0%})" for shift, p in sorted(others.items(), key=lambda item: -item[1]))
-        said.append(f"Names of the levels: right with a certainty of {certainty:.0%}{'; ' + ways if ways else ''}. The angles do not depend on the names.")
+        ways = "".join(f"; {way}" for way in _other_ways(reading))
+        said.append(f"Names of the levels: right with a certainty of {certainty:.0%}{ways}. The largest angle does not depend on the names.")
     return said
+
+
+def _other_ways(reading: Reading) -> list[str]:
+    """Return the other numberings that are worth saying, the likeliest first."""
+    columns = {int(way["shift"]): way for way in reading.facts.get("columns", ())}
+    others = [(float(p), int(shift)) for shift, p in reading.facts.get("alternatives", {}).items() if int(shift) and p >= WORTH_SAYING]
+    return [f"{_other_way(columns.get(0), columns.get(shift), shift)} ({p:.0%})" for p, shift in sorted(others, reverse=True)]
+
+
+def _other_way(named: Mapping[str, Any] | None, other: Mapping[str, Any] | None, shift: int) -> str:
+    """Return in words how another numbering differs; it may rename a part of the column only, skip a level, or take a vertebra for none."""
+    whole = f"every vertebra could be {_STEPS[shift]} than named"
+    if named is None or other is None:
+        return whole
+    names = dict(zip(map(tuple, other["middle"]), other["levels"], strict=True))
+    ways = {level: names.pop(tuple(middle), None) for middle, level in zip(named["middle"], named["levels"], strict=True)}
+    moved = [level for level, way in ways.items() if way == level + shift]
+    gone = [level for level, way in ways.items() if way is None]
+    also = [level for level, way in ways.items() if way not in {None, level, level + shift}]
+    if len(moved) == len(ways) and not names:
+        return whole
+    said = [f"{_span(moved)} could be {_STEPS[shift]} than named"] if moved else ["the vertebrae could be counted otherwise"]
+    said += [f"{_span(also)} yet otherwise"] if also else []
+    said += [f"{_span(gone)} no vertebra of the column"] if gone else []
+    said += ["with one that is not counted now"] if names else []
+    return ", ".join(said)
+
+
+def _span(levels: Sequence[int]) -> str:
+    """Return levels as a reader names them: ``T4 to T9`` where none is missing between, else one by one."""
+    names = [THORACOLUMBAR[level] for level in levels]
+    joined = len(levels) > 1 and levels[-1] - levels[0] == len(levels) - 1
+    return f"{names[0]} to {names[-1]}" if joined else ", ".join(names)
 
 
 def _curves(reading: Reading, levels: tuple[str, ...], sides: tuple[str, str]) -> list[str]:

@@ -1,0 +1,94 @@
+"""What is said of an AP film: other numberings as they are, and whose left and right it is."""
+
+import numpy as np
+import pytest
+
+from spinelab.core import Fact, Image, Model, unknown
+from spinelab.geometry import CORNER_LANDMARKS
+from spinelab.tasks.scoliosis import words
+from spinelab.tasks.scoliosis.task import Scoliosis, _above
+from spinelab.train.landmark_reading import Reading
+
+
+def column():
+    middle = np.stack([400 + 60 * np.sin(np.arange(17) / 3), 100 + 80.0 * np.arange(17)], axis=1)
+    tilt = np.deg2rad(20 * np.cos(np.arange(17) / 3))
+    turn = np.stack([np.stack([np.cos(tilt), -np.sin(tilt)], -1), np.stack([np.sin(tilt), np.cos(tilt)], -1)], -2)
+    return (middle[:, None] + np.array([[-40, -30], [40, -30], [-42, 30], [42, 30]]) @ turn.transpose(0, 2, 1)).reshape(-1, 2)
+
+
+def reading(facts=None, spacing=None):
+    points = column()
+    return Reading(
+        CORNER_LANDMARKS,
+        points,
+        points + np.random.default_rng(0).normal(0, 1, (50, *points.shape)),
+        np.ones(68, bool),
+        np.ones(68),
+        np.full(68, np.nan),
+        spacing or unknown("a JPG does not state it"),
+        (1600, 800),
+        facts or {},
+    )
+
+
+def way(shift, levels, places):
+    return {"shift": shift, "levels": list(levels), "middle": [[50.0, 20.0 * p] for p in places]}
+
+
+def said(*columns, chances=(0.7, 0.3)):
+    facts = {"certainty": 0.7, "alternatives": {c["shift"]: p for c, p in zip(columns, chances, strict=True)}, "columns": list(columns)}
+    return next(note for note in words.notes(reading(facts), Image(np.zeros((4, 4), np.uint8))) if note.startswith("Names of the levels"))
+
+
+def test_a_numbering_that_moves_every_name_says_so():
+    assert "every vertebra could be one level lower than named (30%)" in said(way(0, range(3, 10), range(7)), way(1, range(4, 11), range(7)))
+
+
+def test_a_numbering_that_skips_a_level_names_only_those_that_move():
+    note = said(way(0, range(17), range(17)), way(1, [*range(8), *range(9, 17)], [*range(8), *range(8, 16)]))
+    assert "T9 to L4 could be one level lower than named, L5 no vertebra of the column (30%)" in note
+    assert "every vertebra" not in note
+
+
+def test_a_numbering_with_another_vertebra_says_that_one_is_not_counted_now():
+    note = said(way(0, range(1, 8), range(7)), way(-1, range(7), [-1, *range(6)]))
+    assert "could be one level higher than named" not in note.split("T2 to")[0]
+    assert "with one that is not counted now" in note
+
+
+def test_unlikely_numberings_are_not_mentioned():
+    assert "could be" not in said(way(0, range(17), range(17)), way(1, range(1, 17), range(16)), chances=(0.97, 0.03))
+
+
+@pytest.mark.parametrize(
+    ("stated", "left", "right"),
+    [
+        ("L\\F", "the patient's right", "the patient's left"),
+        ("['R', 'F']", "the patient's left", "the patient's right"),
+        (None, "the left of the picture", "the right of the picture"),
+        ("A\\F", "the left of the picture", "the right of the picture"),
+    ],
+)
+def test_sides_are_the_patients_only_where_the_file_states_them(stated, left, right):
+    facts = {} if stated is None else {"PatientOrientation": Fact(stated, "DICOM")}
+    image = Image(np.zeros((4, 4), np.uint8), facts=facts)
+    assert words._sides(image) == (left, right)
+    assert ("patient's own" in words.notes(reading(), image)[-1]) == left.startswith("the patient")
+    told = next(note for note in words.notes(reading(), image) if note.startswith("Curves by the clinical rule"))
+    assert left in told or right in told
+
+
+@pytest.mark.parametrize(("value", "interval", "chance"), [(40.0, (35, 45), 0.5), (45.0, (40.2, 49.8), 0.979), (30.0, None, 0.0), (40.0, None, 1.0)])
+def test_the_chance_that_the_true_angle_reaches_the_threshold(value, interval, chance):
+    """0.979 is the normal distribution at 2.04 standard deviations (a half-width of 4.8 is 1.96 of them)."""
+    assert _above(value, interval, 40.0) == pytest.approx(chance, abs=0.001)
+
+
+def test_findings_and_notes_of_a_reading_without_a_calibration():
+    task = Scoliosis()
+    model = Model("scoliosis", task.settings_type(), ("below", "surgical-range"), {}, {"landmarks": list(CORNER_LANDMARKS)})
+    read = reading({"certainty": 0.9})
+    found = task.findings(read, model, {}, task._measurements(read, model))
+    assert [f.name for f in found] == ["surgical_range", "levels"]
+    assert found[1].label == "certain"
