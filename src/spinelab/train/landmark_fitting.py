@@ -90,7 +90,7 @@ def fit_landmarks(task: LandmarkTask, examples: Examples, settings: LandmarkSett
         "landmarks": list(names),
         "mirror": None if mirror is None else list(mirror),
         "declared": declared,
-        "notes": [*_notes(loop, material, settings, mirror), *examples.notes],
+        "notes": [*_notes(loops, material, settings, mirror), *examples.notes],
     }
     shape = _shape(material, settings, mirror)
     record["shape"] = None if shape is None else shape.to_dict()
@@ -188,12 +188,15 @@ def _shape(material: Material, settings: LandmarkSettings, mirror: Sequence[int]
     return fit_shape(truth[..., :2], truth[..., 2] > 0, float(settings.rows), mirror)
 
 
-def _notes(loop: LandmarkLoop, material: Material, settings: LandmarkSettings, mirror: Sequence[int] | None) -> list[str]:
+def _notes(loops: Sequence[LandmarkLoop], material: Material, settings: LandmarkSettings, mirror: Sequence[int] | None) -> list[str]:
     said = []
     if mirror is None and settings.flip:
         said.append("No film was mirrored while training: which landmarks swap in a mirrored film is not declared.")
-    if loop.stopped == "minutes":
-        said.append(f"Training was ended after {loop.epoch} of {settings.epochs} passes by the limit of {settings.minutes:g} minutes.")
+    for stage, loop in zip(STAGES, loops, strict=False):
+        if loop.stopped == "minutes":
+            own = loop.landmark_settings
+            which = f"Training of the {stage} network" if len(loops) > 1 else "Training"
+            said.append(f"{which} was ended after {loop.epoch} of {own.epochs} passes by its limit of {own.minutes:g} minutes.")
     if not len(material.held_out):
         said.append("No patients were held out to learn how wrong the model is: its answers have no intervals.")
     return said
@@ -208,7 +211,7 @@ def _record(loops: Sequence[LandmarkLoop], spent: Sequence[float], material: Mat
         ],
         "epochs": loop.epoch,
         "best_epoch": loop.best_epoch,
-        "stopped": loop.stopped,
+        "stopped": "minutes" if any(one.stopped == "minutes" for one in loops) else loop.stopped,
         "seconds": round(sum(spent), 3),
         "peak_memory_mb": round(loop.peak_memory_mb, 1),
         "seed": settings.seed,
