@@ -28,6 +28,7 @@ METHODS: Final[Mapping[str, Callable[..., tuple[NDArray[np.float32], Tensor]]]] 
     "attention rollout": attention_rollout,
 }
 
+MANY_PASSES: Final = ("Score-CAM", "occlusion")
 BLACK: Final = 2
 """Highest grey level of the frame that a film is fitted into."""
 FRAME_AT: Final = 0.25
@@ -170,10 +171,18 @@ def usual_method(net: nn.Module) -> str:
 
 
 def wanted_maps(subject: Subject, how: Explaining, *, class_index: int | None = None) -> list[AttentionMap]:
-    """Return the maps that a user asked for; the regions of ``how`` are laid over the subject by the task, not here."""
+    """Return the maps that a user asked for; the regions of ``how`` are laid over the subject by the task, not here.
+
+    Methods of many passes are compared with one network of random weights only, unless that one is suspiciously alike.
+    """
     names = how.methods or (usual_method(subject.net),)
     names = methods_for(subject.net) if ALL in names else names
-    return attention_maps(subject, names, class_index=class_index, checks=how.checks, anatomy=subject.anatomy)
+    lighter = tuple("glance" if check == "weights" else check for check in how.checks)
+    return [
+        one
+        for name in names
+        for one in attention_maps(subject, (name,), class_index=class_index, checks=lighter if name in MANY_PASSES else how.checks, anatomy=subject.anatomy)
+    ]
 
 
 def attention_maps(
