@@ -19,7 +19,7 @@ VERBS = {
     "evaluate": "(model, data, out, *, split=None, run=None)",
     "fit": "(task, data, out, *, settings=None, split=None, run=None)",
     "phantom": None,
-    "read": "(path, model, out=None, *, serial=False, run=None)",
+    "read": "(path, model, out=None, *, serial=False, explain=None, run=None)",
 }
 
 

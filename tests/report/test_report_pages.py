@@ -12,10 +12,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from spinelab.core import Fact, Finding, Image, InputError, Measurement, Result, Study
+from spinelab.core import Fact, Finding, Image, InputError, Measurement, Result, Sheet, Study
 from spinelab.evaluation.types import Estimate
-from spinelab.report import FLAGS, Flag, write_comparison, write_evaluation, write_results
+from spinelab.report import FLAGS, Flag, write_comparison, write_evaluation, write_explained, write_results
 from spinelab.report.comparison import comparison_page, evaluation_page
+from spinelab.report.content import GalleryCell, GalleryRow
 from spinelab.report.documents import comparison_document
 from spinelab.report.files import write_json
 from spinelab.report.words import METRICS, SEVERITY
@@ -200,8 +201,11 @@ def test_one_reading(explanation_of, tmp_path):
         phantom_model=True,
         model_summary={"patients": 200},
     )
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["report.html", "result.json"]
-    assert (tmp_path / "result.json").read_text(encoding="utf-8") == (GOLDEN / "result.json").read_text(encoding="utf-8")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["map-1-grad-cam-ap.png", "report.html", "result.json"]
+    written = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
+    (told,) = written.pop("explanations")
+    assert written == json.loads((GOLDEN / "result.json").read_text(encoding="utf-8"))
+    assert (told["file"], told["view"], told["size"], told["random_weights_similarity"]) == ("map-1-grad-cam-ap.png", "AP", [168, 224], None)
     jsonschema.validate(json.loads((tmp_path / "result.json").read_text(encoding="utf-8")), schema("result"))
     html = path.read_text(encoding="utf-8")
     page = check_page(html)
@@ -251,3 +255,72 @@ def test_every_metric_is_explained(comparison_of):
         comparison_of(1, bare=True).variants[0], predictions=None, histories=(), metrics={"balanced_accuracy": Estimate(0.5), "slip_error": Estimate(None)}
     )
     assert "Slip error" in check_page(comparison_page(dataclasses.replace(comparison_of(1, bare=True), variants=(odd,)))).words
+
+
+FACTS = {
+    "probability": 0.82,
+    "flags": [],
+    "inside": {"share": 0.6, "area": 0.2, "peak_inside": False},
+    "weights": {"replaced": [1.0], "correlation": [-0.001], "depends_on_weights": True},
+    "curves": {
+        "fractions": [0.0, 0.5, 1.0],
+        "deletion": [0.8, 0.3, 0.2],
+        "insertion": [0.3, 0.7, 0.8],
+        "chance": [0.5, 0.55],
+        "deletion_auc": 0.4,
+        "insertion_auc": 0.62,
+        "better_than_chance": True,
+    },
+}
+
+
+def test_what_the_checks_of_a_map_found_is_said_beside_it(explanation_of, tmp_path):
+    good = dataclasses.replace(explanation_of(3), facts=FACTS)
+    bad = dataclasses.replace(explanation_of(4), method="Score-CAM", facts={"probability": 0.82, "flags": ["It shows the film, not what was learnt."]})
+    page = check_page(
+        write_results([golden_result()], tmp_path, explanations={golden_result().study: [good, bad]}, phantom_model=False).read_text(encoding="utf-8")
+    )
+    for said in (
+        "Grad-CAM for curved, probability 0.82",
+        "3 checks, none against it",
+        "60% of the map lies in the marked region, which is 20% of the picture; the highest point lies outside.",
+        "gives another map (likeness 0.00;",
+        "mean probability 0.40 while it is taken away (by chance 0.50), 0.62 while it is put back (0.55)",
+        "Not to be trusted It shows the film, not what was learnt.",
+    ):
+        assert said in page.words, said
+    body = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
+    jsonschema.validate(body, schema("result"))
+    assert [e["flags"] for e in body["explanations"]] == [[], ["It shows the film, not what was learnt."]]
+    assert all((tmp_path / e["file"]).read_bytes().startswith(b"\x89PNG") for e in body["explanations"])
+
+
+def test_the_inside_of_a_network_has_its_page(explanation_of, tmp_path):
+    import numpy as np
+
+    good = dataclasses.replace(explanation_of(3), facts=FACTS)
+    sheet = Sheet("Layer body.0", "The 4 of 8 channels.", np.zeros((20, 40), np.uint8))
+    told = write_explained(golden_result(), [good], [sheet], tmp_path, phantom_model=True, model_summary={})
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["layer-1.png", "map-1-grad-cam-ap.png", "report.html", "result.json"]
+    assert Result.from_dict(json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))) == told
+    page = check_page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "100 % of the layers: 0.00" in page.words
+    assert "Layer body.0" in page.words
+    assert [tag for tag, _ in page.tags].count("img") == 3
+
+
+def test_the_same_film_model_by_model(comparison_of, explanation_of, tmp_path):
+    made = comparison_of(2, bare=True, failed=0)
+    names = [v.name for v in made.variants]
+    shown = (dataclasses.replace(explanation_of(1), facts=FACTS),)
+    cells = (GalleryCell(names[0], "curved", 0.9, 0.1, shown), GalleryCell(names[1], None, None, None))
+    comparison = dataclasses.replace(made, gallery=(GalleryRow("film-7", "straight", cells),))
+    path = write_comparison(comparison, tmp_path)
+    page = check_page(path.read_text(encoding="utf-8"))
+    assert "0.90 – wrong" in page.words
+    assert "no answer" in page.words
+    assert page.words.count("The same film, model by model") == 2
+    body = json.loads((tmp_path / "comparison.json").read_text(encoding="utf-8"))
+    jsonschema.validate(body, schema("comparison"))
+    assert body["gallery"][0]["cells"][0]["maps"][0]["share_inside"] == 0.6
+    assert body["gallery"][0]["cells"][1]["maps"] == []

@@ -74,7 +74,7 @@ def _panel(n: int, one: Explanation) -> dict[str, Any]:
 
 def _weights_row(one: Explanation) -> dict[str, Any]:
     found = one.facts["weights"]
-    steps = [f"{100 * share:.0f} % of the layers: {value:.2f}" for share, value in zip(found["replaced"], found["correlation"], strict=True)]
+    steps = [f"{100 * share:.0f} % of the layers: {round(value, 2) + 0.0:.2f}" for share, value in zip(found["replaced"], found["correlation"], strict=True)]
     return {"method": one.method + (f", {one.view}" if one.view else ""), "steps": steps, "passed": found["depends_on_weights"]}
 
 

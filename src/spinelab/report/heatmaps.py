@@ -93,7 +93,7 @@ def _place(explanation: Explanation) -> str:
 def _random_weights(weights: Mapping[str, Any] | None) -> str:
     if not weights:
         return ""
-    likeness = float(weights["correlation"][-1])
+    likeness = round(float(weights["correlation"][-1]), 2) + 0.0  # no minus before nothing
     if weights.get("depends_on_weights"):
         return f"A network that has learnt nothing gives another map (likeness {likeness:.2f}; not to be trusted from 0.80)."
     return f"A network that has learnt nothing gives nearly the same map (likeness {likeness:.2f}; not to be trusted from 0.80)."
