@@ -1,10 +1,12 @@
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
 from spinelab.core import Landmark, TaskError
 from spinelab.train.landmark_fitting import LEAST_HELD_OUT, hold_out, on_canvas
 from spinelab.train.landmark_loop import LOWEST, RISE, learning_rate_share
-from spinelab.train.landmark_settings import LANDMARK_TRAINING_ONLY, LandmarkSettings, prepared_by
+from spinelab.train.landmark_settings import LANDMARK_TRAINING_ONLY, LandmarkSettings, otherwise, prepared_by
 
 
 def test_the_learning_rate_rises_once_and_falls_to_almost_nothing():
@@ -53,6 +55,19 @@ def test_landmarks_go_to_the_canvas_and_absent_ones_are_marked():
 def test_a_canvas_is_a_multiple_of_sixteen(name):
     with pytest.raises(TaskError, match=rf"{name}=100"):
         LandmarkSettings(**{name: 100})
+
+
+def test_a_task_changes_a_default_and_keeps_the_limits():
+    @dataclass(frozen=True)
+    class Narrow(LandmarkSettings):
+        columns: int = otherwise("columns", 96)
+        detail: int = otherwise("detail", 2, "finer")
+
+    known = {row["name"]: row for row in Narrow().describe()}
+    assert (known["columns"]["default"], known["detail"]["help"]) == (96, "finer")
+    assert known["columns"]["help"] == {row["name"]: row for row in LandmarkSettings().describe()}["columns"]["help"]
+    with pytest.raises(TaskError, match="columns=32"):
+        Narrow(columns=32)
 
 
 def test_only_the_canvas_decides_what_a_prepared_film_looks_like():

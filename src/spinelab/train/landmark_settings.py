@@ -56,6 +56,12 @@ class LandmarkSettings(TrainingSettings):
                 )
 
 
+def otherwise(name: str, default: Any, help: str = "") -> Any:
+    """Declare a field of `LandmarkSettings` again, with another default and, where given, other words; its limits stay."""
+    known = LandmarkSettings.known()[name].metadata
+    return setting(default, help or known["help"], choices=known["choices"], low=known["low"], high=known["high"])
+
+
 LANDMARK_TRAINING_ONLY = frozenset(spec.name for spec in fields(LandmarkSettings)) - {"rows", "columns", "detail"}
 """Settings that do not change what a prepared film looks like."""
 

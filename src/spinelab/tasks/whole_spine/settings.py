@@ -8,7 +8,7 @@ from typing import Final
 from spinelab.core import setting
 from spinelab.geometry import LATERAL_LANDMARKS
 from spinelab.tasks.whole_spine.measure import CERVICAL
-from spinelab.train.landmark_settings import LandmarkSettings
+from spinelab.train.landmark_settings import LandmarkSettings, otherwise
 
 GROUPS: Final[tuple[tuple[str, ...], ...]] = (
     ("FM_1", "FM_2", "Forehead", "Jaw"),
@@ -33,14 +33,10 @@ class WholeSpineSettings(LandmarkSettings):
     epochs=300 batch_size=10 lr=1e-3 minutes=0 flip=false``.
     """
 
-    model: str = setting(
-        "compact-small",
-        "network: compact (quarter resolution, attention over the whole film), compact-small (half the weights), unet (the classic one, full resolution)",
-        choices=("compact", "compact-small", "unet"),
-    )
-    rows: int = setting(640, "height of the canvas that a film is fitted into, in pixels; a multiple of 16", low=64, high=4096)
-    columns: int = setting(288, "width of the canvas, in pixels; a multiple of 16", low=64, high=4096)
-    detail: int = setting(3, "how many times finer than the canvas the second network sees the film", low=1, high=8)
+    model: str = otherwise("model", "compact-small")
+    rows: int = otherwise("rows", 640)
+    columns: int = otherwise("columns", 288)
+    detail: int = otherwise("detail", 3, "how many times finer than the canvas the second network sees the film")
     zoom_to: str = setting(
         "groups",
         "what the second network sees from near: groups (each endplate, the skull, the hips); cervical (the source's one box of 13 landmarks); none",
@@ -48,10 +44,9 @@ class WholeSpineSettings(LandmarkSettings):
     )
     zoom_side: int = setting(160, "side of the square that such a part is fitted into, in pixels; a multiple of 32", low=64, high=2048)
     zoom_sigma: float = setting(3.0, "width of the Gaussian drawn at a landmark there, in pixels", low=0.5, high=100.0)
-    sigma: float = setting(6.0, "width of the Gaussian drawn at a landmark of the canvas, in pixels", low=0.5, high=100.0)
-    epochs: int = setting(60, "most passes of each network over the training films", low=1, high=10_000)
-    minutes: float = setting(30.0, "most minutes of training: passes are cut so that the learning rate still falls to zero; 0 for no limit", low=0.0, high=1e5)
-    refine_share: float = setting(0.5, "share of the minutes that go to the second network", low=0.0, high=0.9)
+    epochs: int = otherwise("epochs", 60, "most passes of each network over the training films")
+    minutes: float = otherwise("minutes", 30.0)
+    refine_share: float = otherwise("refine_share", 0.5, "share of the minutes that go to the second network")
     target: str = setting(
         "",
         "SRS-Schwab modifier asked for besides, as a class: pi_ll_modifier, sva_modifier, pt_modifier; every film then needs its landmarks",
