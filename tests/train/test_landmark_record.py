@@ -1,0 +1,163 @@
+"""What held-out films and time leave behind in a landmark model's record."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from spinelab.core import Example, Examples, Fact, Image, InputError, Landmark, Measurement, Model, Quantity, Result, Run, Study, TaskError, unknown
+from spinelab.evaluation import Conformal
+from spinelab.train.landmark_calibration import LEAST_MISFIT, _agreement, calibrate, usual
+from spinelab.train.landmark_fitting import Material, _notes, _record
+from spinelab.train.landmark_head import Sighting
+from spinelab.train.landmark_heat import seen_where
+from spinelab.train.landmark_reading import Reading
+from spinelab.train.landmark_settings import LandmarkSettings
+from spinelab.train.landmark_task import LandmarkTask
+
+SETTINGS = LandmarkSettings(rows=128, columns=64)
+NAMES = ("a", "b", "c")
+LENGTH = Quantity("length", "px", "Length")
+
+
+class Ruler(LandmarkTask):
+    """Measures from a to b; what it sees is given."""
+
+    name, title, question, takes, gives, source = "ruler", "ruler", "how long?", "a film", "a length", "made up"
+    settings_type = LandmarkSettings
+
+    def __init__(self, seen=()):
+        self.seen = list(seen)
+
+    def landmark_names(self, examples, settings):
+        return NAMES
+
+    def mirror(self, names, declared):
+        return None
+
+    def measure(self, points, spacing_mm, declared):
+        return {("length", "px"): np.linalg.norm(points["b"] - points["a"], axis=-1)} if {"a", "b"} <= set(points) else {}
+
+    def withheld(self, quantity, present, spacing, declared):
+        return "not on the film"
+
+    def quantities(self, settings):
+        return (LENGTH,)
+
+    def sightings(self, model, pixels, shapes, run=None):
+        return self.seen
+
+    def examples(self, root):
+        raise NotImplementedError
+
+    def phantom(self, rng, difficulty="typical"):
+        raise NotImplementedError
+
+    def write_phantoms(self, out, *, n, seed, difficulty="typical", progress=None):
+        raise NotImplementedError
+
+
+def example(number, length=50.0):
+    study = Study(f"f{number}", images=(Image(np.zeros((128, 64), np.uint8), spacing_mm=unknown("none")),))
+    points = (Landmark("a", 10, 20), Landmark("b", 10, 20 + length), Landmark("c", 40, 90))
+    truth = Result("ruler", "reader", study.id, measurements=(Measurement("length", length, "px"),), landmarks=points)
+    return Example(study.id, truth, lambda: study, f"p{number}", facts={"spacing_mm": Fact(None, "none")})
+
+
+def sighting(error, *, share=0.9, there=1.0):
+    points = np.array([[10.0, 20.0], [10.0, 70.0 + error], [40.0, 90.0]])
+    samples = points + np.random.default_rng(1).normal(0, 1.0, (300, 3, 2))
+    return Sighting(points, np.full(3, there), np.full(3, share), samples)
+
+
+def calibrated(errors, **how):
+    task = Ruler([sighting(e, **how) for e in errors])
+    model = Model("ruler", SETTINGS, (), {}, {"landmarks": list(NAMES), "calibration": {"head": {}}})
+    films = Examples(tuple(example(i) for i in range(len(errors))), Path("ruler"))
+    extra = calibrate(task, model, films, np.zeros((len(errors), 1, 128, 64), np.uint8), [{"shape": [128, 64]}] * len(errors), Run())
+    return task, model, extra
+
+
+def test_held_out_errors_make_the_intervals_and_the_agreement():
+    errors = np.random.default_rng(4).normal(0.5, 2.0, 60)
+    task, model, extra = calibrated(errors)
+    agreement = extra["agreement"]["length_px"]
+    assert agreement["mae"] == pytest.approx(np.abs(errors).mean())
+    assert agreement["bias"] == pytest.approx(errors.mean())
+    assert agreement["mdc"] == pytest.approx(1.96 * np.sqrt(2) * errors.std(ddof=1))
+    width = Conformal.from_dict(model.record["calibration"]["quantities"]["length_px"]).half_width(1.0)
+    assert np.quantile(np.abs(errors), 0.9) < width <= np.abs(errors).max() + 1e-9
+    (given,) = task._measurements(task.on_film(model, sighting(0.0), example(0).open(), [128, 64]), model)
+    assert given.value == pytest.approx(50)
+    assert given.interval[0] < 50 < given.interval[1]
+    assert model.record["calibration"]["least_certainty"] == pytest.approx(0.6 * 0.9)
+
+
+def test_a_film_without_the_landmarks_teaches_no_interval():
+    _, model, extra = calibrated([0.0] * 10, there=0.0)
+    assert extra == {"agreement": {}}
+    assert model.record["calibration"]["quantities"] == {}
+
+
+def test_one_error_has_no_spread():
+    assert _agreement(np.array([2.0]), ["p"]) == {"mae": 2.0, "bias": 2.0, "sd": None, "mdc": None, "films": 1, "patients": 1}
+
+
+def test_the_limit_of_misfit_follows_the_held_out_films_but_is_never_strict():
+    def reading(misfit):
+        return Reading(NAMES, np.zeros((3, 2)), np.zeros((5, 3, 2)), np.ones(3, bool), np.full(3, 0.8), np.array(misfit), unknown("none"), (128, 64))
+
+    assert usual([])["misfit_limit"] == LEAST_MISFIT
+    assert usual([reading([1.0, 1.0, np.nan])])["misfit_limit"] == LEAST_MISFIT
+    assert usual([reading([8.0, 8.0, 8.0])])["misfit_limit"] == pytest.approx(10.0)
+
+
+class Ended:
+    """A loop as it is when it ends."""
+
+    def __init__(self, epoch, stopped, minutes=3.0):
+        self.epoch = self.best_epoch = epoch
+        self.stopped, self.history, self.seconds, self.peak_memory_mb = stopped, [], 60.0, 1.0
+        self.landmark_settings = LandmarkSettings(rows=128, columns=64, epochs=60, minutes=minutes)
+
+
+def material():
+    films = Examples(tuple(example(i) for i in range(4)), Path("ruler"))
+    return Material(films, NAMES, np.zeros((4, 1, 128, 64), np.uint8), np.ones((4, 3, 3), np.float32), ["k"] * 4, np.arange(3), np.array([3]))
+
+
+def test_each_network_that_was_cut_short_is_told_with_its_own_minutes():
+    loops = [Ended(60, "last-epoch"), Ended(7, "minutes", minutes=2.0)]
+    said = _notes(loops, material(), replace(SETTINGS, minutes=5.0), (0, 1, 2))
+    assert said == ["Training of the second network was ended after 7 of 60 passes by its limit of 2 minutes."]
+    record = _record(loops, [60.0, 120.0], material(), SETTINGS)
+    assert record["stopped"] == "minutes"
+    assert [stage["stopped"] for stage in record["stages"]] == ["last-epoch", "minutes"]
+    assert "Training was ended after 7 of 60 passes by its limit of 3 minutes." in _notes([Ended(7, "minutes")], material(), SETTINGS, (0, 1, 2))
+    assert _record([Ended(60, "last-epoch")], [1.0], material(), SETTINGS)["stopped"] == "last-epoch"
+
+
+def test_a_map_of_where_landmarks_were_seen_is_highest_at_each_of_them():
+    class Two(torch.nn.Module):
+        def forward(self, films):
+            maps = torch.full((len(films), 2, 8, 4), -9.0)
+            maps[:, 0, 2, 1], maps[:, 1, 6, 3] = 3.0, 9.0
+            return maps, torch.zeros(len(films), 2)
+
+    heat = seen_where(Two(), np.zeros((1, 32, 16), np.uint8))
+    assert heat.shape == (32, 16)
+    assert heat.dtype == np.float32
+    assert heat[9:11, 5:7].mean() == pytest.approx(heat[25:27, 13:15].mean(), abs=0.25)
+    assert heat[9, 5] > 0.5 > heat[20, 2]
+    assert heat.min() >= 0
+    assert heat.max() <= 1
+
+
+def test_two_pictures_and_other_settings_are_refused():
+    task, study = Ruler(), example(0).open()
+    with pytest.raises(InputError, match="2 images"):
+        task.film(replace(study, images=study.images * 2), SETTINGS)
+    with pytest.raises(TaskError, match="LandmarkSettings"):
+        task.own(object())
