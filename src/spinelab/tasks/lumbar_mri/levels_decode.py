@@ -20,8 +20,8 @@ Floats = NDArray[np.float64]
 
 CANDIDATES: Final = 4
 """Highest places of a map that are weighed."""
-POINT_MM: Final = 9.0
-"""A place is the mean of its map within this distance of the highest cell."""
+POINT_MM: Final = 13.0
+"""A place is the mean of its map within this distance of the highest cell: as far as the Gaussian of a level reaches; less draws it to the centre of a cell."""
 NEAR_MM: Final = 15.0
 """A map's share within this distance belongs to a place: nearly half of the distance between two discs."""
 OTHER_MM: Final = 18.0
