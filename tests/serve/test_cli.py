@@ -72,6 +72,29 @@ def test_read_one(films: Path, model: Path, tmp_path: Path) -> None:
     assert (tmp_path / "one" / "report.html").is_file()
 
 
+def test_the_user_chooses_the_heatmaps(films: Path, model: Path, tmp_path: Path) -> None:
+    picture = next(films.rglob("*.jpg"))
+    (plain,) = json.loads(spinelab("read", picture, "--model", model, "--out", tmp_path / "none", "--explain", "none", "--json").stdout)
+    assert "explanations" not in plain
+    assert sorted(p.name for p in (tmp_path / "none").iterdir()) == ["report.html", "result.json"]
+    (found,) = json.loads(spinelab("read", picture, "--model", model, "--out", tmp_path / "two", "--explain", "gradcam,integrated-gradients", "--json").stdout)
+    assert [e["method"] for e in found["explanations"]] == ["Grad-CAM", "integrated gradients"]
+    assert all(e["insertion_auc"] is not None and e["random_weights_similarity"] is not None for e in found["explanations"])
+    assert all((tmp_path / "two" / e["file"]).is_file() for e in found["explanations"])
+    assert "scorecam" in refused("read", picture, "--model", model, "--out", tmp_path / "no", "--explain", "grad-cam")
+    assert "without attention" in refused("read", picture, "--model", model, "--out", tmp_path / "no", "--explain", "rollout")
+
+
+def test_explain_looks_into_the_network(films: Path, model: Path, tmp_path: Path) -> None:
+    picture = next(films.rglob("*.jpg"))
+    result = spinelab("explain", model, picture, "--out", tmp_path / "inside", "--methods", "gradcam")
+    assert result.exit_code == 0, result.output
+    assert "Grad-CAM for" in result.stdout
+    assert {"layer-1.png", "map-1-grad-cam.png", "report.html", "result.json"} <= {p.name for p in (tmp_path / "inside").iterdir()}
+    assert "Does a map depend on what was learnt?" in (tmp_path / "inside" / "report.html").read_text(encoding="utf-8")
+    assert "takes many" in refused("explain", model, films, "--out", tmp_path / "no")
+
+
 def test_read_many_goes_on_after_a_bad_file(films: Path, model: Path, tmp_path: Path) -> None:
     pictures = [p for p in sorted(films.rglob("*")) if p.suffix in (".png", ".jpg")][:3]
     folder = tmp_path / "many"
