@@ -1,12 +1,13 @@
 """Where a network looked, and whether the picture of it can be believed."""
 
+from spinelab.core.explaining import CHECKS
 from spinelab.explain.altering import occlusion, scorecam
 from spinelab.explain.attention import attention_rollout
 from spinelab.explain.checks import Curves, Inside, Randomisation, curves, glance, inside, pointing_game, randomisation, weights_matter
 from spinelab.explain.gradcam import cam_layers, gradcam
 from spinelab.explain.gradients import attributions, integrated_gradients
 from spinelab.explain.layers import LayerPictures, feature_maps, first_layer_filters
-from spinelab.explain.maps import CHECKS, METHODS, AttentionMap, Subject, attention_maps, gallery, methods_for, on_original, usual_method, wanted_maps
+from spinelab.explain.maps import METHODS, AttentionMap, Subject, attention_maps, gallery, methods_for, on_original, usual_method, wanted_maps
 
 __all__ = [
     "CHECKS",
