@@ -93,3 +93,20 @@ def test_json_keeps_it(model):
     points = patients(1, seed=7)[0]
     assert again.mirror is None
     assert again.misfit(points, ALL, HEIGHT) == pytest.approx(model.misfit(points, ALL, HEIGHT), rel=1e-3)
+
+
+def test_the_disagreement_of_a_set_is_a_chi_square_and_a_displaced_point_adds_to_it(model):
+    """Eight points whose mean is taken off have 14 degrees of freedom; the model allows for more than patients vary, so it is less."""
+    found = np.array([model.disagreement(p, ALL, HEIGHT) for p in patients(200, seed=2)])
+    assert 2 < found.mean() < 14
+    wrong = PARTS.copy()
+    wrong[3] += [25, -25]
+    assert model.disagreement(wrong, ALL, HEIGHT) > 50 > found.max()
+    without = np.arange(len(PARTS)) != 3
+    assert model.disagreement(wrong, without, HEIGHT) < 20
+
+
+def test_a_mirrored_patient_agrees_with_a_model_that_knows_how_names_swap():
+    symmetric = fit_shape(patients(), np.ones((60, len(PARTS)), bool), HEIGHT, MIRROR)
+    turned = (PARTS * [-1, 1] + [200, 0])[list(MIRROR)]
+    assert symmetric.disagreement(turned, ALL, HEIGHT) == pytest.approx(symmetric.disagreement(PARTS, ALL, HEIGHT), rel=1e-6)
