@@ -85,7 +85,8 @@ def _lip(v: Vertebra, plate: str, middle_deg: float, half_arc_deg: float, length
         up = np.array([0.0, 0.0, towards])
         long = length_mm * (1 - 0.8 * abs(offset) ** 1.5)
         path = [rim - 1.5 * out - 2.6 * up, rim + 0.25 * long * out - 1.4 * up, rim + 0.75 * long * out + 0.05 * long * up, rim + long * out + 0.45 * long * up]
-        thick = 0.5 + 0.5 * min(long / 8, 1.2)
+        # Spurs of a small vertebra are thinner, so that they lie side by side as closely as those of a large one.
+        thick = (0.5 + 0.5 * min(long / 8, 1.2)) * min(max(v.half_width_mm / 22, 0.5), 1.1)
         radii = np.array([2.8, 3.2, 2.6, 1.0]) * thick
         members.append(Tube(v.world(np.array(path)), radii, core=0.007 * density, cortex=0.75 * CORTEX * (0.5 + 0.5 * density), shell_mm=1.1))
     return members
@@ -180,7 +181,8 @@ def belongings(rng: np.random.Generator, centre_mm: Floats, half_field_mm: float
         points = np.array([place(0.75 * float(t), low + dip * float(t * t)) for t in x])
         return [Tube(points, np.full(len(points), float(rng.uniform(0.9, 1.6))), core=0.5 * TITANIUM, cortex=0.5 * TITANIUM, shell_mm=0.0)]
     for _ in range(int(rng.integers(1, 4))):
-        at = place(*(float(rng.uniform(0.3, 0.95) * rng.choice((-1, 1))) for _ in range(2)))
+        across, along = (float(rng.uniform(0.3, 0.95) * rng.choice((-1, 1))) for _ in range(2))
+        at = place(across, along)
         radius = float(rng.uniform(3.0, 5.5))
         flat = (radius, 1.4, radius) if view == "AP" else (1.4, radius, radius)
         made.append(Ellipsoid(at, flat, core=TITANIUM))

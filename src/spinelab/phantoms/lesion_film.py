@@ -130,7 +130,10 @@ def lesion_film(
         drawn[1:] = ["lumbar", "LATERAL"]
     label, region, view = (_known(given or d, known) for given, d, known in zip((label, region, view), drawn, (LESIONS, REGIONS, VIEWS), strict=True))
     patient = draw_patient(streams[1], limits, None, max(draw_age(streams[1]), _YOUNGEST))
-    posture = draw_posture(streams[1], replace(STANCES[difficulty], deformed=0.1), patient.age_years, patient.scale, patient.hollow_mm)
+    stance = STANCES[difficulty]
+    # On a film of one region small curves and turns are what tells one patient from the next.
+    stance = replace(stance, deformed=0.1, bow_deg=2.0 * stance.bow_deg, twist_deg=2.0 * stance.twist_deg)
+    posture = draw_posture(streams[1], stance, patient.age_years, patient.scale, patient.hollow_mm)
     facing = str(streams[2].choice(limits.facing))
     framing = _frame(streams[2], posture, "AP" if view == "AP" else facing.upper(), region, limits)
     posture, lesions = _afflicted(streams[3], posture, patient, (label, region, view), grade)
@@ -238,7 +241,7 @@ def _take(
 def _opaque(metal: Floats, total: Floats) -> Floats:
     """Return how much whiter metal makes the film: it ends a little above the densest bone, as a film's shoulder does, and keeps some of its own relief."""
     ceiling = float(np.percentile(total, 99.5)) + 0.25
-    room = np.maximum(ceiling - total, 0.2)
+    room = np.maximum(ceiling - total, 0.6)
     return np.asarray(room * (1 - np.exp(-metal / room)), np.float32)
 
 

@@ -85,7 +85,7 @@ def record_of(
     tried = [t for t in complete if any(t.strengths.values())]
     gain = reality_check([reference.losses], [t.losses for t in tried], groups, seed=seed) if tried else None
     body |= {"best": dict(best.strengths), "best_value": best.value, "without": reference.value, "without_again": again.value if again else None, "gain": gain}
-    found = bool(gain) and best is not reference and gain["p"] < CHANCE and gain["value"] > _spread(reference, again)
+    found = gain is not None and best is not reference and gain["p"] < CHANCE and gain["value"] > _spread(reference, again)
     return body | {"found": found, "words": _words(body, Strengths.of(best.strengths), len(tried), found=found)}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -88,7 +87,7 @@ class SpineLesionXray(NetworkTask):
         from spinelab.train.search import Budget, search
 
         found = search(self, examples, own, run, Budget(own.search_minutes, own.search_trials, own.search_epochs))
-        model = super().fit(examples, replace(own, augment="fixed", **found.best.to_dict()), run)
+        model = super().fit(examples, own.with_overrides({"augment": "fixed", **found.best.to_dict()}), run)
         model.settings = own
         model.record["search"] = found.record
         model.record["notes"] = [found.record["words"], *model.record.get("notes", ())]
