@@ -41,9 +41,9 @@ def read_mr_study(folder: Path, name: str, files: Sequence[Path] | None = None) 
     who = one_patient([item.header for item in found.slices], name)
     series, notes = {}, []
     for label, members in _by_series([(item.path, item.header) for item in found.slices], folder).items():
-        files, told = _without_copies(members)
+        kept, told = _without_copies(members)
         try:
-            series[label] = series_of(f"{name}/{label}", files, numbered=False)
+            series[label] = series_of(f"{name}/{label}", kept, numbered=False)
         except InputError as error:
             notes.append(f"series {label} was left out: {error}")
         else:

@@ -58,4 +58,5 @@ def on_canvas(picture: NDArray[Any], affine: Floats, settings: LevelSettings) ->
 
 def _grey(picture: NDArray[Any]) -> NDArray[np.uint8]:
     low, high = np.percentile(picture, [DARKEST, BRIGHTEST])
-    return np.clip((picture.astype(np.float32) - low) * (_WHITE / max(1e-6, float(high - low))), 0, _WHITE).astype(np.uint8)
+    stretched = (picture.astype(np.float32) - low) * (_WHITE / max(1e-6, float(high - low)))
+    return np.asarray(np.clip(stretched, 0, _WHITE), np.uint8)

@@ -71,7 +71,7 @@ def decode(maps: Floats, steps: Sequence[Mapping[str, Any]], stride_px: int, pix
     scores = np.array([_score([offer[i] for offer, i in zip(offers, chosen, strict=True)], steps) for chosen in combinations])
     best = [offer[i] for offer, i in zip(offers, combinations[int(scores.argmax())], strict=True)]
     weights = np.exp((scores - scores.max()) / TEMPERATURE)
-    agree = np.array([_agrees([offer[i] for offer, i in zip(offers, chosen, strict=True)], best) for chosen in combinations])
+    agree = np.array([_agrees([offer[i] for offer, i in zip(offers, chosen, strict=True)], best) for chosen in combinations], dtype=bool)
     points = np.array([(np.nan, np.nan) if point is None else point for point, _ in best])
     in_pixels = points / pixel_mm + (stride_px - 1) / 2
     shares = np.array([0.0 if point is None else share for point, share in best])
@@ -83,10 +83,11 @@ _Offer = tuple[Floats | None, float]
 
 def _offers(one: Floats, cell_mm: float) -> list[_Offer]:
     """Return the highest places of a map in mm (x, y), each with the share near it, and "not there" with what remains."""
-    rows, columns = np.indices(one.shape)
-    left, found = one.copy(), []
+    rows, columns = np.meshgrid(np.arange(one.shape[0], dtype=np.float64), np.arange(one.shape[1], dtype=np.float64), indexing="ij")
+    left = one.copy()
+    found: list[_Offer] = []
     for _ in range(CANDIDATES):
-        row, column = np.unravel_index(int(left.argmax()), left.shape)
+        row, column = divmod(int(left.argmax()), left.shape[1])
         apart = ((rows - row) ** 2 + (columns - column) ** 2) * cell_mm**2
         close, share = apart <= POINT_MM**2, float(left[apart <= NEAR_MM**2].sum())
         if share < LEAST_SHARE:
@@ -99,12 +100,12 @@ def _offers(one: Floats, cell_mm: float) -> list[_Offer]:
 
 def _score(chosen: Sequence[_Offer], steps: Sequence[Mapping[str, Any]]) -> float:
     total = sum(float(np.log(share + _FLOOR)) for _, share in chosen)
-    there = [place for place, (point, _) in enumerate(chosen) if point is not None]
-    for one, other in itertools.pairwise(there):
+    there = [(place, point) for place, (point, _) in enumerate(chosen) if point is not None]
+    for (one, start), (other, end) in itertools.pairwise(there):
         mean = np.sum([steps[i]["mean_mm"] for i in range(one, other)], axis=0)
         sd = WIDER * np.sqrt(np.sum(np.square([steps[i]["sd_mm"] for i in range(one, other)]), axis=0))
-        apart = np.linalg.norm((np.subtract(chosen[other][0], chosen[one][0]) - mean) / sd)
-        total -= 0.5 * float(min(apart, WORST_STEP)) ** 2
+        apart = float(np.linalg.norm((end - start - mean) / sd))
+        total -= 0.5 * min(apart, WORST_STEP) ** 2
     return total
 
 

@@ -111,7 +111,7 @@ def _joined(maps: Floats) -> Floats:
     there = maps.sum(axis=(2, 3))
     weights = there / np.maximum(there.sum(axis=0), 1e-9)
     summed: Floats = (maps * weights[..., None, None]).sum(axis=0)
-    return summed / np.maximum(summed.sum(axis=(1, 2), keepdims=True), 1e-9) * there.max(axis=0)[:, None, None]
+    return np.asarray(summed / np.maximum(summed.sum(axis=(1, 2), keepdims=True), 1e-9) * there.max(axis=0)[:, None, None], np.float64)
 
 
 def _points(image: Image, canvases: Sequence[Canvas], maps: Floats, across: Floats, decoded: Decoded, scale: tuple[int, float], left: Floats) -> Sighted:
@@ -138,7 +138,8 @@ def _in_series(study: Study, sagittal: Image, question: Question, point: Floats)
     series = [sagittal] if question.series == SAGITTAL_T2 else series_of_kind(study, question.series)
     if not series:
         return f"the examination has no {question.series} series"
-    reasons, found = [], []
+    reasons: list[str] = []
+    found: list[tuple[float, int, Image, Projection]] = []
     for image in series:
         if image is not sagittal:
             try:

@@ -95,8 +95,9 @@ def _slices(
     example: Example, image: Image, canal: Mapping[str, Floats], settings: LevelSettings, rng: np.random.Generator
 ) -> tuple[tuple[Example, ...], Floats]:
     """Return the slices through the canal, a few beside it, and the five points in mm of the canvas."""
-    shown, beside, found = [], [], np.zeros((len(LEVEL_NAMES), 2))
-    nearest = np.full(len(LEVEL_NAMES), np.inf)
+    shown: list[Example] = []
+    beside: list[Example] = []
+    found, nearest = np.zeros((len(LEVEL_NAMES), 2)), np.full(len(LEVEL_NAMES), np.inf)
     for index in middle_slices(image):
         canvas = canvas_of(image, index, settings)
         at = np.array([canvas.place(point) for point in canal.values()])
