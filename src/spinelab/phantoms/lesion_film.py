@@ -273,8 +273,10 @@ def _anatomy(
         bone += skull
         body = [Together([shell, *(piece for piece in flesh if getattr(piece, "core", 0.0) > 0)])]
         soft += [piece for piece in flesh if getattr(piece, "core", 0.0) <= 0]
-    air = [replace(piece, step_mm=5.0) if isinstance(piece, Integrated) else piece for piece in lungs_about(rng, posture, skin)]
-    return bone, soft, air, body
+    # A patient turned a little, breathing more or less deeply, has heart and lungs elsewhere against the spine.
+    off = rng.normal(0, 1, 3) * np.array([9.0, 4.0, 12.0]) * min(limits.spread, 1.0)
+    pair = [replace(lung, step_mm=5.0, centre_mm=lung.centre_mm + off) for lung in lungs_about(rng, posture, skin) if isinstance(lung, Integrated)]
+    return bone, soft, [*pair], body
 
 
 _REACH: Final = {"cervical": ("C2", "T4"), "thoracic": ("C5", "L3"), "lumbar": ("T7", "S4")}
