@@ -226,6 +226,7 @@ def test_measuring_models_are_ranked_by_their_error(tmp_path):
     assert found.pairs[0].distinguishable
     assert "good is better than poor" in found.pairs[0].text
     assert found.learning_curve.metric == "cobb_max_mae_deg"
+    assert "The worst 10 films of good" in (tmp_path / "report.html").read_text(encoding="utf-8")
     body = valid(tmp_path / "comparison.json", "comparison")
     assert {p["column"] for p in body["measured_pairs"]} >= {"cobb_max_deg", "shift_mm"}
     rows = [r for r in table(tmp_path / "predictions.csv") if r["variant"] == "good"]

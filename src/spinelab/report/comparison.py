@@ -61,12 +61,14 @@ def comparison_page(comparison: Comparison) -> str:
     shared = _shared(variants, comparison.data, comparison.design)
     learning = graphs.learning(comparison.learning_curve, baseline)
     analysis = [_analysis(n, part) for n, part in enumerate(comparison.analysis, 1)]
+    worst = next((v for v in shared["order"] if v.measured is not None and v.measured.shown), None)
     present = {
         "flags": any(v.flags for v in variants) or bool(comparison.data.flags),
         "pairs": bool(comparison.pairs),
         "learning": learning is not None,
         "gallery": bool(comparison.gallery),
         "measured": any(v.measured is not None for v in variants),
+        "worst": worst is not None,
     }
     return render(
         "comparison.html",
@@ -78,6 +80,8 @@ def comparison_page(comparison: Comparison) -> str:
         metrics=layout.every_metric(variants),
         measured=comparison_rows(shared["order"]),
         measured_landmarks=landmark_rows(shared["order"]),
+        worst=None if worst is None else measured_context(worst.measured),
+        worst_of="" if worst is None else worst.name,
         routes=comparison.routes,
         scale=layout.scale([v.figures.get(comparison.rank_by) for v in variants], floor),
         flagged=[v for v in shared["order"] if v.flags],
@@ -138,6 +142,7 @@ _COMPARISON_SECTIONS = (
     ("summary", "Summary"),
     ("models", "Models, ranked"),
     ("measured", "Measured"),
+    ("worst", "The worst films"),
     ("flags", "Flags"),
     ("pairs", "Pairwise tests"),
     ("curves", "Discrimination and calibration"),
