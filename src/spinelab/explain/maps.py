@@ -31,7 +31,7 @@ METHODS: Final[Mapping[str, Callable[..., tuple[NDArray[np.float32], Tensor]]]] 
 MANY_PASSES: Final = ("Score-CAM", "occlusion")
 BLACK: Final = 2
 """Highest grey level of the frame that a film is fitted into."""
-FRAME_AT: Final = 0.25
+FRAME_AT: Final = 0.5
 """Share of a map on that frame above which it is flagged."""
 
 

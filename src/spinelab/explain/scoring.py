@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 import torch
 from torch import Tensor, nn
 
-from spinelab.nn.cam import chosen_class
+from spinelab.nn.cam import chosen_class, evaluating
 
 BATCH: Final = 32
 """Altered films in one pass."""
 
-
-@contextmanager
-def evaluating(net: nn.Module) -> Iterator[None]:
-    """Put a network into evaluation mode, and back."""
-    was_training = net.training
-    net.eval()
-    try:
-        yield
-    finally:
-        net.train(was_training)
+__all__ = ["BATCH", "answer", "class_of", "evaluating", "scores", "seen_together"]
 
 
 def answer(net: nn.Module, films: Tensor, available: Tensor) -> Tensor:

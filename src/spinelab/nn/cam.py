@@ -51,15 +51,10 @@ def gradcam(
         ``(B, K)``, the same as without the explanation.
     """
     chosen = list(layers) if layers is not None else cam_layers(net, pixels, available)
-    was_training = net.training
-    net.eval()
-    try:
-        with frozen(net), _leaves(chosen) as maps, torch.enable_grad():
-            logits = net(pixels, available)
-            index = chosen_class(logits, class_index, columns)
-            gradients = torch.autograd.grad(logits.gather(1, index).sum(), [m for m in maps if m is not None], allow_unused=True)
-    finally:
-        net.train(was_training)
+    with evaluating(net), frozen(net), _leaves(chosen) as maps, torch.enable_grad():
+        logits = net(pixels, available)
+        index = chosen_class(logits, class_index, columns)
+        gradients = torch.autograd.grad(logits.gather(1, index).sum(), [m for m in maps if m is not None], allow_unused=True)
     return _heat(net, maps, gradients, available, pixels.shape[2:]), logits.detach()
 
 
@@ -91,6 +86,19 @@ def cam_layers(net: nn.Module, pixels: Tensor, available: Tensor) -> list[nn.Mod
     if not seen:
         raise TaskError("A network without feature maps", expected="a convolutional network", action="explain a convolutional network")
     return [seen[-1]]
+
+
+@contextmanager
+def evaluating(net: nn.Module) -> Iterator[None]:
+    """Put a network into evaluation mode, and each of its parts back into the mode that it was in; costs nothing where all are in it already."""
+    training = [module for module in net.modules() if module.training]
+    for module in training:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
 
 
 @contextmanager
