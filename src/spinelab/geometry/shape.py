@@ -57,8 +57,8 @@ class ShapeModel:
         rows = np.flatnonzero(np.repeat(present, 2))
         apart = (points / height - self.mean).reshape(-1)[rows]
         centred = (apart.reshape(-1, 2) - apart.reshape(-1, 2).mean(axis=0)).reshape(-1)
-        precision: Floats = np.linalg.inv(self.covariance[np.ix_(rows, rows)] + np.eye(len(rows)) * LEAST_NOISE**2)
-        return centred, precision
+        precision = np.linalg.inv(self.covariance[np.ix_(rows, rows)] + np.eye(len(rows)) * LEAST_NOISE**2)
+        return centred, np.asarray(precision, np.float64)
 
     def _views(self, points: Floats) -> list[tuple[bool, Floats]]:
         if self.mirror is None:
