@@ -13,7 +13,7 @@ from spinelab.evaluation.types import Predictions
 from spinelab.experiments.data_check import check_data
 from spinelab.tasks.spine_lesion_xray import TASK, data
 from spinelab.tasks.spine_lesion_xray.phantom import SHARES, cohort
-from spinelab.tasks.spine_lesion_xray.scores import diseased_or_normal
+from spinelab.tasks.spine_lesion_xray.scores import always_the_most_frequent, diseased_or_normal
 from spinelab.tasks.spine_lesion_xray.sections import searches
 
 N = 12
@@ -124,6 +124,11 @@ def test_metrics_agree_with_counts_by_hand_and_with_scikit_learn():
     assert found["auroc[diseased]"].value == pytest.approx(roc_auc_score(truth != 0, 1 - table[:, 0]))
     assert found["average_precision[diseased]"].value == pytest.approx(average_precision_score(truth != 0, 1 - table[:, 0]))
     assert found["auroc[diseased]"].value != pytest.approx(found["average_precision[diseased]"].value, abs=1e-4)
+    constant = diseased_or_normal(always_the_most_frequent(predictions), bootstraps=100)
+    assert constant["sensitivity[diseased]"].value == 1.0
+    assert constant["specificity[diseased]"].value == 0.0
+    assert constant["auroc[diseased]"].value == 0.5
+    assert constant["average_precision[diseased]"].value == pytest.approx(84 / 96)
     every = compute_metrics(predictions, bootstraps=100)
     hits = 23 + 35 + 12 + 10
     assert every["accuracy"].value == pytest.approx(hits / len(rows))

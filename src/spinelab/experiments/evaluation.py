@@ -182,6 +182,8 @@ def _statements(variant: Variant, data: DataSummary, design: Mapping[str, Any], 
     told = [flag.text for flag in variant.flags]
     if model.record.get("data", {}).get("phantom"):
         told.insert(0, "The model was trained on digital phantoms.")
+    if model.record.get("data", {}).get("digest") and not any(flag.code == "training-data" for flag in data.flags):
+        told.append("External test: this is not the data set that the model learnt from. Single pictures that stand in both are not looked for.")
     if halves.measured is not None:
         told += measured_words.statements(halves.measured)
         if halves.classified is None and data.classes:

@@ -35,3 +35,10 @@ def diseased_or_normal(predictions: Predictions, *, bootstraps: int) -> dict[str
     of_answers = compute_metrics(answers, metrics=["sensitivity", "specificity"], bootstraps=bootstraps)
     of_shares = compute_metrics(lesion, metrics=["auroc", "average_precision"], bootstraps=bootstraps)
     return {f"{name}[{DISEASED}]": estimate for name, estimate in {**of_answers, **of_shares}.items()}
+
+
+def always_the_most_frequent(predictions: Predictions) -> Predictions:
+    """Return the answers of somebody who always says the class that is most frequent here."""
+    table = np.zeros_like(predictions.probabilities)
+    table[..., int(np.bincount(predictions.truth, minlength=len(predictions.classes)).argmax())] = 1.0
+    return replace(predictions, probabilities=table)
