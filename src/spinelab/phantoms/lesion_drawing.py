@@ -144,12 +144,12 @@ def _plate(rng: np.random.Generator, spine: Mapping[str, Vertebra], levels: tupl
     rails = [Tube(line + side * wide * left, np.full(len(line), 1.7), core=TITANIUM, cortex=TITANIUM, shell_mm=0.0) for side in (1, -1)]
     for level in levels:
         v = spine[level]
-        front = v.world(np.array([0.0, -(v.half_depth_mm + 1.4), 0.0]))
-        across = np.array([front - wide * left, front + wide * left])
+        middle = v.world(np.array([0.0, -(v.half_depth_mm + 1.4), 0.0]))
+        across = np.array([middle - wide * left, middle + wide * left])
         rails.append(Tube(across, np.array([2.4, 2.4]), core=TITANIUM, cortex=TITANIUM, shell_mm=0.0))
         for side in (1, -1):
             reach = 1.55 * v.half_depth_mm
-            screw = np.array([across[0 if side < 0 else 1], front + side * 0.7 * wide * left + reach * v.axes[:, 1]])
+            screw = np.array([across[0 if side < 0 else 1], middle + side * 0.7 * wide * left + reach * v.axes[:, 1]])
             made.append(Tube(screw, np.array([2.0, 1.6]), core=TITANIUM, cortex=TITANIUM, shell_mm=0.0))
     return [Together(rails), *made]
 
