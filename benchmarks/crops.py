@@ -26,7 +26,7 @@ def plain(rows: Examples, settings: LumbarMriSettings) -> int:
 
     made = 0
     for row in rows:
-        assert row.of is not None  # noqa: S101 - rows of one layout
+        assert row.of is not None
         mark = row.of.facts["targets"].value[next(i for i, t in enumerate(row.of.facts["targets"].value) if row.id.endswith(t.question.column))].mark
         header = pydicom.dcmread(row.of.facts["folder"].value / mark.series / f"{mark.instance}.dcm")
         pixels, half = header.pixel_array, round(settings.crop_mm / float(header.PixelSpacing[0]) / 2)

@@ -51,7 +51,7 @@ def located(model: Model, study: Study) -> Asked:
     kept: tuple[Study, Asked] | None = getattr(model, "_located", None)
     if kept is None or kept[0] is not study:
         kept = study, _located(model, study)
-        model._located = kept  # type: ignore[attr-defined]  # noqa: SLF001
+        model._located = kept  # type: ignore[attr-defined]
     return kept[1]
 
 
