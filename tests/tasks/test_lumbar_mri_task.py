@@ -296,3 +296,23 @@ def test_data_without_marks_cannot_be_learnt(folder: Path, tmp_path: Path) -> No
         (tmp_path / name).write_bytes((folder / name).read_bytes())
     with pytest.raises(InputError, match="marked in a picture"):
         TASK.fit(TASK.examples(tmp_path), QUICK, Run())
+
+
+def test_what_is_graded_highest_is_explained(model: Model, data: Examples) -> None:
+    study = data[0].open()
+    maps = TASK.explain(model, study)
+    result = TASK.predict(model, study)
+    highest = max(result.findings, key=lambda f: f.probabilities["Severe"])
+    assert len(maps) == 3
+    assert highest.site in maps[0].view
+    assert highest.name.replace("_", " ") in maps[0].view
+    assert TASK.layers(model, study)
+
+
+def test_the_page_shows_the_levels_and_an_axial_slice_of_each(model: Model, data: Examples) -> None:
+    shown = TASK.shown(model, data[0].open())
+    assert [image.view.value for image in shown.images] == [
+        "sagittal T2, levels",
+        *(f"axial T2, {level}" for level in ("L1/L2", "L2/L3", "L3/L4", "L4/L5", "L5/S1")),
+    ]
+    assert all(image.axes == "YX" for image in shown.images)

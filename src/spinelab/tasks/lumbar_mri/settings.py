@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Final
 
-from spinelab.core import TaskError, setting
+from spinelab.core import Study, TaskError, setting
 from spinelab.nn.names import GRADING_NETWORKS
 from spinelab.train.settings import ImageSettings
 
@@ -69,6 +71,12 @@ class LumbarMriSettings(ImageSettings):
         super().__post_init__()
         if self.target == CONDITION and self.heads != "both":
             raise TaskError("target=condition with heads=severity", expected="heads=both", action="add --set heads=both")
+
+    def read_study(self, source: Path | str | Sequence[Path]) -> Study:
+        """Return an examination whose series are told by their headers."""
+        from spinelab.tasks.lumbar_mri.bare import read_bare
+
+        return read_bare(source)
 
     @property
     def ordinal(self) -> bool:

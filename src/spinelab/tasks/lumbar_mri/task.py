@@ -11,7 +11,23 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Example, Examples, Explaining, Explanation, Finding, InputError, Judgement, Model, Progress, Result, Run, Settings, Study, silent
+from spinelab.core import (
+    Example,
+    Examples,
+    Explaining,
+    Explanation,
+    Finding,
+    InputError,
+    Judgement,
+    Model,
+    Progress,
+    Result,
+    Run,
+    Settings,
+    Sheet,
+    Study,
+    silent,
+)
 from spinelab.evaluation.rsna import CONDITIONS
 from spinelab.tasks.lumbar_mri import data
 from spinelab.tasks.lumbar_mri.parts import SHARED, joined, on_plane, part_models, part_of, plane_of_row
@@ -209,16 +225,24 @@ class LumbarMri(NetworkTask):
         """Show where the networks looked, for the questions with the highest probability of the highest grade."""
         from spinelab.tasks.lumbar_mri import finding
 
-        located = finding.located(model, study)
-        answers = self._graded(model, located.study, located.places)
-        parts, maps = part_models(model), []
-        ranked = sorted((p for p in located.places if p.target.question.place in answers), key=lambda p: -answers[p.target.question.place][-1])
-        for place in ranked[:SHOWN]:
-            part = on_plane(parts, place)
-            if part is not None:
-                seen = super().explain(part, finding.asked_at(located.study, place), how)
-                maps += [replace(m, view=finding.said(place)) for m in seen if m.view == MARKED]
+        maps = []
+        for place, part, asked in self._highest(model, study)[:SHOWN]:
+            maps += [replace(m, view=finding.said(place)) for m in super().explain(part, asked, how) if m.view == MARKED]
         return maps
+
+    def layers(self, model: Model, study: Study) -> list[Sheet]:
+        """Show the inside of the network that grades the question with the highest probability of the highest grade."""
+        return [sheet for _, part, asked in self._highest(model, study)[:1] for sheet in super(LumbarMri, self).layers(part, asked)]
+
+    def _highest(self, model: Model, study: Study) -> list[tuple[Place, Model, Study]]:
+        """Return places, their networks and the study with that one place, the highest probability of the highest grade first."""
+        from spinelab.tasks.lumbar_mri import finding
+
+        located, parts = finding.located(model, study), part_models(model)
+        answers = self._graded(model, located.study, located.places)
+        ranked = sorted((p for p in located.places if p.target.question.place in answers), key=lambda p: -answers[p.target.question.place][-1])
+        found = ((place, on_plane(parts, place)) for place in ranked)
+        return [(place, part, finding.asked_at(located.study, place)) for place, part in found if part is not None]
 
     def view_names(self, settings: Settings) -> tuple[str, ...]:
         """Return the names of the channels: the marked slice and its neighbours."""
