@@ -78,11 +78,10 @@ def record_of(
     if reference is None or groups is None:
         reason = why or f"no short training came to its end within {minutes:g} minute(s)"
         return body | {"best": Strengths().to_dict(), "found": False, "words": f"No augmentation was searched: {reason}. Trained without augmentation."}
-    best = min(complete, key=lambda t: float(t.value or 0.0))
-    if not any(best.strengths.values()):
-        best = reference
-    again = next((t for t in complete if not any(t.strengths.values()) and t is not reference), None)
     tried = [t for t in complete if any(t.strengths.values())]
+    # The second training without augmentation is no candidate: it only tells what another order of the films does.
+    best = min([reference, *tried], key=lambda t: float(t.value or 0.0))
+    again = next((t for t in complete if not any(t.strengths.values()) and t is not reference), None)
     gain = reality_check([reference.losses], [t.losses for t in tried], groups, seed=seed) if tried else None
     body |= {"best": dict(best.strengths), "best_value": best.value, "without": reference.value, "without_again": again.value if again else None, "gain": gain}
     found = gain is not None and best is not reference and gain["p"] < CHANCE and gain["value"] > _spread(reference, again)
