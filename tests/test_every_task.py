@@ -21,7 +21,7 @@ PATIENTS = 48
 QUICK = {"model": "simple-cnn", "image_size": 64, "epochs": 15, "patience": 15, "lr": 1e-3, "batch_size": 8, "weights": "scratch", "augment": "none"}
 """Learns easy phantoms in seconds on one core; keys that a task does not have are left out."""
 MEASURED = 30
-QUICK_MEASURING = {"model": "compact-small", "rows": 256, "columns": 112, "detail": 1, "zoom_to": "none", "refine_share": 0.0, "naming_share": 0.0, "sigma": 4.0, "epochs": 16}
+QUICK_MEASURING = {"model": "compact-small", "rows": 256, "columns": 112, "detail": 1, "zoom_to": "none", "refine_share": 0.0, "sigma": 4.0, "epochs": 16}
 QUICK_MEASURING |= {"minutes": 0.0, "batch_size": 4, "lr": 3e-3, "crop": 0.0, "turn_deg": 3.0, "shift": 0.02, "zoom": 0.05, "calibration_fraction": 0.35}
 SCALE = 0.25
 """Of the phantoms that are measured: drawn in full they take a second each."""

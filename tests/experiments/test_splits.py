@@ -59,3 +59,18 @@ def test_a_holdout_holds_out_about_its_share():
 
 def test_patients_are_counted_once_a_class():
     assert patients_per_class(["a", "a", "b", "a"], ["1", "1", "1", "2"]) == {"b": 1, "a": 2}
+
+
+def test_the_answer_clock_leaves_decoding_out(monkeypatch):
+    from spinelab.core import Run
+    from spinelab.experiments import bench
+    from spinelab.io.cache import DECODING
+
+    times = iter([0.0, 3.0, 3.5, 9.0, 9.25])  # made, three things told, asked
+    monkeypatch.setattr(bench.time, "perf_counter", lambda: next(times))
+    heard = []
+    clock = bench.AnswerClock(Run(progress=lambda *told: heard.append(told[2])))
+    for text in (DECODING, "reading", DECODING):
+        clock.run.progress(1, 2, text)
+    assert heard == [DECODING, "reading", DECODING]
+    assert clock.milliseconds(3) == 250.0

@@ -131,7 +131,7 @@ def test_held_out_films_teach_how_sure_the_names_are():
     sightings, truth = held_out()
     learnt = HEAD.calibrate(sightings, truth)
     assert json.loads(json.dumps(learnt)) == learnt
-    assert set(learnt) == {"temperature", "framing_weight", "naming_weight", "certainty"}
+    assert set(learnt) == {"temperature", "framing_weight", "certainty"}
     right = read(maps_of(truth[20].reshape(LEVELS, 4, 3)[..., :2], seen=range(2, 14)), learnt)
     assert 0.5 < right.facts["certainty"] < 1
     assert HEAD.calibrate(sightings[:10], truth[:10]) == {}
@@ -149,20 +149,3 @@ def test_where_films_are_usually_framed_corrects_a_wrong_name():
     assert np.flatnonzero(misnamed.there.reshape(LEVELS, 4)[:, 0])[0] == 3
     assert np.flatnonzero(corrected.there.reshape(LEVELS, 4)[:, 0])[0] == 2
     assert HEAD.learn(truth[:10], [SHAPE] * 10) == {}
-
-
-def test_a_network_for_names_can_overrule_the_maps():
-    rows = np.arange(2, 14)
-    maps = maps_of(corners(), seen=rows, late=1, width=14.0)
-    maps_alone = read(maps)
-    weights = {"temperature": 8.0, "framing_weight": 0.0, "naming_weight": 1.0}
-
-    def naming(_film, found, levels):
-        nearest = np.abs(found.mean(axis=1)[:, None, 1] - corners().mean(axis=1)[None, :, 1]).argmin(axis=1)
-        return 20.0 * float((nearest == levels).mean())
-
-    (seen,) = HEAD.read([maps], weights, [SHAPE], naming)
-    there = np.flatnonzero(seen.share.reshape(LEVELS, 4)[:, 0] > 0.5)
-    assert there.tolist() == rows.tolist()
-    assert np.flatnonzero(maps_alone.share.reshape(LEVELS, 4)[:, 0] > 0.5).tolist() != rows.tolist()
-    assert seen.points.reshape(LEVELS, 4, 2)[there] == pytest.approx(corners()[there], abs=0.5)

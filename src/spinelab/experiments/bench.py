@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,26 @@ class Trained:
     plan: Plan
     folds: tuple[FoldResult, ...]
     failure: str | None = None
+
+
+class AnswerClock:
+    """Seconds that answers take, without the decoding of films, which is done once and kept."""
+
+    def __init__(self, run: Run) -> None:
+        self._told, self._decoding = run.progress, 0.0
+        self._started = self._last = time.perf_counter()
+        self.run = replace(run, progress=self._progress)
+
+    def _progress(self, done: float, total: float, text: str) -> None:
+        now = time.perf_counter()
+        if text == DECODING:
+            self._decoding += now - self._last
+        self._last = now
+        self._told(done, total, text)
+
+    def milliseconds(self, answers: int) -> float:
+        """Return the milliseconds of one of so many answers until now."""
+        return 1000 * (time.perf_counter() - self._started - self._decoding) / max(1, answers)
 
 
 def within(run: Run, position: int, total: int, text: str) -> Progress:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from spinelab.core.versions import versions
 from spinelab.evaluation.types import Estimate
 from spinelab.experiments import measured_words, words
 from spinelab.experiments.asked import ask
+from spinelab.experiments.bench import AnswerClock
 from spinelab.experiments.classified import Classified, classify, known_labels
 from spinelab.experiments.constant_measures import learnt_constants
 from spinelab.experiments.data_check import DataCheck, announce, check_data, with_groups
@@ -66,9 +66,9 @@ def evaluate(task: Task, model: Model, examples: Examples, *, out: Path, run: Ru
     check = check_data(asked.examinations, target, run.progress, measures=measures, asked=asked)
     announce(check.summary, run)
     examples = with_groups(examples, asked.spread(check.groups)) if asked.several else examples
-    started = time.perf_counter()
-    results = task.predict_many(model, examples, run)
-    predict_ms = 1000 * (time.perf_counter() - started) / len(examples)
+    clock = AnswerClock(run)
+    results = task.predict_many(model, examples, clock.run)
+    predict_ms = clock.milliseconds(len(examples))
     halves = _halves(task, model, examples, results, labels, check, measures=measures, bootstraps=bootstraps)
     evaluation = _conclude(task, model, examples, halves, check.summary, predict_ms, bootstraps, part.name)
     write_evaluation(evaluation, out)

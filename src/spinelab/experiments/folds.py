@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinelab.core import Examples, Explaining, Explanation, InputError, Model, NotSureError, Result, Run, Settings
-from spinelab.experiments.bench import Bench, CaseFile, FoldResult
+from spinelab.experiments.bench import AnswerClock, Bench, CaseFile, FoldResult
 from spinelab.experiments.side_by_side import SHARED, anatomy_of, chosen
 from spinelab.experiments.splits import Split
 from spinelab.report.files import plain
@@ -33,9 +32,9 @@ def run_fold(bench: Bench, settings: Settings, split: Split, *, folder: Path, ru
     workdir.mkdir(parents=True, exist_ok=True)
     model = task.fit(bench.training(split), settings, replace(run, workdir=workdir, resume=True))
     held_out = bench.examples.subset(split.test)
-    started = time.perf_counter()
-    results = task.predict_many(model, held_out, run)
-    predict_ms = 1000 * (time.perf_counter() - started) / max(1, len(held_out))
+    clock = AnswerClock(run)
+    results = task.predict_many(model, held_out, clock.run)
+    predict_ms = clock.milliseconds(len(held_out))
     probabilities = probability_table(results, bench.classes, bench.target)
     cases = _cases(bench, model, split, held_out, probabilities) if explain and bench.target else ()
     kept = tuple(results) if task.quantities(settings) else ()

@@ -67,26 +67,87 @@ class Column:
 
 
 LARGEST_SHIFT: Final = 2
+WIDE: Final = 1.45
+"""Of the pitch around it: a gap from which on a vertebra between two others was not seen."""
+NARROW: Final = 0.6
+"""Of the pitch: nearer than this a vertebra does not follow another."""
+STRAY: Final = 0.5
+"""Of the pitch: how far a vertebra that goes on at an end may lie from where the column points to."""
+LEAST_SHARE: Final = 0.2
+"""Probability from which a vertebra beyond an end of the best column counts as one that is there."""
+AROUND: Final = 3
+"""Gaps on each side that give the pitch around a gap."""
 
 
 def find_columns(seen: Candidates) -> tuple[Column, ...]:
-    """Return the best column and, behind it, the best ones in which its middle vertebra is called otherwise; nothing where nothing was seen."""
+    """Return the best column and, behind it, the same vertebrae called up to two levels higher or lower; nothing where nothing was seen.
+
+    The best path through (vertebra, level) says which vertebrae are one column. Its gaps and what goes on beyond its ends then give every vertebra
+    its place in the row, and each numbering calls all of them alike: it is worth what its vertebrae are worth under their names, and one that has
+    no level left is in no column.
+    """
     if not len(seen.share):
         return ()
     worth = np.log(seen.share + 1e-3)[:, None] + REWARD + seen.level + LEVEL_REWARD
-    step = _steps(seen)
-    down, before = _best_ending(worth, step)
-    up, after = _best_ending(worth[::-1, ::-1], step[::-1, ::-1].transpose(1, 0, 2))
-    through = down + up[::-1, ::-1] - worth
+    down, before = _best_ending(worth, _steps(seen))
     end = np.unravel_index(int(down.argmax()), down.shape)
-    path = _path(before, (int(end[0]), int(end[1])))
-    anchor, level = path[len(path) // 2]
-    columns = []
-    for shift in sorted(range(-LARGEST_SHIFT, LARGEST_SHIFT + 1), key=abs):
-        if 0 <= level + shift < worth.shape[1]:
-            whole = np.array(_through(before, after, worth.shape, (anchor, level + shift)), dtype=np.intp)
-            columns.append(Column(whole[:, 0], whole[:, 1], shift, float(through[anchor, level + shift])))
-    return tuple(columns)
+    path = np.array(_path(before, (int(end[0]), int(end[1]))), dtype=np.intp)
+    chain = _continued(seen, path[:, 0])
+    place = _places(seen.corners[chain].mean(axis=1))
+    offsets = range(1 - int(place[-1]), worth.shape[1])
+    scores = {offset: _worth(worth, chain, place + offset) for offset in offsets}
+    best = max(scores, key=lambda offset: (scores[offset], -abs(offset)))
+    shifts = sorted(range(-LARGEST_SHIFT, LARGEST_SHIFT + 1), key=abs)
+    return tuple(_column(chain, place + best + shift, shift, scores[best + shift], worth.shape[1]) for shift in shifts if best + shift in scores)
+
+
+def _worth(worth: Floats, chain: NDArray[np.intp], levels: NDArray[np.intp]) -> float:
+    """Return what the vertebrae that have a level are worth under their names."""
+    named = (levels >= 0) & (levels < worth.shape[1])
+    return float(worth[chain[named], levels[named]].sum()) if named.any() else NEVER
+
+
+def _column(chain: NDArray[np.intp], levels: NDArray[np.intp], shift: int, score: float, count: int) -> Column:
+    named = (levels >= 0) & (levels < count)
+    return Column(chain[named], levels[named], shift, score)
+
+
+def _continued(seen: Candidates, chosen: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the vertebrae of a column with those that go on beyond its ends, one after the other."""
+    middle, chain = seen.corners.mean(axis=1), chosen.tolist()
+    for at_end in (False, True):
+        while len(chain) > 1:
+            last, before = (chain[-1], chain[-2]) if at_end else (chain[0], chain[1])
+            onward = middle[last] - middle[before]
+            pitch = float(np.linalg.norm(onward))
+            free = [i for i in range(len(middle)) if i not in chain and seen.share[i] >= LEAST_SHARE]
+            near = [i for i in free if _follows(middle[i] - middle[last], onward, pitch)]
+            if not near:
+                break
+            following = min(near, key=lambda i: float(np.linalg.norm(middle[i] - middle[last] - onward)))
+            chain = [*chain, following] if at_end else [following, *chain]
+    return np.array(chain, dtype=np.intp)
+
+
+def _follows(step: Floats, onward: Floats, pitch: float) -> bool:
+    apart = float(np.linalg.norm(step))
+    return NARROW * pitch <= apart <= WIDE * pitch and float(np.linalg.norm(step - onward)) <= STRAY * pitch
+
+
+def _places(middle: Floats) -> NDArray[np.intp]:
+    """Return the place of each vertebra in the row, 0 for the first: one on, or two where a gap is wide for the pitch on both sides of it.
+
+    The first and the last gap are never taken for two: beside the sacrum they are wide in many people.
+    """
+    gaps = np.linalg.norm(np.diff(middle, axis=0), axis=1)
+    steps = np.ones(len(gaps), dtype=np.intp)
+    for i in np.argsort(gaps)[::-1]:
+        if i in (0, len(gaps) - 1):
+            continue
+        around = [k for k in range(max(0, i - AROUND), min(len(gaps), i + AROUND + 1)) if k != i]
+        if around and gaps[i] > WIDE * float(np.median(gaps[around] / steps[around])):
+            steps[i] = 2
+    return np.concatenate([[0], np.cumsum(steps)]).astype(np.intp)
 
 
 def _steps(seen: Candidates) -> Floats:
@@ -129,10 +190,3 @@ def _path(before: NDArray[np.intp], last: tuple[int, int]) -> list[tuple[int, in
         upper, level = before[steps[-1]]
         steps.append((int(upper), int(level)))
     return steps[::-1]
-
-
-def _through(before: NDArray[np.intp], after: NDArray[np.intp], shape: tuple[int, ...], at: tuple[int, int]) -> list[tuple[int, int]]:
-    """Return the best column through a (vertebra, level); ``after`` was made from the candidates and levels in reverse order."""
-    count, levels = shape
-    below = _path(after, (count - 1 - at[0], levels - 1 - at[1]))
-    return [*_path(before, at), *((count - 1 - vertebra, levels - 1 - level) for vertebra, level in reversed(below[:-1]))]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from itertools import product
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -22,7 +20,6 @@ from spinelab.train.canvas import place
 from spinelab.train.certainty import fit_logistic, log_odds, logistic
 from spinelab.train.landmark_head import SAMPLES, Outputs, Sighting
 from spinelab.train.landmark_settings import LandmarkSettings
-from spinelab.train.namer import Naming
 
 LEAST_SHARE: Final = 0.02
 """Height of the map of centres from which a peak is a candidate."""
@@ -39,8 +36,7 @@ LEAST_NAMED: Final = 20
 """Held-out films below which nothing is learnt about how often the names are right."""
 TEMPERATURES: Final = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
 FRAMING_WEIGHTS: Final = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8)
-NAMING_WEIGHTS: Final = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2)
-UNLEARNT: Final = {"temperature": 8.0, "framing_weight": 0.1, "naming_weight": 0.3}
+UNLEARNT: Final = {"temperature": 8.0, "framing_weight": 0.1}
 
 Floats = NDArray[np.float64]
 
@@ -70,21 +66,15 @@ class ColumnHead:
         framing = fit_framing(heights)
         return {} if framing is None else {"framing": framing.to_dict()}
 
-    def read(self, views: Sequence[Outputs], calibration: Mapping[str, Any], shapes: Sequence[Sequence[int]], naming: Naming | None = None) -> list[Sighting]:
+    def read(self, views: Sequence[Outputs], calibration: Mapping[str, Any], shapes: Sequence[Sequence[int]]) -> list[Sighting]:
         levels = torch.stack([v[0][:, : self.levels].float().flatten(2).log_softmax(2) for v in views]).mean(0)
         shape = views[0][0].shape
         levels = levels.reshape(shape[0], self.levels, *shape[-2:])
         share = torch.stack([v[0][:, self.levels].float().sigmoid() for v in views]).mean(0)
         offsets = torch.stack([v[0][:, self.levels + 1 :].float() for v in views]) * OFFSET_UNIT_PX
-        found = []
-        for i in range(shape[0]):
-            named = None if naming is None else partial(naming, i)
-            found.append(self._film(levels[i], share[i], offsets[:, i].reshape(len(views), CORNERS, 2, *shape[-2:]), calibration, shapes[i], named))
-        return found
+        return [self._film(levels[i], share[i], offsets[:, i].reshape(len(views), CORNERS, 2, *shape[-2:]), calibration, shapes[i]) for i in range(shape[0])]
 
-    def _film(
-        self, levels: Tensor, share: Tensor, offsets: Tensor, calibration: Mapping[str, Any], shape: Sequence[int], naming: Callable[..., float] | None
-    ) -> Sighting:
+    def _film(self, levels: Tensor, share: Tensor, offsets: Tensor, calibration: Mapping[str, Any], shape: Sequence[int]) -> Sighting:
         seen, spread = self._candidates(levels, share, offsets)
         columns = find_columns(seen)
         points, there = np.zeros((self.levels, CORNERS, 2)), np.zeros(self.levels)
@@ -92,9 +82,7 @@ class ColumnHead:
         if not columns:
             nothing = np.zeros(self.levels * CORNERS)
             return Sighting(points.reshape(-1, 2), nothing, nothing, samples.reshape(SAMPLES, -1, 2))
-        evidence = np.array(
-            [[c.score, self._framing(seen, c, calibration, shape), 0.0 if naming is None else naming(seen.corners[c.chosen], c.levels)] for c in columns]
-        )
+        evidence = np.array([[c.score, self._framing(seen, c, calibration, shape)] for c in columns])
         chances = _chances(evidence, calibration)
         best = columns[int(chances.argmax())]
         points[best.levels], there[best.levels] = seen.corners[best.chosen], seen.share[best.chosen]
@@ -227,19 +215,19 @@ def _agreement(way: Mapping[str, Any], middle: Floats) -> float:
 
 
 def _chances(evidence: Floats, weights: Mapping[str, Any]) -> Floats:
-    """Return the probability of each numbering from its score, its framing and what the network for names says."""
-    temperature, framing, naming = (float(weights.get(name, usual)) for name, usual in UNLEARNT.items())
-    score = evidence[:, 0] / temperature + framing * evidence[:, 1] + naming * evidence[:, 2]
+    """Return the probability of each numbering from its score and its framing."""
+    temperature = float(weights.get("temperature", UNLEARNT["temperature"]))
+    score = evidence[:, 0] / temperature + float(weights.get("framing_weight", UNLEARNT["framing_weight"])) * evidence[:, 1]
     odds = np.exp(score - score.max())
     return np.asarray(odds / odds.sum(), np.float64)
 
 
 def _weigh(evidence: Sequence[Floats], right: Sequence[int]) -> dict[str, float]:
-    """Return the temperature of the scores and the weights of framing and names under which the right numberings are most likely."""
+    """Return the temperature of the scores and the weight of the framing under which the right numberings are most likely."""
 
-    def surprise(how: Mapping[str, float]) -> float:
+    def surprise(temperature: float, weight: float) -> float:
+        how = {"temperature": temperature, "framing_weight": weight}
         return -sum(math.log(_chances(e, how)[r] + 1e-6) for e, r in zip(evidence, right, strict=True))
 
-    named = any(np.any(e[:, 2]) for e in evidence)
-    ways = product(TEMPERATURES, FRAMING_WEIGHTS, NAMING_WEIGHTS if named else (0.0,))
-    return min((dict(zip(UNLEARNT, way, strict=True)) for way in ways), key=surprise)
+    temperature, weight = min(((t, w) for t in TEMPERATURES for w in FRAMING_WEIGHTS), key=lambda pair: surprise(*pair))
+    return {"temperature": temperature, "framing_weight": weight}

@@ -25,6 +25,7 @@ from spinelab.train.fitting import begin, digest, strategy_of, train
 from spinelab.train.landmark_batches import LandmarkFilms
 from spinelab.train.landmark_calibration import calibrate
 from spinelab.train.landmark_loop import LandmarkLoop
+from spinelab.train.landmark_reading import FIRST, SECOND
 from spinelab.train.landmark_settings import LandmarkSettings
 from spinelab.train.loop import Plan
 from spinelab.train.precision import choose_device, choose_precision, device_name
@@ -33,7 +34,7 @@ from spinelab.train.seeds import seeded
 if TYPE_CHECKING:
     from spinelab.train.landmark_task import LandmarkTask
 
-STAGES: Final = ("first", "second", "third")
+STAGES: Final = ("first", "second")
 LEAST_HELD_OUT: Final = 8
 """Patients below which nothing is held out: an interval from fewer would promise nothing."""
 
@@ -72,8 +73,7 @@ def fit_landmarks(task: LandmarkTask, examples: Examples, settings: LandmarkSett
         material = _material(task, examples, settings, run, names)
         direct = strategy_of(run) == "auto" and precision["used"] != "16"
         loops, spent = [], []
-        stages = _stages(task, material, settings, mirror)
-        for stage in stages:
+        for stage in _stages(task, material, settings, mirror):
             loops.append(_loop(stage, task, material, run, direct=direct))
             begin(loops[-1], stage.settings, replace(run, workdir=_workdir(run, stage)))
             before = loops[-1].epoch
@@ -81,7 +81,7 @@ def fit_landmarks(task: LandmarkTask, examples: Examples, settings: LandmarkSett
             spent.append(round(loops[-1].seconds, 3))
             if run.workdir is not None and loops[-1].epoch > before:
                 checkpoints.save(_workdir(run, stage) or run.workdir, loops[-1].state())
-    loop, tensors = loops[0], {f"{stage.name}.{name}": t.numpy() for stage, one in zip(stages, loops, strict=True) for name, t in one.best.items()}
+    loop, tensors = loops[0], {prefix + name: t.numpy() for prefix, one in zip((FIRST, SECOND), loops, strict=False) for name, t in one.best.items()}
     record = _record(loops, spent, material, settings) | {
         "device": device_name(device),
         "accelerator": device,
@@ -157,22 +157,12 @@ def _stages(task: LandmarkTask, material: Material, settings: LandmarkSettings, 
     limits = Changes(turn_deg=settings.turn_deg, shift=settings.shift, zoom=settings.zoom, crop=settings.crop, flip=settings.flip and mirror is not None)
     films = LandmarkFilms(material.pixels, material.truth, limits, mirror, settings.detail)
     net = landmark_net(settings.model, head.maps, head.summary)
-    namer = task.namer(settings)
-    near, names = (share * (other is not None) for share, other in ((settings.refine_share, refiner), (settings.naming_share, namer)))
-    stages = [Stage(STAGES[0], net, head.criterion(), films, _for(settings, 1 - near - names))]
-    later = _for(settings, near, settings.refine_epochs or settings.epochs)
-    if refiner is not None:
-        second = refiner.films(material.pixels, material.truth, limits, mirror)
-        stages.append(Stage(STAGES[1], refiner.network(), refiner.criterion(), second, later))
-    if namer is not None:
-        third = namer.films(material.pixels, material.truth, limits, mirrored=settings.flip and mirror is not None)
-        stages.append(Stage(STAGES[2], namer.network(), namer.criterion(), third, _for(settings, names)))
-    return stages
-
-
-def _for(settings: LandmarkSettings, share: float, epochs: int | None = None) -> LandmarkSettings:
-    """Return the settings with this share of the minutes."""
-    return replace(settings, minutes=settings.minutes * share, epochs=epochs or settings.epochs)
+    if refiner is None:
+        return [Stage(STAGES[0], net, head.criterion(), films, settings)]
+    own = replace(settings, minutes=settings.minutes * (1 - settings.refine_share))
+    near = replace(settings, minutes=settings.minutes * settings.refine_share, epochs=settings.refine_epochs or settings.epochs)
+    second = refiner.films(material.pixels, material.truth, limits, mirror)
+    return [Stage(STAGES[0], net, head.criterion(), films, own), Stage(STAGES[1], refiner.network(), refiner.criterion(), second, near)]
 
 
 def _workdir(run: Run, stage: Stage) -> Path | None:

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from spinelab.nn.heatmaps import HeatmapLoss, locate, probabilities
 from spinelab.train.landmark_settings import LandmarkSettings
-from spinelab.train.namer import Naming
 
 SAMPLES: Final = 300
 """Sets of points drawn for each film; every angle and distance is measured on each of them."""
@@ -61,11 +60,10 @@ class Head(Protocol):
     def learn(self, truth: NDArray[np.float32], shapes: Sequence[Sequence[int]]) -> dict[str, Any]:
         """Return what the head learns from the training films' landmarks ``(N, P, 3)`` and rows and columns, for JSON."""
 
-    def read(self, views: Sequence[Outputs], calibration: Mapping[str, Any], shapes: Sequence[Sequence[int]], naming: Naming | None = None) -> list[Sighting]:
+    def read(self, views: Sequence[Outputs], calibration: Mapping[str, Any], shapes: Sequence[Sequence[int]]) -> list[Sighting]:
         """Return what is seen on each film of a batch.
 
-        ``views`` are the outputs for the film and for its mirror image, ``shapes`` the films' own rows and columns; ``naming`` is what a network for
-        names says.
+        ``views`` are the outputs for the film and for its mirror image, ``shapes`` the films' own rows and columns.
         """
 
     def calibrate(self, seen: Sequence[Sighting], truth: NDArray[np.float32]) -> dict[str, Any]:
@@ -90,7 +88,7 @@ class HeatmapHead:
     def learn(self, truth: NDArray[np.float32], shapes: Sequence[Sequence[int]]) -> dict[str, Any]:
         return {}
 
-    def read(self, views: Sequence[Outputs], calibration: Mapping[str, Any], shapes: Sequence[Sequence[int]], naming: Naming | None = None) -> list[Sighting]:
+    def read(self, views: Sequence[Outputs], calibration: Mapping[str, Any], shapes: Sequence[Sequence[int]]) -> list[Sighting]:
         """Average the probability maps of the views: what they disagree about becomes spread."""
         pairs = [probabilities(view, self.settings.loss) for view in views]
         shares, there = (sum(part) / len(pairs) for part in zip(*pairs, strict=True))

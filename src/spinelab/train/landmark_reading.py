@@ -21,8 +21,8 @@ Values = dict[tuple[str, str], NDArray[np.float64]]
 """Quantities by name and unit."""
 Measure = Callable[[Points, tuple[float, float] | None], Values]
 
-FIRST, SECOND, THIRD = "first.", "second.", "third."
-"""Prefixes of the networks' weights in a model: the one that finds, the one that looks from near, the one that names."""
+FIRST, SECOND = "first.", "second."
+"""Prefixes of the two networks' weights in a model."""
 ON_FILM = 0.5
 """Probability from which a landmark counts as being on the film."""
 

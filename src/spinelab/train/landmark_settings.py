@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, Final
+from typing import Any
 
 from spinelab.core import TaskError, setting
 from spinelab.nn.names import LANDMARK_LOSSES, LANDMARK_NETWORKS
 from spinelab.train.settings import TrainingSettings
-
-MOST_SHARED: Final = 0.95
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,6 @@ class LandmarkSettings(TrainingSettings):
     epochs: int = setting(60, "passes over the training films", low=1, high=10_000)
     minutes: float = setting(0.0, "most minutes of training: passes are cut so that the learning rate still falls to zero; 0 for no limit", low=0.0, high=1e5)
     refine_share: float = setting(0.4, "share of the minutes that go to the second network, where a task has one", low=0.0, high=0.9)
-    naming_share: float = setting(0.3, "share of the minutes that go to the network that names what was found, where a task has one", low=0.0, high=0.9)
     refine_epochs: int = setting(0, "passes of the second network; 0 for as many as of the first", low=0, high=10_000)
     batch_size: int = setting(8, "films a step", low=2, high=4096)
     lr: float = setting(2e-3, "highest learning rate; it rises over the first tenth of the training and falls to zero", low=1e-8, high=1.0)
@@ -52,9 +49,6 @@ class LandmarkSettings(TrainingSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.refine_share + self.naming_share > MOST_SHARED:
-            given = f"refine_share={self.refine_share} and naming_share={self.naming_share}"
-            raise TaskError(given, expected=f"at most {MOST_SHARED} together: the first network needs some of the minutes", action="lower one of them")
         for name in ("rows", "columns"):
             if getattr(self, name) % 16:
                 raise TaskError(

@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from spinelab.train.landmark_head import Head, Sighting
-    from spinelab.train.namer import Namer
     from spinelab.train.refiner import Refiner
 
 READING_BATCH: Final = 8
@@ -120,10 +119,6 @@ class LandmarkTask(Task):
 
     def refiner(self, names: Sequence[str], mirror: Sequence[int] | None, settings: LandmarkSettings) -> Refiner | None:
         """Return the second network that looks from near, where a task has one."""
-        return None
-
-    def namer(self, settings: Settings) -> Namer | None:
-        """Return the third network that names what was found, where a task has one."""
         return None
 
     def target(self, settings: Settings) -> str:
@@ -206,8 +201,8 @@ class LandmarkTask(Task):
 
         settings, head, calibration = self.own(model.settings), self.head_of(model), model.record.get("calibration", {}).get("head", {})
         device = choose_device(run) if run is not None else "cpu"
-        net, second, third = (None if one is None else one.to(device) for one in self._live(model))
-        namer = self.namer(settings)
+        first, second = self._live(model)
+        net, second = first.to(device), None if second is None else second.to(device)
         refiner = self.refiner(self.names_of(model), model.record.get("mirror"), settings)
         found: list[Sighting] = []
         with torch.inference_mode():
@@ -217,8 +212,7 @@ class LandmarkTask(Task):
                 views = [net(films)]
                 if model.record.get("mirror") is not None and settings.flip:
                     views.append(head.unmirrored(net(films.flip(3))))
-                naming = None if namer is None or third is None else namer.naming(third, fine)
-                seen = head.read(views, calibration, shapes[start : start + READING_BATCH], naming)
+                seen = head.read(views, calibration, shapes[start : start + READING_BATCH])
                 found += seen if second is None or refiner is None else refiner.refine(second, fine, seen)
         return found
 
@@ -345,7 +339,7 @@ class LandmarkTask(Task):
             return ""
         return f"{', '.join(odd)} {'was' if len(odd) == 1 else 'were'} found where the other landmarks make it implausible"
 
-    def _live(self, model: Model) -> tuple[nn.Module, nn.Module | None, nn.Module | None]:
+    def _live(self, model: Model) -> tuple[nn.Module, nn.Module | None]:
         from spinelab.train.landmark_weights import networks
 
         if model.network is None:

@@ -10,14 +10,14 @@ from torch import nn
 
 from spinelab.core import Model, TaskError
 from spinelab.nn.landmark_net import landmark_net
-from spinelab.train.landmark_reading import FIRST, SECOND, THIRD
+from spinelab.train.landmark_reading import FIRST, SECOND
 
 if TYPE_CHECKING:
     from spinelab.train.landmark_task import LandmarkTask
 
 
-def networks(task: LandmarkTask, model: Model) -> tuple[nn.Module, nn.Module | None, nn.Module | None]:
-    """Return the first network and, where the task has them, the second and the third.
+def networks(task: LandmarkTask, model: Model) -> tuple[nn.Module, nn.Module | None]:
+    """Return the first network and, where the task has one, the second.
 
     Raises
     ------
@@ -25,10 +25,9 @@ def networks(task: LandmarkTask, model: Model) -> tuple[nn.Module, nn.Module | N
         If the weights are those of other networks.
     """
     head, settings = task.head_of(model), task.own(model.settings)
-    refiner, namer = task.refiner(task.names_of(model), model.record.get("mirror"), settings), task.namer(settings)
+    refiner = task.refiner(task.names_of(model), model.record.get("mirror"), settings)
     first = _with_weights(landmark_net(settings.model, head.maps, head.summary), model, FIRST)
-    second = None if refiner is None else _with_weights(refiner.network(), model, SECOND)
-    return first, second, None if namer is None else _with_weights(namer.network(), model, THIRD)
+    return first, None if refiner is None else _with_weights(refiner.network(), model, SECOND)
 
 
 def _with_weights(net: nn.Module, model: Model, prefix: str) -> nn.Module:

@@ -41,26 +41,23 @@ class Frames:
 
     centre: Floats
     turn: Floats
-    size: tuple[int, int] = CROP
-
-    @property
-    def middle(self) -> Floats:
-        """Middle of a crop, in its pixels."""
-        return np.array([(self.size[1] - 1) / 2, (self.size[0] - 1) / 2])
 
     def to_film(self, points: Floats) -> Floats:
         """Return crop coordinates ``(n, k, 2)`` on the film."""
-        return np.asarray(np.einsum("nij,nkj->nki", self.turn, points - self.middle) + self.centre[:, None], np.float64)
+        return np.asarray(np.einsum("nij,nkj->nki", self.turn, points - _MIDDLE) + self.centre[:, None], np.float64)
 
     def to_crop(self, points: Floats) -> Floats:
         """Return film coordinates ``(n, k, 2)`` in the crops."""
-        return np.asarray(np.einsum("nij,nkj->nki", np.linalg.inv(self.turn), points - self.centre[:, None]) + self.middle, np.float64)
+        return np.asarray(np.einsum("nij,nkj->nki", np.linalg.inv(self.turn), points - self.centre[:, None]) + _MIDDLE, np.float64)
 
     def cut(self, film: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return the crops ``(n, *size)`` of a film ``(H, W)``."""
-        matrices = np.concatenate([self.turn, (self.centre - self.turn @ self.middle)[:, :, None]], axis=2)
+        """Return the crops ``(n, 80, 112)`` of a film ``(H, W)``."""
+        matrices = np.concatenate([self.turn, (self.centre - self.turn @ _MIDDLE)[:, :, None]], axis=2)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        return np.stack([np.asarray(cv2.warpAffine(film, matrix, self.size[::-1], flags=flags), np.uint8) for matrix in matrices])
+        return np.stack([np.asarray(cv2.warpAffine(film, matrix, CROP[::-1], flags=flags), np.uint8) for matrix in matrices])
+
+
+_MIDDLE: Final = np.array([(CROP[1] - 1) / 2, (CROP[0] - 1) / 2])
 
 
 def frames_of(corners: Floats, rng: np.random.Generator | None = None, apart: float = 1.0) -> Frames:

@@ -33,7 +33,6 @@ class ScoliosisSettings(LandmarkSettings):
     columns: int = otherwise("columns", 176)
     detail: int = otherwise("detail", 2, "how many times finer than the canvas the second network sees each vertebra")
     sigma: float = otherwise("sigma", 5.0, "width of the Gaussian drawn at a vertebra's centre, in pixels of the canvas")
-    refine_share: float = otherwise("refine_share", 0.27)
     epochs: int = otherwise("epochs", 70, "most passes of each network over the training films")
     minutes: float = otherwise("minutes", 54.0)
     turn_deg: float = otherwise("turn_deg", 7.0)

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from spinelab.tasks.scoliosis.classifier import Classifier
     from spinelab.train.landmark_head import Head
     from spinelab.train.landmark_reading import Reading, Values
-    from spinelab.train.namer import Namer
     from spinelab.train.refiner import Refiner
 
 NORMAL_95: Final = 1.959964
@@ -111,12 +110,6 @@ class Scoliosis(LandmarkTask):
         from spinelab.train.vertebra_crops import VertebraRefiner
 
         return VertebraRefiner(len(THORACOLUMBAR), settings.detail) if settings.refine_share > 0 else None
-
-    def namer(self, settings: Settings) -> Namer | None:
-        from spinelab.train.level_crops import LevelNamer
-
-        own = self.own(settings)
-        return LevelNamer(len(THORACOLUMBAR), own.detail) if own.naming_share > 0 else None
 
     def bounds(self, quantity: Quantity) -> tuple[float | None, float | None]:
         return (0.0, None) if quantity.name.startswith("cobb") else (None, None)
