@@ -17,7 +17,8 @@ def result(*findings: Finding) -> Result:
 
 def test_right_stands_on_the_left_and_withheld_is_said() -> None:
     levels = ("L3/L4", "L4/L5")
-    found = grid_of(result(*(finding(level, side, None if (level, side) == ("L4/L5", "left") else "severe") for level in levels for side in (None, "left", "right"))))
+    places = [(level, side) for level in levels for side in (None, "left", "right")]
+    found = grid_of(result(*(finding(level, side, None if (level, side) == ("L4/L5", "left") else "severe") for level, side in places)))
     assert found is not None
     assert found.columns == (("canal", None), ("foramen", "right"), ("foramen", "left"))
     assert [site for site, _ in found.rows] == list(levels)
