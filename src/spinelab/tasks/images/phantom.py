@@ -10,7 +10,7 @@ import numpy as np
 
 from spinelab.core import Example, Fact, Finding, Image, InputError, Measurement, Progress, Result, Study, silent, unknown
 from spinelab.phantoms import SpineFilm, ap_spine, write_jpg, write_marker, write_truth
-from spinelab.tasks.images.data import MANIFEST, TARGET
+from spinelab.train.labelled import MANIFEST, TARGET
 
 CLASSES: Final = ("straight", "curved")
 FILMS_A_PATIENT: Final = 2

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinelab.core import Example, Examples, Finding, InputError, Model, Progress, Result, Settings, Study, TaskError, silent
-from spinelab.tasks.images import data
 from spinelab.tasks.images.settings import ImagesSettings
 from spinelab.train import NetworkTask, Prepared, letterbox
+from spinelab.train import labelled as data
 
 if TYPE_CHECKING:
     from torch import nn

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinelab.core import Example, Examples, Fact, Finding, InputError, Result
-from spinelab.tasks.images import data as folders
+from spinelab.train import labelled as folders
 
 TASK_NAME: Final = "spine-lesion-xray"
 TARGET: Final = "lesion"

@@ -12,8 +12,8 @@ import numpy as np
 from spinelab.core import Example, Fact, Finding, Image, InputError, Landmark, Progress, Result, Study, silent, unknown
 from spinelab.phantoms import write_marker, write_truth
 from spinelab.phantoms.lesion_film import REGIONS, VIEWS, LesionFilm, lesion_film
-from spinelab.tasks.images.data import MANIFEST
 from spinelab.tasks.spine_lesion_xray.data import CLASSES, TARGET, TASK_NAME
+from spinelab.train.labelled import MANIFEST
 
 SHARES: Final = {"foraminal-stenosis": 311, "normal": 121, "surgical-implant": 136, "osteophyte": 399}
 """Images a class in the source's collection."""

@@ -1,4 +1,4 @@
-"""Your own images: a folder per class, or a manifest CSV."""
+"""Labelled pictures of any kind: a folder per class, or a manifest CSV, to examples with a finding ``label``."""
 
 from __future__ import annotations
 
