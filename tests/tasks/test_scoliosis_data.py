@@ -139,3 +139,24 @@ def test_the_real_films_are_read_with_their_angles_and_patients():
         angles = np.array(list(csv.reader(file)), float)
     found = np.array([[values(e)[name, "deg"] for name in CHALLENGE] for e in examples])
     assert np.array_equal(found, angles)
+
+
+def test_a_row_that_ends_with_t1_is_put_in_order_and_told(layout):
+    path = layout / "labels" / "training" / "landmarks.csv"
+    rows = [row_of(corners(0)), row_of(np.roll(corners(1), -1, axis=0)), row_of(corners(2))]
+    table(path, rows)
+    found = read(layout)
+    changed = next(e for e in found if e.id.endswith(NAMES[1]))
+    places = np.array([(p.x / COLUMNS, p.y / ROWS) for p in changed.truth.landmarks]).reshape(17, 4, 2)
+    assert places == pytest.approx(corners(1))
+    assert [p.name for p in changed.truth.landmarks] == list(CORNER_LANDMARKS)
+    assert any(note.startswith("1 film(s) list their vertebrae out of order") and NAMES[1] in note for note in found.notes)
+
+
+def test_a_vertebra_marked_twice_is_told(layout):
+    points = corners(1)
+    points[16] = points[15] + [0, 0.001]
+    path = layout / "labels" / "training" / "landmarks.csv"
+    table(path, [row_of(corners(0)), row_of(points), row_of(corners(2))])
+    assert any("mark one vertebra twice" in note and NAMES[1] in note for note in read(layout).notes)
+    assert not any("out of order" in note for note in read(layout).notes)

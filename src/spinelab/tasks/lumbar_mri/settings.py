@@ -25,11 +25,11 @@ class LumbarMriSettings(ImageSettings):
     architectures: ClassVar[tuple[str, ...]] = GRADING_NETWORKS
 
     model: str = setting("mcnn", "architecture: cnn, mcnn, resnet18, vit, ckan, simple-cnn, inception, vgg16, or timm:NAME")
-    image_size: int = setting(96, "side of the square that the network sees, in pixels", low=32, high=2048)
+    image_size: int = setting(64, "side of the square that the network sees, in pixels", low=32, high=2048)
     weights: str = setting(
         "scratch", "where training starts: imagenet (hub, or the file given with --weights), file, or scratch", choices=("imagenet", "file", "scratch")
     )
-    epochs: int = setting(20, "most passes over the training crops", low=1, high=10_000)
+    epochs: int = setting(12, "most passes over the training crops", low=1, high=10_000)
     batch_size: int = setting(32, "crops a step", low=2, high=4096)
     lr: float = setting(1e-3, "learning rate at the start", low=1e-8, high=1.0)
     optimizer: str = setting("adamw", "adam, adamw (decay apart from the gradient), or sgd with momentum 0.9", choices=("adam", "adamw", "sgd"))
@@ -50,7 +50,7 @@ class LumbarMriSettings(ImageSettings):
     shown: str = setting(
         "crop", "crop: crop_mm around the coordinate; marker: the whole slice, the coordinate marked in a channel of its own", choices=("crop", "marker")
     )
-    crop_mm: float = setting(56.0, "side of the crop in millimetres", low=10.0, high=300.0)
+    crop_mm: float = setting(40.0, "side of the crop in millimetres", low=10.0, high=300.0)
     slices: int = setting(3, "neighbouring slices shown as channels: 1, 3, 5 or 7", choices=(1, 3, 5, 7))
     one_side: bool = setting(
         default=True, help="axial crops of the patient's right are mirrored, so that the network learns one side; not with a condition head"

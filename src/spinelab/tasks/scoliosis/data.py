@@ -25,6 +25,15 @@ PATIENT: Final = re.compile(r"^(?P<site>.*?)-?\d{1,2}-[A-Za-z]{3}-\d{4}-(?P<numb
 """Site, date and number: ``<site>-04-Jan-2021-12 B AP.jpg``; the letter counts a patient's films, on other days too."""
 LANDMARKS: Final = len(CORNER_LANDMARKS)
 _AUTHOR: Final = "data set"
+FAULTS: Final = {
+    "reordered": "list their vertebrae out of order ({}): they were put in order from top to bottom.",
+    "doubled": "mark one vertebra twice ({}): their levels are named wrongly on one side of it.",
+}
+"""What is wrong with a row and can be seen without the picture, by the fact that says so."""
+SAME: Final = 0.1
+"""Share of the usual distance within which two vertebrae are one."""
+NAMED: Final = 3
+"""Films that a note names."""
 BEYOND: Final = 0.25
 """Share of the picture's size by which a corner may lie outside it before the row is taken for pixels or nonsense."""
 
@@ -52,6 +61,11 @@ def examples(root: Path, threshold_deg: float) -> Examples:
 def _notes(items: list[Example]) -> tuple[str, ...]:
     unknown = sum(item.patient is None for item in items)
     said = [f"{unknown} film(s) do not name their patient: each counts as a patient of its own."] if unknown else []
+    for fact, what in FAULTS.items():
+        names = [item.id for item in items if fact in item.facts]
+        if names:
+            shown = ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
+            said.append(f"{len(names)} film(s) {what.format(shown)}")
     return (*said, "The files do not state which side of the patient is on the left of the picture: sides are those of the picture.")
 
 
@@ -78,7 +92,7 @@ def _example(path: Path, split: str, row: NDArray[np.float64], angles: NDArray[n
             expected="68 x, then 68 y, divided by the picture's width and height",
             action="divide pixels by the picture's size",
         )
-    points = shares * [columns, rows]
+    points, faults = from_top_to_bottom(shares * [columns, rows])
     study = f"{split}/{path.name}"
     match = PATIENT.match(path.name)
     return Example(
@@ -87,8 +101,18 @@ def _example(path: Path, split: str, row: NDArray[np.float64], angles: NDArray[n
         lambda: _open(path),
         f"{match['site']} {match['number']}".strip() if match else None,
         {"AP": path},
-        {"split": Fact(split, "folder")},
+        {"split": Fact(split, "folder")} | {fault: Fact(fault, where) for fault in faults},
     )
+
+
+def from_top_to_bottom(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """Return corners ``(68, 2)`` with the vertebrae in the order of their heights, and which of `FAULTS` the row has: some rows end with T1."""
+    vertebrae = points.reshape(-1, 4, 2)
+    heights = vertebrae[..., 1].mean(axis=1)
+    order = np.argsort(heights, kind="stable")
+    gaps = np.diff(heights[order])
+    found = {"reordered": bool(np.any(order != np.arange(len(order)))), "doubled": bool(gaps.min() < SAME * np.median(gaps))}
+    return vertebrae[order].reshape(-1, 2), tuple(fault for fault, there in found.items() if there)
 
 
 def truth(points: NDArray[np.float64], angles: NDArray[np.float64] | None, study: str, rows: int, threshold_deg: float) -> Result:
