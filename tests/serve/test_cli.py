@@ -53,7 +53,7 @@ def test_tasks() -> None:
     explained = spinelab("tasks", "images").stdout
     assert "image_size" in explained
     listed = json.loads(spinelab("tasks", "--json").stdout)
-    assert [task["name"] for task in listed] == ["images", "landmarks", "lumbar-xray", "scoliosis", "whole-spine"]
+    assert [task["name"] for task in listed] == ["images", "landmarks", "lumbar-mri", "lumbar-xray", "scoliosis", "spine-lesion-xray", "whole-spine"]
     assert json.loads(spinelab("tasks", "lumbar-xray", "--json").stdout)["name"] == "lumbar-xray"
 
 
