@@ -315,4 +315,13 @@ def test_the_page_shows_the_levels_and_an_axial_slice_of_each(model: Model, data
         "sagittal T2, levels",
         *(f"axial T2, {level}" for level in ("L1/L2", "L2/L3", "L3/L4", "L4/L5", "L5/S1")),
     ]
-    assert all(image.axes == "YX" for image in shown.images)
+    assert all(image.axes == "YX" and image.spacing_mm.known and image.affine.known for image in shown.images)
+
+
+def test_an_enlarged_slice_keeps_its_place_in_the_patient() -> None:
+    from spinelab.tasks.lumbar_mri.pictures import _enlarged
+
+    affine = np.array([[0.5, 0, 0, 10], [0, 0.5, 0, 20], [0, 0, 1, 30], [0, 0, 0, 1.0]])
+    corner = _enlarged(affine, 2.0) @ [-0.5, -0.5, 0, 1]  # the picture's edge stays where it was
+    assert corner == pytest.approx(affine @ [-0.5, -0.5, 0, 1])
+    assert _enlarged(affine, 2.0)[0, 0] == 0.25

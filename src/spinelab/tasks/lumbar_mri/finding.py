@@ -13,6 +13,8 @@ from spinelab.tasks.lumbar_mri.targets import LATERALITY, QUESTIONS
 if TYPE_CHECKING:
     from spinelab.tasks.lumbar_mri.places import Place
 
+MOST: Final = 0.99
+"""No more is claimed: a transitional vertebra is not seen on lumbar slices."""
 SURE: Final = 0.9
 """Probability of the level names below which an answer says that they are not certain."""
 
@@ -102,7 +104,7 @@ def _told(study: Study) -> tuple[str, ...]:
 
 def _certainty(share: float) -> str:
     if share >= SURE:
-        return f"The levels were found by the program; their names are right with a probability of {share:.0%}."
+        return f"The levels were found by the program; by its own maps their names are right with a probability of {min(share, MOST):.0%}."
     return f"The levels were found by the program and their names are NOT certain ({share:.0%}): they may be one level off."
 
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from spinelab.core import Image, Study
 from spinelab.geometry.planes import hang, to_plane, unit_normal
 from spinelab.tasks.lumbar_mri.laterality import mirror
+from spinelab.tasks.lumbar_mri.parts import is_mirrored
 from spinelab.tasks.lumbar_mri.places import Place
 from spinelab.tasks.lumbar_mri.settings import LumbarMriSettings
-from spinelab.tasks.lumbar_mri.targets import AXIAL_T2
 from spinelab.train import Prepared
 
 PERCENTILES: Final = (0.5, 99.5)
@@ -55,7 +55,7 @@ def _prepared(image: Image, place: Place, settings: LumbarMriSettings) -> Prepar
     if settings.shown == "marker":
         channels[-1] = _marker(stack[place.index], affines[place.index], place, settings.image_size)
         available = np.append(available, True)
-    if settings.mirrors_right and place.target.description == AXIAL_T2 and place.target.question.side == "right":
+    if is_mirrored(place, settings):
         channels = mirror(channels, _hung(stack[place.index], affines[place.index])[1], (place.target.question,), "x")[0]
     return Prepared(np.ascontiguousarray(channels), available)
 

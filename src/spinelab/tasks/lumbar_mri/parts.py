@@ -11,6 +11,7 @@ from spinelab.core import Example, Model, Progress, Run
 from spinelab.evaluation.rsna import COLUMNS, GRADES, RsnaLabels
 from spinelab.evaluation.rsna_baselines import rsna_constant
 from spinelab.tasks.lumbar_mri.settings import LumbarMriSettings
+from spinelab.tasks.lumbar_mri.targets import AXIAL_T2
 
 if TYPE_CHECKING:
     from spinelab.tasks.lumbar_mri.places import Place
@@ -83,6 +84,11 @@ def part_models(model: Model) -> dict[str, Model]:
         model.network = {name: Model(model.task, model.settings, model.classes, own, model.record) for name, own in tensors.items()}
     parts: dict[str, Model] = model.network
     return parts
+
+
+def is_mirrored(place: Place, settings: LumbarMriSettings) -> bool:
+    """Return whether a place is shown mirrored, as if it were on the left."""
+    return settings.mirrors_right and place.target.description == AXIAL_T2 and place.target.question.side == "right"
 
 
 def on_plane(parts: Mapping[str, Model], place: Place) -> Model | None:

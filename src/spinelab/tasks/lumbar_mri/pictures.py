@@ -53,7 +53,19 @@ def _picture(series: Image, index: int, marks: Sequence[tuple[Place, str]], titl
     for place, text in marks:
         x, y = ((value + 0.5) * scale - 0.5 for value in to_plane(matrix, place.point_mm)[:2])
         _mark(large, round(x), round(y), text)
-    return Image(large, modality=series.modality, view=Fact(title, "drawn"), source=series.source)
+    enlarged = _enlarged(matrix, scale)
+    spacing = Fact(tuple(float(np.linalg.norm(enlarged[:3, axis])) for axis in (1, 0)), "of the series, enlarged")
+    return Image(
+        large, spacing_mm=spacing, affine=Fact(enlarged, "of the slice, enlarged"), modality=series.modality, view=Fact(title, "drawn"), source=series.source
+    )
+
+
+def _enlarged(affine: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
+    """Return the affine of a slice that was enlarged; pixel centres lie at whole numbers in both."""
+    matrix = affine.copy()
+    matrix[:3, 3] += (affine[:3, 0] + affine[:3, 1]) * (1 / scale - 1) / 2
+    matrix[:3, :2] /= scale
+    return matrix
 
 
 def _mark(picture: NDArray[np.uint8], x: int, y: int, text: str) -> None:

@@ -30,7 +30,7 @@ from spinelab.core import (
 )
 from spinelab.evaluation.rsna import CONDITIONS
 from spinelab.tasks.lumbar_mri import data
-from spinelab.tasks.lumbar_mri.parts import SHARED, joined, on_plane, part_models, part_of, plane_of_row
+from spinelab.tasks.lumbar_mri.parts import SHARED, is_mirrored, joined, on_plane, part_models, part_of, plane_of_row
 from spinelab.tasks.lumbar_mri.questions import questions_of
 from spinelab.tasks.lumbar_mri.settings import CONDITION, SEVERITY, LumbarMriSettings
 from spinelab.tasks.lumbar_mri.tables import LAYOUT
@@ -227,7 +227,8 @@ class LumbarMri(NetworkTask):
 
         maps = []
         for place, part, asked in self._highest(model, study)[:SHOWN]:
-            maps += [replace(m, view=finding.said(place)) for m in super().explain(part, asked, how) if m.view == MARKED]
+            turned = ", shown mirrored" if is_mirrored(place, _own(model.settings)) else ""
+            maps += [replace(m, view=f"{finding.said(place)}{turned}") for m in super().explain(part, asked, how) if m.view == MARKED]
         return maps
 
     def layers(self, model: Model, study: Study) -> list[Sheet]:
