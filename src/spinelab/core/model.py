@@ -33,6 +33,8 @@ class Model:
         What was done to an image before the network saw it.
     network
         The live network, made from ``tensors`` on first use and never written.
+    kept
+        What else a task keeps between two questions to this model, by name; never written.
     """
 
     task: str
@@ -42,6 +44,7 @@ class Model:
     record: dict[str, Any] = field(default_factory=dict)
     preprocessing: dict[str, Any] = field(default_factory=dict)
     network: Any = None
+    kept: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def parameters(self) -> int:

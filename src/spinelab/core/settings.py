@@ -37,6 +37,12 @@ class Settings:
         """Return the fields by name."""
         return {spec.name: spec for spec in dataclasses.fields(cls)}
 
+    @classmethod
+    def otherwise(cls, name: str, default: Any, help: str = "", *, choices: tuple[Any, ...] = ()) -> Any:
+        """Declare a field of this class again for a class derived from it: another default and, where given, other words or choices; its limits stay."""
+        declared = cls.known()[name].metadata
+        return setting(default, help or declared["help"], choices=choices or declared["choices"], low=declared["low"], high=declared["high"])
+
     def with_overrides(self, overrides: Mapping[str, Any]) -> Self:
         """Return a copy with some values replaced; text is converted to each field's type.
 

@@ -130,6 +130,10 @@ class Run:
     strategy: str = "auto"
     accelerator: str = "auto"
 
+    def inside(self, part: str) -> Run:
+        """Return the same circumstances for one of several networks, whose checkpoints get a folder of their own."""
+        return replace(self, workdir=None if self.workdir is None else self.workdir / part)
+
 
 @dataclass(frozen=True, eq=False)
 class Judgement:

@@ -121,7 +121,19 @@ def check_probabilities(probabilities: NDArray[Any], names: Sequence[str]) -> Fl
     return rows
 
 
-def _sums(labels: RsnaLabels, probabilities: NDArray[Any]) -> _Sums:
+def weighted_losses(labels: RsnaLabels, probabilities: NDArray[Any]) -> tuple[Floats, Floats]:
+    """Return each target's log loss times the weight of its true grade, and that weight: (n, 25) each, 0 where no grade was given.
+
+    Raises
+    ------
+    InputError
+        As for `rsna_score`.
+    """
+    return _weighted_losses(labels.grades, _checked(labels, probabilities))
+
+
+def _checked(labels: RsnaLabels, probabilities: NDArray[Any]) -> Floats:
+    """Return the probabilities of the scored rows, checked, and one third everywhere else."""
     table = np.asarray(probabilities, dtype=np.float64)
     if table.shape != (*labels.grades.shape, len(GRADES)):
         raise InputError(f"Probabilities of shape {table.shape}", expected=f"{(*labels.grades.shape, 3)}", action="predict all 25 targets of every study")
@@ -129,10 +141,20 @@ def _sums(labels: RsnaLabels, probabilities: NDArray[Any]) -> _Sums:
     names = [f"{labels.studies[i]}_{COLUMNS[j]}" for i, j in zip(*np.nonzero(scored), strict=True)]
     checked = np.full(table.shape, 1 / len(GRADES))
     checked[scored] = check_probabilities(table[scored], names)
-    weights = np.where(scored, _WEIGHTS[labels.grades], 0.0)
+    return checked
+
+
+def _weighted_losses(grades: NDArray[np.int8], checked: Floats) -> tuple[Floats, Floats]:
+    scored = grades != _MISSING
+    weights = np.where(scored, _WEIGHTS[grades], 0.0)
     clipped = np.clip(checked, _EPSILON, 1 - _EPSILON)
-    truth = np.where(scored, labels.grades, 0).astype(np.intp)[..., None]
-    losses = -np.log(np.take_along_axis(clipped, truth, axis=2)[..., 0] / clipped.sum(axis=2)) * weights
+    truth = np.where(scored, grades, 0).astype(np.intp)[..., None]
+    return -np.log(np.take_along_axis(clipped, truth, axis=2)[..., 0] / clipped.sum(axis=2)) * weights, weights
+
+
+def _sums(labels: RsnaLabels, probabilities: NDArray[Any]) -> _Sums:
+    checked = _checked(labels, probabilities)
+    losses, weights = _weighted_losses(labels.grades, checked)
     by_condition = [np.add.reduce(_grouped(array), axis=2) for array in (losses, weights)]
     loss, weight = (np.column_stack([part[:, list(places)].sum(axis=1) for places in CONDITION_GROUPS.values()]) for part in by_condition)
     any_loss, any_weight = _any_severe(labels.grades[:, : len(LEVELS)], checked[:, : len(LEVELS), _SEVERE])

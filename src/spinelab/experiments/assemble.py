@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spinelab.core import TaskError
-from spinelab.evaluation import compute_metrics, paired_difference
-from spinelab.evaluation.types import Estimate, Predictions
+from spinelab.evaluation.types import Predictions
 from spinelab.experiments.bench import Bench, CaseFile, FoldResult, Trained
-from spinelab.experiments.flags import against_chance, against_majority, collapse, never_answered, of_training
+from spinelab.experiments.flags import of_training
+from spinelab.experiments.judged import Judged, judge
 from spinelab.experiments.measured_flags import of_measured
 from spinelab.report.content import Case, Flag, Variant
 from spinelab.report.measured import Measured
@@ -72,13 +71,13 @@ def variant_of(bench: Bench, trained: Trained, predictions: Predictions | None, 
         failure = Flag("failed", f"Training failed: {trained.failure or 'it gave no answer that can be judged'}")
         return Variant(plan.name, plan.varied, plan.settings.to_dict(), {}, (failure,), None, None, notes=(failure.text,), route=route)
     records = [fold.record for fold in trained.folds]
-    metrics, found = ({}, []) if predictions is None else _classified(bench, predictions, base)
-    flags = [*(of_measured(measured) if measured is not None else ()), *found, *of_training(records)]
+    judged = _judged(bench, predictions, base) if predictions is not None else Judged({}, (), {})
+    flags = [*(of_measured(measured) if measured is not None else ()), *judged.flags, *of_training(records)]
     return Variant(
         name=plan.name,
         settings=plan.varied,
         all_settings=plan.settings.to_dict(),
-        metrics=metrics,
+        metrics=judged.metrics,
         flags=tuple(flags),
         predictions=predictions,
         rank=None,
@@ -97,32 +96,15 @@ def variant_of(bench: Bench, trained: Trained, predictions: Predictions | None, 
     )
 
 
-def _classified(bench: Bench, predictions: Predictions, base: Mapping[str, Any]) -> tuple[dict[str, Estimate], list[Flag]]:
-    """Return metrics and flags of a model's classes."""
-    metrics = compute_metrics(predictions, bootstraps=bench.design.bootstraps, seed=bench.design.seed)
-    judged = bench.task.judge(bench.examples, predictions, bootstraps=bench.design.bootstraps)
-    gain = gain_over(predictions, base["predictions"], bench.design.bootstraps)
-    ranked = bench.ranking.metric if bench.ranking.metric in metrics else "balanced_accuracy"
-    found = [
-        collapse(predictions, metrics["balanced_accuracy"].value),
-        never_answered(predictions),
-        against_majority(gain, metrics["accuracy"], base["majority_class"], base["majority_share"]),
-        against_chance(metrics[ranked], ranked, len(bench.classes)),
-    ]
-    return metrics | dict(judged.metrics), [*(flag for flag in found if flag is not None), *(Flag(*flag) for flag in judged.flags.items())]
+def _judged(bench: Bench, predictions: Predictions, base: Mapping[str, Any]) -> Judged:
+    design = bench.design
+    return judge(bench.task, bench.examples, predictions, base, ranked=bench.ranking.metric, bootstraps=design.bootstraps, seed=design.seed)
 
 
 def _notes(records: Sequence[Mapping[str, Any]], known: Sequence[str]) -> tuple[str, ...]:
     """Return what the folds remarked, a sentence that differs in its numbers once, without what is known of the data."""
     remarks = (note for r in records for note in r.get("notes", ()) if note not in known)
     return tuple({re.sub(r"\d+", "#", note): note for note in remarks}.values())
-
-
-def gain_over(predictions: Predictions, constant: Predictions, bootstraps: int) -> Estimate:
-    """Return how much more accurate the model is than the constant, with a paired interval."""
-    repeated = np.repeat(constant.probabilities, len(predictions.probabilities), axis=0)
-    difference, _ = paired_difference(predictions, replace(predictions, probabilities=repeated), "accuracy", bootstraps=bootstraps)
-    return difference
 
 
 def _said(records: Sequence[Mapping[str, Any]], key: str, inner: str | None = None) -> str:

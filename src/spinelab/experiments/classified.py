@@ -13,10 +13,9 @@ from spinelab.core import Examples, Model, Result, Task, TaskError
 from spinelab.evaluation import compute_metrics
 from spinelab.evaluation.types import Estimate, Predictions
 from spinelab.experiments import words
-from spinelab.experiments.assemble import gain_over
 from spinelab.experiments.constant import majority
-from spinelab.experiments.flags import against_chance, against_majority, collapse, never_answered
 from spinelab.experiments.folds import probability_table
+from spinelab.experiments.judged import judge
 from spinelab.report.content import DataSummary, Flag, Variant
 
 IN_SUBGROUPS = ("accuracy", "balanced_accuracy", "sensitivity", "specificity", "auroc", "brier")
@@ -83,14 +82,6 @@ def classify(task: Task, model: Model, examples: Examples, labels: Sequence[str]
         folds=np.zeros((1, keep.size), dtype=np.int64),
     )
     base = majority([model.classes[i] for i in predictions.truth], predictions.patients, model.classes, bootstraps=bootstraps)
-    judged = task.judge(examples, predictions, bootstraps=bootstraps)
-    base["metrics"] |= judged.baseline
-    metrics = compute_metrics(predictions, bootstraps=bootstraps) | dict(judged.metrics)
-    gain = gain_over(predictions, base["predictions"], bootstraps)
-    found = (
-        collapse(predictions, metrics["balanced_accuracy"].value),
-        never_answered(predictions),
-        against_majority(gain, metrics["accuracy"], base["majority_class"], base["majority_share"]),
-        against_chance(metrics["balanced_accuracy"], "balanced_accuracy", len(model.classes)),
-    )
-    return Classified(keep, predictions, metrics, (*(f for f in found if f is not None), *(Flag(*flag) for flag in judged.flags.items())), base)
+    judged = judge(task, examples, predictions, base, bootstraps=bootstraps)
+    base["metrics"] |= judged.constant
+    return Classified(keep, predictions, judged.metrics, judged.flags, base)

@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -75,12 +74,12 @@ def fit_landmarks(task: LandmarkTask, examples: Examples, settings: LandmarkSett
         loops, spent = [], []
         for stage in _stages(task, material, settings, mirror):
             loops.append(_loop(stage, task, material, run, direct=direct))
-            begin(loops[-1], stage.settings, replace(run, workdir=_workdir(run, stage)))
+            begin(loops[-1], stage.settings, run.inside(stage.name))
             before = loops[-1].epoch
             train(loops[-1], None, run, device, precision["lightning"])
             spent.append(round(loops[-1].seconds, 3))
             if run.workdir is not None and loops[-1].epoch > before:
-                checkpoints.save(_workdir(run, stage) or run.workdir, loops[-1].state())
+                checkpoints.save(run.workdir / stage.name, loops[-1].state())
     loop, tensors = loops[0], {prefix + name: t.numpy() for prefix, one in zip((FIRST, SECOND), loops, strict=False) for name, t in one.best.items()}
     record = _record(loops, spent, material, settings) | {
         "device": device_name(device),
@@ -165,10 +164,6 @@ def _stages(task: LandmarkTask, material: Material, settings: LandmarkSettings, 
     return [Stage(STAGES[0], net, head.criterion(), films, own), Stage(STAGES[1], refiner.network(), refiner.criterion(), second, near)]
 
 
-def _workdir(run: Run, stage: Stage) -> Path | None:
-    return None if run.workdir is None else run.workdir / stage.name
-
-
 def _loop(stage: Stage, task: LandmarkTask, material: Material, run: Run, *, direct: bool) -> LandmarkLoop:
     import torch
 
@@ -179,7 +174,7 @@ def _loop(stage: Stage, task: LandmarkTask, material: Material, run: Run, *, dir
     def progress(done: float, total: float, text: str) -> None:
         run.progress(done, total, f"{stage.name} network, {text}")
 
-    plan = Plan(settings, digest(job), _workdir(run, stage), progress, validates=False, direct=direct)
+    plan = Plan(settings, digest(job), run.inside(stage.name).workdir, progress, validates=False, direct=direct)
     return LandmarkLoop(stage.net.to(memory_format=torch.channels_last), stage.criterion, batches, plan)
 
 

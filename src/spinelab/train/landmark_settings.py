@@ -19,7 +19,9 @@ class LandmarkSettings(TrainingSettings):
         "network: compact (quarter resolution, attention over the whole film), compact-small (half the weights), unet (the classic one, full resolution)",
         choices=LANDMARK_NETWORKS,
     )
-    weights: str = setting("scratch", "where training starts: landmark networks have no pretrained weights and start from scratch", choices=("scratch",))
+    weights: str = TrainingSettings.otherwise(
+        "weights", "scratch", "where training starts: landmark networks have no pretrained weights and start from scratch", choices=("scratch",)
+    )
     rows: int = setting(512, "height of the canvas that a film is fitted into, in pixels; a multiple of 16", low=64, high=4096)
     columns: int = setting(256, "width of the canvas, in pixels; a multiple of 16", low=64, high=4096)
     detail: int = setting(1, "how many times finer than the canvas the second network sees the film, where a task has a second one", low=1, high=8)
@@ -29,15 +31,15 @@ class LandmarkSettings(TrainingSettings):
         choices=LANDMARK_LOSSES,
     )
     sigma: float = setting(6.0, "width of the Gaussian drawn at a landmark, in pixels of the canvas", low=0.5, high=100.0)
-    epochs: int = setting(60, "passes over the training films", low=1, high=10_000)
+    epochs: int = TrainingSettings.otherwise("epochs", 60, "passes over the training films")
     minutes: float = setting(0.0, "most minutes of training: passes are cut so that the learning rate still falls to zero; 0 for no limit", low=0.0, high=1e5)
     refine_share: float = setting(0.4, "share of the minutes that go to the second network, where a task has one", low=0.0, high=0.9)
     refine_epochs: int = setting(0, "passes of the second network; 0 for as many as of the first", low=0, high=10_000)
-    batch_size: int = setting(8, "films a step", low=2, high=4096)
-    lr: float = setting(2e-3, "highest learning rate; it rises over the first tenth of the training and falls to zero", low=1e-8, high=1.0)
-    optimizer: str = setting("adamw", "adam, adamw (decay apart from the gradient), or sgd with momentum 0.9", choices=("adam", "adamw", "sgd"))
-    weight_decay: float = setting(1e-2, "weight decay", low=0.0, high=1.0)
-    gradient_clip: float = setting(5.0, "largest norm of the gradient; 0 leaves it alone", low=0.0, high=1e6)
+    batch_size: int = TrainingSettings.otherwise("batch_size", 8, "films a step")
+    lr: float = TrainingSettings.otherwise("lr", 2e-3, "highest learning rate; it rises over the first tenth of the training and falls to zero")
+    optimizer: str = TrainingSettings.otherwise("optimizer", "adamw")
+    weight_decay: float = TrainingSettings.otherwise("weight_decay", 1e-2)
+    gradient_clip: float = TrainingSettings.otherwise("gradient_clip", 5.0)
     turn_deg: float = setting(8.0, "training films are turned by up to this angle", low=0.0, high=180.0)
     shift: float = setting(0.04, "and moved by up to this share of the canvas", low=0.0, high=0.5)
     zoom: float = setting(0.13, "and enlarged or shrunk by up to about this share", low=0.0, high=1.0)
@@ -54,12 +56,6 @@ class LandmarkSettings(TrainingSettings):
                 raise TaskError(
                     f"{name}={getattr(self, name)}", expected="a multiple of 16", action=f"try {name}={max(64, round(getattr(self, name) / 16) * 16)}"
                 )
-
-
-def otherwise(name: str, default: Any, help: str = "") -> Any:
-    """Declare a field of `LandmarkSettings` again, with another default and, where given, other words; its limits stay."""
-    known = LandmarkSettings.known()[name].metadata
-    return setting(default, help or known["help"], choices=known["choices"], low=known["low"], high=known["high"])
 
 
 LANDMARK_TRAINING_ONLY = frozenset(spec.name for spec in fields(LandmarkSettings)) - {"rows", "columns", "detail"}

@@ -16,11 +16,11 @@ class ImagesSettings(ImageSettings):
     on two processor cores without a GPU.
     """
 
-    image_size: int = setting(112, "side of the square that a picture is fitted into, in pixels, keeping its proportions", low=32, high=1024)
-    epochs: int = setting(12, "most passes over the training pictures", low=1, high=10_000)
-    patience: int = setting(4, "passes without a better validation loss before training stops", low=1, high=10_000)
-    lr: float = setting(3e-4, "learning rate at the start", low=1e-8, high=1.0)
-    augment: str = setting("mild", "changes of brightness, contrast, position and size while training; never a flip", choices=("none", "mild"))
+    image_size: int = ImageSettings.otherwise("image_size", 112, "side of the square that a picture is fitted into, in pixels, keeping its proportions")
+    epochs: int = ImageSettings.otherwise("epochs", 12, "most passes over the training pictures")
+    patience: int = ImageSettings.otherwise("patience", 4)
+    lr: float = ImageSettings.otherwise("lr", 3e-4)
+    augment: str = ImageSettings.otherwise("augment", "mild")
     positive: str | None = setting(
         None, "of two labels, the one that sensitivity and average precision are about; unless given, the one that does not sound healthy, else the rarer"
     )

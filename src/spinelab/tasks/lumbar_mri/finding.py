@@ -33,11 +33,8 @@ def with_levels(model: Model, examples: Examples, run: Run) -> Model:
     """Return the model with a level finder learnt from the same examinations; without one, and why, where too few are marked."""
     from spinelab.tasks.lumbar_mri.levels import LevelSettings, fit_levels
 
-    workdir = None if run.workdir is None else run.workdir / "levels"
-    if workdir is not None:
-        workdir.mkdir(parents=True, exist_ok=True)
     try:
-        tensors, record = fit_levels(examples, LevelSettings(seed=model.record["seed"]), replace(run, workdir=workdir))
+        tensors, record = fit_levels(examples, LevelSettings(seed=model.record["seed"]), run)
     except InputError as error:
         told = f"No level finder was learnt ({error.given}): only examinations with coordinates can be graded."
         run.tell(told)
@@ -50,11 +47,10 @@ def with_levels(model: Model, examples: Examples, run: Run) -> Model:
 
 def located(model: Model, study: Study) -> Asked:
     """Return where the questions are asked; asked again for the same study, what was found before."""
-    kept: tuple[Study, Asked] | None = getattr(model, "_located", None)
-    if kept is None or kept[0] is not study:
-        kept = study, _located(model, study)
-        model._located = kept  # type: ignore[attr-defined]
-    return kept[1]
+    last: tuple[Study, Asked] | None = model.kept.get("located")
+    if last is None or last[0] is not study:
+        last = model.kept["located"] = study, _located(model, study)
+    return last[1]
 
 
 def _located(model: Model, study: Study) -> Asked:
@@ -89,12 +85,10 @@ def _finder(model: Model, record: Mapping[str, Any]) -> Any:
     """Return the model's level finder, made on first use."""
     from spinelab.tasks.lumbar_mri.levels import LevelFinder
 
-    made = getattr(model, "_levels", None)
-    if made is None:
+    if "finder" not in model.kept:
         own = {name.removeprefix(LEVELS): values for name, values in model.tensors.items() if name.startswith(LEVELS)}
-        made = LevelFinder(own, record)
-        model._levels = made  # type: ignore[attr-defined]
-    return made
+        model.kept["finder"] = LevelFinder(own, record)
+    return model.kept["finder"]
 
 
 def _told(study: Study) -> tuple[str, ...]:
@@ -115,16 +109,12 @@ def asked_at(study: Study, place: Place) -> Study:
 
 def said(place: Place) -> str:
     """Return a question in words, with the series in which it is asked."""
-    question = place.target.question
-    side = f"{question.side} " if question.side else ""
-    return f"{side}{question.finding.replace('_', ' ')} {question.level}, {place.target.description}"
+    return f"{place.target.question.words}, {place.target.description}"
 
 
 def withheld_notes(missing: Mapping[int, str]) -> tuple[str, ...]:
     """Return one sentence a reason, with the questions that are withheld for it."""
     by_reason: dict[str, list[str]] = {}
     for place, reason in missing.items():
-        question = QUESTIONS[place]
-        side = f"{question.side} " if question.side else ""
-        by_reason.setdefault(reason, []).append(f"{side}{question.finding.replace('_', ' ')} {question.level}")
+        by_reason.setdefault(reason, []).append(QUESTIONS[place].words)
     return tuple(f"Withheld, {reason}: {', '.join(names)}." for reason, names in by_reason.items())

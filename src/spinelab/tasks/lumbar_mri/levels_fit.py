@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -56,8 +56,7 @@ def fit(examples: Examples, settings: LevelSettings, run: Run) -> tuple[dict[str
             action="give the coordinates and the pictures, or settings that do without the level finder",
         )
     slices = Examples(tuple(item for lesson in lessons for item in lesson.slices), examples.root, phantom=examples.phantom)
-    own = run if run.workdir is None else replace(run, workdir=run.workdir / "levels")
-    model = LevelTask().fit(slices, settings, own)
+    model = LevelTask().fit(slices, settings, run.inside("levels"))
     record = {
         "settings": settings.to_dict(),
         "network": {key: value for key, value in model.record.items() if key != "history"},

@@ -34,10 +34,7 @@ def part_of(run: Run, name: str, number: int, total: int) -> Run:
         run.progress(number + (done / of if of else 0.0), total, f"{name}: {text}")
 
     told: Progress = run.progress if total == 1 else progress
-    workdir = None if run.workdir is None else run.workdir / name.replace("/", " ")
-    if workdir is not None:
-        workdir.mkdir(parents=True, exist_ok=True)
-    return replace(run, workdir=workdir, progress=told)
+    return replace(run.inside(name.replace("/", " ")), progress=told)
 
 
 def joined(task: str, settings: LumbarMriSettings, classes: tuple[str, ...], parts: Mapping[str, Model], grades: RsnaLabels) -> Model:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -11,15 +12,14 @@ from numpy.typing import NDArray
 
 from spinelab.core import Judgement
 from spinelab.evaluation.resampling import Distribution, draw_counts, patient_codes, ratio
-from spinelab.evaluation.rsna import COLUMNS, GRADE_WEIGHTS, GRADES, SCORES, RsnaLabels, rsna_distributions
+from spinelab.evaluation.rsna import COLUMNS, GRADES, SCORES, RsnaLabels, rsna_distributions, weighted_losses
 from spinelab.evaluation.rsna_baselines import CONSTANTS, rsna_constant
 from spinelab.evaluation.types import Estimate, Predictions
-from spinelab.tasks.lumbar_mri.questions import question_of_row
-from spinelab.tasks.lumbar_mri.targets import GRADE_NAMES
+from spinelab.tasks.lumbar_mri.questions import facts_of, question_of_row
+from spinelab.tasks.lumbar_mri.targets import GRADE_NAMES, QUESTIONS
 
 LOSS: Final = "weighted_log_loss"
 GAIN: Final = "weighted_log_loss_gain"
-_EPSILON: Final = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +29,16 @@ class Answers:
     labels: RsnaLabels
     patients: tuple[str, ...]
     probabilities: NDArray[np.float64]
+
+    @cached_property
+    def losses(self) -> NDArray[np.float64]:
+        """Weighted log loss of every answer and its weight, (2, repeats, studies, 25); 0 where no grade was given."""
+        return np.stack([np.stack(weighted_losses(self.labels, table)) for table in self.probabilities], axis=1)
+
+
+def tables_of(answers: Mapping[str, Predictions]) -> dict[str, Answers]:
+    """Return the tables of the models that answered with grades, by name."""
+    return {name: found for name, predictions in answers.items() if (found := answers_of(predictions)) is not None}
 
 
 def answers_of(predictions: Predictions) -> Answers | None:
@@ -71,38 +81,30 @@ def _no_gain(own: Estimate, constant: float, name: str) -> str:
 
 
 def constant_answers(answers: Answers, name: str) -> Answers:
-    """Return the same table answered by one of the constants."""
+    """Return the same table answered by one of the constants; one repeat, since each would be the same."""
     constant = rsna_constant(answers.labels, name)
-    return Answers(answers.labels, answers.patients, np.broadcast_to(constant, answers.probabilities.shape))
+    return Answers(answers.labels, answers.patients, np.broadcast_to(constant, (1, *answers.probabilities.shape[1:])))
 
 
 def _scores(answers: Answers, bootstraps: int, seed: int) -> dict[str, Distribution]:
     """Return every figure, averaged over the repeats."""
-    repeats = [
-        {
-            **{
-                name if name == "score" else f"loss_{name}": found
-                for name, found in rsna_distributions(answers.labels, table, patients=answers.patients, bootstraps=bootstraps, seed=seed).items()
-            },
-            LOSS: _weighted_log_loss(answers, table, bootstraps, seed),
-        }
-        for table in answers.probabilities
-    ]
-    return {f"rsna_{name}" if name != LOSS else name: _mean([r[name] for r in repeats]) for name in repeats[0]}
+    repeats = [rsna_distributions(answers.labels, table, patients=answers.patients, bootstraps=bootstraps, seed=seed) for table in answers.probabilities]
+    found = {_key(name): _mean([repeat[name] for repeat in repeats]) for name in SCORES}
+    return found | {LOSS: _mean([_pooled(answers.patients, loss, weight, bootstraps, seed) for loss, weight in zip(*answers.losses, strict=True)])}
+
+
+def _key(part: str) -> str:
+    """Return how a figure of the competition is called among the metrics."""
+    return "rsna_score" if part == "score" else f"rsna_loss_{part}"
 
 
 def _mean(found: list[Distribution]) -> Distribution:
     return Distribution(float(np.mean([f.value for f in found])), np.mean([f.samples for f in found], axis=0), found[0].patients)
 
 
-def _weighted_log_loss(answers: Answers, table: NDArray[np.float64], bootstraps: int, seed: int) -> Distribution:
+def _pooled(patients: tuple[str, ...], loss: NDArray[np.float64], weight: NDArray[np.float64], bootstraps: int, seed: int) -> Distribution:
     """Return the log loss of all graded questions together, each weighted by its true grade."""
-    grades = answers.labels.grades
-    scored = grades >= 0
-    weight = np.where(scored, np.array(GRADE_WEIGHTS)[grades], 0.0)
-    own = np.take_along_axis(table, np.maximum(grades, 0).astype(np.intp)[..., None], axis=2)[..., 0]
-    loss = -np.log(np.clip(own / table.sum(axis=2), _EPSILON, 1)) * weight
-    codes, count = patient_codes(answers.patients)
+    codes, count = patient_codes(patients)
     sums = np.column_stack([np.bincount(codes, part.sum(axis=1), count) for part in (loss, weight)])
     drawn = draw_counts(count, bootstraps, seed).astype(np.float64) @ sums
     value = float(ratio(sums[:, 0].sum(), sums[:, 1].sum()))
@@ -114,15 +116,12 @@ def _less(constant: Distribution, own: Distribution) -> Estimate:
     return Distribution(constant.value - own.value, constant.samples - own.samples, own.patients).estimate()
 
 
-def score_table(answers: Mapping[str, Predictions], *, bootstraps: int = 1000) -> dict[str, Any] | None:
+def score_table(tables: Mapping[str, Answers], *, bootstraps: int = 1000) -> dict[str, Any]:
     """Return the table of the competition's figures: a row a model, then a row a constant."""
-    tables = {name: found for name, predictions in answers.items() if (found := answers_of(predictions)) is not None}
-    if not tables:
-        return None
     some = next(iter(tables.values()))
     rows = {**tables, **{name.replace("-", " "): constant_answers(some, name) for name in CONSTANTS}}
     scored = {name: {k: d.estimate() for k, d in _scores(table, bootstraps, 0).items()} for name, table in rows.items()}
-    keys = [LOSS, *(f"rsna_{part}" if part == "score" else f"rsna_loss_{part}" for part in SCORES)]
+    keys = [LOSS, *map(_key, SCORES)]
     columns = ("answers", "weighted log loss, all questions", "score", *(part.replace("_", " ") for part in SCORES if part != "score"))
     return {"columns": columns, "rows": [(name, *(_said(figures[key]) for key in keys)) for name, figures in scored.items()]}
 
@@ -135,11 +134,8 @@ def _said(estimate: Estimate) -> str:
     return f"{estimate.value:.3f} ({estimate.lo:.3f} to {estimate.hi:.3f})"
 
 
-def per_question_table(answers: Mapping[str, Predictions]) -> dict[str, Any] | None:
+def per_question_table(tables: Mapping[str, Answers]) -> dict[str, Any]:
     """Return accuracy and weighted log loss by condition, level, side and kind of series: a row a group, two columns a model."""
-    tables = {name: found for name, predictions in answers.items() if (found := answers_of(predictions)) is not None}
-    if not tables:
-        return None
     some = next(iter(tables.values()))
     rows = []
     for fact, groups in _groups().items():
@@ -147,16 +143,14 @@ def per_question_table(answers: Mapping[str, Predictions]) -> dict[str, Any] | N
             grades = some.labels.grades[:, columns]
             row: list[Any] = [fact, group, int((grades >= 0).sum()), f"{_share_of_most(grades):.2f}"]
             for found in tables.values():
-                row += _group_figures(Answers(found.labels, found.patients, found.probabilities), columns)
+                row += _group_figures(found, columns)
             rows.append(tuple(row))
     heads = [part for name in tables for part in (f"{name}: accuracy", f"{name}: weighted log loss")]
     return {"columns": ("by", "group", "questions", "share of the most frequent grade", *heads), "rows": rows}
 
 
 def _groups() -> dict[str, dict[str, list[int]]]:
-    from spinelab.tasks.lumbar_mri.questions import facts_of
-    from spinelab.tasks.lumbar_mri.targets import QUESTIONS
-
+    """Return the places of the questions that share a fact: by fact, by its value."""
     found: dict[str, dict[str, list[int]]] = {}
     for question in QUESTIONS:
         for fact, value in facts_of(question).items():
@@ -170,14 +164,11 @@ def _share_of_most(grades: NDArray[np.int8]) -> float:
 
 
 def _group_figures(answers: Answers, columns: list[int]) -> tuple[str, str]:
+    """Return accuracy and weighted log loss of some of the questions, the mean of the repeats."""
     grades = answers.labels.grades[:, columns]
     scored = grades >= 0
     if not scored.any():
         return "–", "–"
-    weight = np.where(scored, np.array(GRADE_WEIGHTS)[grades], 0.0)
-    right, losses = [], []
-    for table in answers.probabilities[:, :, columns]:
-        own = np.take_along_axis(table, np.maximum(grades, 0).astype(np.intp)[..., None], axis=2)[..., 0]
-        right.append(float((table.argmax(axis=2) == grades)[scored].mean()))
-        losses.append(float((-np.log(np.clip(own, _EPSILON, 1)) * weight).sum() / weight.sum()))
-    return f"{np.mean(right):.2f}", f"{np.mean(losses):.3f}"
+    right = (answers.probabilities[:, :, columns].argmax(axis=3) == grades)[:, scored].mean()
+    loss, weight = answers.losses[..., columns].sum(axis=(2, 3))
+    return f"{right:.2f}", f"{(loss / weight).mean():.3f}"

@@ -18,20 +18,20 @@ SUBMISSION: Final = "submission.csv"
 
 def of_answers(answers: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the competition's score beside constants, and the figures by condition, level, side and series."""
-    score, groups = scores.score_table(answers), scores.per_question_table(answers)
-    if score is None or groups is None:
+    tables = scores.tables_of(answers)
+    if not tables:
         return []
     return [
         {
             "title": "The competition's score",
             "text": "Log loss weighted 1, 2, 4 by the true grade; the score is the mean of canal, foramina, recesses and any severe canal. Lower is better. "
             "The constants are made from these very grades, which favours them; intervals resample whole examinations.",
-            "table": score,
+            "table": scores.score_table(tables),
         },
         {
             "title": "By condition, level, side and series",
             "text": "Accuracy is read beside the share of the most frequent grade: most levels of most patients are not narrow.",
-            "table": groups,
+            "table": scores.per_question_table(tables),
         },
     ]
 

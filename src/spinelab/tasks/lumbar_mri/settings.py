@@ -24,29 +24,24 @@ class LumbarMriSettings(ImageSettings):
 
     architectures: ClassVar[tuple[str, ...]] = GRADING_NETWORKS
 
-    model: str = setting("mcnn", "architecture: cnn, mcnn, resnet18, vit, ckan, simple-cnn, inception, vgg16, or timm:NAME")
-    image_size: int = setting(64, "side of the square that the network sees, in pixels", low=32, high=2048)
-    weights: str = setting(
-        "scratch", "where training starts: imagenet (hub, or the file given with --weights), file, or scratch", choices=("imagenet", "file", "scratch")
-    )
-    epochs: int = setting(12, "most passes over the training crops", low=1, high=10_000)
-    batch_size: int = setting(32, "crops a step", low=2, high=4096)
-    lr: float = setting(1e-3, "learning rate at the start", low=1e-8, high=1.0)
-    optimizer: str = setting("adamw", "adam, adamw (decay apart from the gradient), or sgd with momentum 0.9", choices=("adam", "adamw", "sgd"))
-    weight_decay: float = setting(0.01, "weight decay", low=0.0, high=1.0)
-    dropout: float = setting(0.3, "share of the features dropped before the last layer", low=0.0, high=0.95)
-    scheduler: str = setting(
-        "cosine",
-        "learning rate: none; plateau: divided by 10 after patience/2 passes without a better validation loss; cosine: to zero over all passes",
-        choices=("none", "plateau", "cosine"),
-    )
-    augment: str = setting(
+    model: str = ImageSettings.otherwise("model", "mcnn", "architecture: cnn, mcnn, resnet18, vit, ckan, simple-cnn, inception, vgg16, or timm:NAME")
+    image_size: int = ImageSettings.otherwise("image_size", 64)
+    weights: str = ImageSettings.otherwise("weights", "scratch")
+    epochs: int = ImageSettings.otherwise("epochs", 12, "most passes over the training crops")
+    batch_size: int = ImageSettings.otherwise("batch_size", 32, "crops a step")
+    lr: float = ImageSettings.otherwise("lr", 1e-3)
+    optimizer: str = ImageSettings.otherwise("optimizer", "adamw")
+    weight_decay: float = ImageSettings.otherwise("weight_decay", 0.01)
+    dropout: float = ImageSettings.otherwise("dropout", 0.3)
+    scheduler: str = ImageSettings.otherwise("scheduler", "cosine")
+    augment: str = ImageSettings.otherwise(
+        "augment",
         "mild",
         "none; mild: up to 7 degrees, 5 % shift, 8 % size, 10 % brightness and contrast; paper: up to 15 degrees, 5 % shift and size, half of the time, "
         "brightness and contrast, and blur, a fifth of the time each; neither mirrors",
         choices=("none", "mild", "paper"),
     )
-    validation_fraction: float = setting(0.15, "share of the training examinations that decides when to stop", low=0.0, high=0.5)
+    validation_fraction: float = ImageSettings.otherwise("validation_fraction", 0.15, "share of the training examinations that decides when to stop")
     shown: str = setting(
         "crop", "crop: crop_mm around the coordinate; marker: the whole slice, the coordinate marked in a channel of its own", choices=("crop", "marker")
     )

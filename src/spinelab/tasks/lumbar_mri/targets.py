@@ -51,6 +51,12 @@ class Question:
         return _SERIES[self.finding]
 
     @property
+    def words(self) -> str:
+        """As a reader would say it: ``left neural foraminal narrowing L4/L5``."""
+        side = f"{self.side} " if self.side else ""
+        return f"{side}{self.finding.replace('_', ' ')} {self.level}"
+
+    @property
     def mirrored(self) -> Question:
         """The same on the other side; the canal's has none and is its own."""
         if self.side is None:

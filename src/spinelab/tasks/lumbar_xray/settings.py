@@ -21,16 +21,13 @@ class LumbarXraySettings(ImageSettings):
 
     architectures: ClassVar[tuple[str, ...]] = (*ImageSettings.architectures, SLIP_MODEL)
 
-    model: str = setting(
+    model: str = ImageSettings.otherwise(
+        "model",
         "resnet18",
         "architecture: simple-cnn, resnet18, mobilenetv2, densenet121, timm:NAME, or slip-logistic (measured slip, no pixels; needs endplate lines)",
     )
-    patience: int = setting(6, "passes without a better validation loss before training stops", low=1, high=10_000)
-    scheduler: str = setting(
-        "none",
-        "learning rate: none; plateau: divided by 10 after patience/2 passes without a better validation loss; cosine: to zero over all passes",
-        choices=("none", "plateau", "cosine"),
-    )
+    patience: int = ImageSettings.otherwise("patience", 6)
+    scheduler: str = ImageSettings.otherwise("scheduler", "none")
     view: str = setting(
         "standard",
         "standard: a network a film, probabilities averaged; dual: features fused, both films required; hybrid: fused, one film is enough; "

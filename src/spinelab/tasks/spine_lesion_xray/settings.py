@@ -20,10 +20,13 @@ class SpineLesionSettings(ImageSettings):
     The source names neither rate, batch size nor passes; 1e-4, 16 and 20 are ours, and so are the minutes of the search.
     """
 
-    model: str = setting("resnet50", "architecture: resnet50, efficientnet-b0, simple-cnn, resnet18, mobilenetv2, densenet121, or timm:NAME")
-    epochs: int = setting(20, "most passes over the training films", low=1, high=10_000)
-    patience: int = setting(6, "passes without a better validation loss before training stops", low=1, high=10_000)
-    augment: str = setting(
+    model: str = ImageSettings.otherwise(
+        "model", "resnet50", "architecture: resnet50, efficientnet-b0, simple-cnn, resnet18, mobilenetv2, densenet121, or timm:NAME"
+    )
+    epochs: int = ImageSettings.otherwise("epochs", 20)
+    patience: int = ImageSettings.otherwise("patience", 6)
+    augment: str = ImageSettings.otherwise(
+        "augment",
         SEARCHED,
         "changes of training films, never a flip: none; mild; fixed: the strengths below; searched: the strengths that do best on the validation part",
         choices=("none", "mild", "fixed", SEARCHED),

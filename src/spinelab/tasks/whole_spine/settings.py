@@ -8,7 +8,7 @@ from typing import Final
 from spinelab.core import setting
 from spinelab.geometry import LATERAL_LANDMARKS
 from spinelab.tasks.whole_spine.measure import CERVICAL
-from spinelab.train.landmark_settings import LandmarkSettings, otherwise
+from spinelab.train.landmark_settings import LandmarkSettings
 
 GROUPS: Final[tuple[tuple[str, ...], ...]] = (
     ("FM_1", "FM_2", "Forehead", "Jaw"),
@@ -33,10 +33,10 @@ class WholeSpineSettings(LandmarkSettings):
     epochs=300 batch_size=10 lr=1e-3 minutes=0 flip=false``.
     """
 
-    model: str = otherwise("model", "compact-small")
-    rows: int = otherwise("rows", 640)
-    columns: int = otherwise("columns", 288)
-    detail: int = otherwise("detail", 3, "how many times finer than the canvas the second network sees the film")
+    model: str = LandmarkSettings.otherwise("model", "compact-small")
+    rows: int = LandmarkSettings.otherwise("rows", 640)
+    columns: int = LandmarkSettings.otherwise("columns", 288)
+    detail: int = LandmarkSettings.otherwise("detail", 3, "how many times finer than the canvas the second network sees the film")
     zoom_to: str = setting(
         "groups",
         "what the second network sees from near: groups (each endplate, the skull, the hips); cervical (the source's one box of 13 landmarks); none",
@@ -44,9 +44,9 @@ class WholeSpineSettings(LandmarkSettings):
     )
     zoom_side: int = setting(160, "side of the square that such a part is fitted into, in pixels; a multiple of 32", low=64, high=2048)
     zoom_sigma: float = setting(3.0, "width of the Gaussian drawn at a landmark there, in pixels", low=0.5, high=100.0)
-    epochs: int = otherwise("epochs", 60, "most passes of each network over the training films")
-    minutes: float = otherwise("minutes", 30.0)
-    refine_share: float = otherwise("refine_share", 0.5, "share of the minutes that go to the second network")
+    epochs: int = LandmarkSettings.otherwise("epochs", 60, "most passes of each network over the training films")
+    minutes: float = LandmarkSettings.otherwise("minutes", 30.0)
+    refine_share: float = LandmarkSettings.otherwise("refine_share", 0.5, "share of the minutes that go to the second network")
     target: str = setting(
         "",
         "SRS-Schwab modifier asked for besides, as a class: pi_ll_modifier, sva_modifier, pt_modifier; every film then needs its landmarks",
