@@ -6,7 +6,18 @@ import pytest
 from spinelab.core import TaskError
 from spinelab.geometry.planes import plane_of, project, unit_normal
 from spinelab.phantoms.lumbar_mr import lumbar_mr
-from spinelab.phantoms.lumbar_mr_anatomy import FORAMEN_AT_MM, MR_GRADES, MR_LEVELS, RECESS_AT_MM, ROOT_MM, draw_spine, mr_grade, root_at
+from spinelab.phantoms.lumbar_mr_anatomy import (
+    FORAMEN_AT_MM,
+    LUMBARISED,
+    MR_GRADES,
+    MR_LEVELS,
+    RECESS_AT_MM,
+    ROOT_MM,
+    SACRALISED,
+    draw_spine,
+    mr_grade,
+    root_at,
+)
 from spinelab.phantoms.lumbar_mr_draw import frame_of, paint_slice
 from spinelab.phantoms.lumbar_mr_tissue import TISSUE_NUMBER, TISSUES, Sequence, signals
 
@@ -107,6 +118,42 @@ def test_shares_of_grades_are_those_of_large_collections():
     normal_canal = np.mean([row[4].grades()["canal", None] == "Normal/Mild" for row in levels])
     assert severe_recess == pytest.approx(0.233, abs=0.05)
     assert normal_canal == pytest.approx(0.964, abs=0.02)
+
+
+@pytest.fixture(scope="module")
+def hard_spines():
+    rng = np.random.default_rng(8)
+    return [draw_spine(rng, "hard") for _ in range(600)]
+
+
+def test_some_hard_patients_have_a_transitional_vertebra_or_screws(hard_spines):
+    kinds = [spine.transition for spine in hard_spines]
+    assert kinds.count(SACRALISED) / 600 == pytest.approx(0.07, abs=0.035)
+    assert kinds.count(LUMBARISED) / 600 == pytest.approx(0.05, abs=0.03)
+    assert np.mean([bool(spine.screws) for spine in hard_spines]) == pytest.approx(0.10, abs=0.04)
+    rng = np.random.default_rng(9)
+    assert all(spine.transition is None and not spine.screws for spine in (draw_spine(rng, "typical") for _ in range(100)))
+
+
+def test_a_transitional_vertebra_is_seen_at_the_lumbosacral_discs(hard_spines):
+    usual, sacralised, lumbarised = (next(s for s in hard_spines if s.transition == kind and not s.screws) for kind in (None, SACRALISED, LUMBARISED))
+    assert sacralised.disc_of("L5/S1")[1] < 3 < usual.disc_of("L5/S1")[1]
+    nucleus = {}
+    for spine in (usual, lumbarised):
+        below_s1 = np.array([spine.to_patient(0, -spine.depth_mm / 2, s) for s in np.arange(-34, -26, STEP_MM)])
+        tissues = drawn_tissues(spine, frame_of(spine), below_s1)
+        nucleus[spine.transition] = float((tissues[TISSUE_NUMBER["nucleus"]] + tissues[TISSUE_NUMBER["annulus"]]).sum() * STEP_MM)
+    assert nucleus[LUMBARISED] > 2 * nucleus[None]
+
+
+def test_screws_take_the_signal_from_pedicles_and_leave_the_canal_elsewhere(hard_spines):
+    spine = next(s for s in hard_spines if s.screws)
+    frame = frame_of(spine)
+    air = TISSUE_NUMBER["air"]
+    for place, (middle, tall) in enumerate(spine.bodies[:5]):
+        pedicles = np.array([spine.to_patient(sign * 15.5, 5.0, middle + 0.18 * tall) for sign in (-1, 1)])
+        lost = drawn_tissues(spine, frame, pedicles)[air]
+        assert np.all(lost > 0.9) if place in spine.screws else np.all(lost < 0.1)
 
 
 def test_signals_follow_the_equations():

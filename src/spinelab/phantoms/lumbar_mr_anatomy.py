@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,15 @@ ROOT_MM: Final = 5.4
 FORAMEN_AT_MM: Final = 16.5
 """Distance of the foramen's middle from the midline, and of the recess's."""
 RECESS_AT_MM: Final = 10.0
+
+SACRALISED: Final = "sacralised L5"
+"""The last lumbar vertebra belongs to the sacrum, its disc is a remnant: four lumbar levels move."""
+LUMBARISED: Final = "lumbarised S1"
+"""The first sacral vertebra is free, with a disc below it: six lumbar levels move."""
+_TRANSITIONAL: Final = {SACRALISED: 0.07, LUMBARISED: 0.05}
+"""Part of the `hard` patients; about one patient in eight has a transitional vertebra (Apazidis A et al. J Arthroplasty 2011;26:1226-1231 and others)."""
+_OPERATED: Final = 0.10
+"""Part of the `hard` patients with pedicle screws."""
 
 # Grades a column in large public collections: Normal/Mild, Moderate, Severe from L1/L2 to L5/S1.
 _SHARES: Final = {
@@ -91,7 +100,8 @@ class LumbarSpine:
     """The drawn spine in its own coordinates: ``s`` mm along the back wall of the bodies, upwards from the upper endplate of S1; ``a`` mm behind it.
 
     ``path`` holds rows of s, y, z (LPS mm) and the lean (degrees from vertical, forward positive) along the curve. ``discs`` holds the middle and the
-    height of the discs L5/S1 upwards to T11/T12; ``bodies`` middle and height of L5 .. T11.
+    height of the discs L5/S1 upwards to T11/T12; ``bodies`` middle and height of L5 .. T11. ``transition`` is the kind of a transitional vertebra,
+    ``screws`` the places in ``bodies`` of those with pedicle screws, around which the signal is lost for ``bloom_mm`` more than they are wide.
     """
 
     levels: tuple[DrawnLevel, ...]
@@ -104,6 +114,9 @@ class LumbarSpine:
     sideways: tuple[float, float]
     fatty: float
     seed: int
+    transition: str | None = None
+    screws: tuple[int, ...] = ()
+    bloom_mm: float = 0.0
 
     def disc_of(self, level: str) -> tuple[float, float]:
         """Return the middle and the height of a level's disc."""
@@ -153,8 +166,14 @@ def draw_spine(rng: np.random.Generator, difficulty: str) -> LumbarSpine:
     if difficulty not in _SIZES:
         raise TaskError(f"Difficulty {difficulty!r}", expected=", ".join(_SIZES), action="choose one of them")
     levels = _draw_levels(rng, difficulty)
+    transition = _draw_transition(rng) if difficulty == "hard" else None
+    if transition == SACRALISED:
+        levels = (*levels[:-1], replace(levels[-1], wear=0.8, bulge_mm=0.0))
     heights = np.array([rng.normal(mean, 0.7) * (1 - 0.5 * level.wear) for mean, level in zip((8.5, 9.5, 10.5, 11.5, 11.0), levels, strict=True)])
-    discs, bodies = _ladder(np.concatenate([np.clip(heights, 3.5, 13)[::-1], [7.5, 6.5]]), rng.normal(27.0, 1.5))
+    heights = np.clip(heights, 3.5, 13)
+    if transition == SACRALISED:
+        heights[-1] = 2.2
+    discs, bodies = _ladder(np.concatenate([heights[::-1], [7.5, 6.5]]), rng.normal(27.0, 1.5))
     lordosis = np.clip(rng.normal(1.0, 0.0 if difficulty == "easy" else 0.18), 0.6, 1.4)
     return LumbarSpine(
         levels=levels,
@@ -167,7 +186,21 @@ def draw_spine(rng: np.random.Generator, difficulty: str) -> LumbarSpine:
         sideways=(float(rng.normal(0, {"easy": 0.0, "typical": 1.2, "hard": 3.5}[difficulty])), float(rng.uniform(0, 2 * np.pi))),
         fatty=float(rng.uniform(0.05, 0.6)),
         seed=int(rng.integers(2**31)),
+        transition=transition,
+        **(_draw_screws(rng) if difficulty == "hard" else {}),
     )
+
+
+def _draw_transition(rng: np.random.Generator) -> str | None:
+    kinds = (*_TRANSITIONAL, None)
+    shares = (*_TRANSITIONAL.values(), 1 - sum(_TRANSITIONAL.values()))
+    return kinds[int(rng.choice(len(kinds), p=shares))]
+
+
+def _draw_screws(rng: np.random.Generator) -> dict[str, Any]:
+    """Return two or three neighbouring vertebrae with screws, in a few patients."""
+    lowest, count, bloom = int(rng.integers(0, 3)), int(rng.integers(2, 4)), float(rng.uniform(2.5, 5.0))
+    return {"screws": tuple(range(lowest, lowest + count)), "bloom_mm": bloom} if rng.random() < _OPERATED else {}
 
 
 def _draw_levels(rng: np.random.Generator, difficulty: str) -> tuple[DrawnLevel, ...]:

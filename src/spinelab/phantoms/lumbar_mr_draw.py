@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.phantoms.lumbar_mr_anatomy import FORAMEN_AT_MM, ROOT_MM, SIDES, LumbarSpine, foramen_front
+from spinelab.phantoms.lumbar_mr_anatomy import FORAMEN_AT_MM, LUMBARISED, ROOT_MM, SACRALISED, SIDES, LumbarSpine, foramen_front
 from spinelab.phantoms.lumbar_mr_tissue import TISSUE_NUMBER
 
 F32 = NDArray[np.floating[Any]]
@@ -130,6 +130,7 @@ def paint_slice(spine: LumbarSpine, frame: Frame, points: F32, across: tuple[tup
             local.arches()
             local.canal()
             local.foramina()
+            local.metal()
             averaged += np.float32(weight) * local.painter.image
         image[:, near] = averaged
     return image
@@ -198,7 +199,8 @@ class _Local:
         depth, width = np.float32(spine.depth_mm), np.float32(spine.half_width_mm)
         in_body = (np.abs(self.dz) - self.half).clip(0)
         waist = np.minimum(in_body / 5, 1.0) * 1.8
-        sacral = np.clip(-self.s - 14, 0, 60)
+        lumbarised = spine.transition == LUMBARISED
+        sacral = np.clip(-self.s - (28 if lumbarised else 14), 0, 60)
         half_depth = (depth - waist - sacral * 0.28) / 2
         back = np.minimum(0.0, 0.4 - 0.08 * sacral)
         shape = box(self.wide, self.a + half_depth - back, width - waist - sacral * 0.1, half_depth, 2.3)
@@ -208,9 +210,13 @@ class _Local:
         self.paint(inside - 0.5, "marrow")
         vein = np.minimum(ellipse(self.wide, self.a + 1, 3.5, 8), 0.9 - np.abs(in_body - 13) - 0.12 * np.abs(self.a)) * 0.5
         self.paint(vein, "nucleus", self.s > 0)
-        for middle, thick in ((-30.0, 1.8), (-54.0, 1.0)):
+        for middle, thick in ((-30.0, 4.0 if lumbarised else 1.8), (-54.0, 1.0)):
             self.paint(np.minimum(shape, thick - np.abs(self.s - middle)), "annulus")
-        wings = np.minimum(box(self.wide - 36, self.a + 6, 24, 20, 2.5), -6 - self.s)
+        if lumbarised:
+            core = box(self.wide, self.a + np.float32(0.5 * depth), np.float32(0.55 * width), np.float32(0.28 * depth), 2.2)
+            self.paint(np.minimum(core, 2.4 - np.abs(self.s + 30)) * 0.4, "nucleus")
+        begins = {LUMBARISED: -32.0, SACRALISED: 14.0}.get(spine.transition or "", -6.0)
+        wings = np.minimum(box(self.wide - 36, self.a + 6, 24, 20, 2.5), np.float32(begins) - self.s)
         self.paint(wings, "marrow")
         self.footprint = shape
         self._discs(shape)
@@ -355,3 +361,20 @@ class _Local:
         self.painter.paint(root, "nerve", at)
         vein = np.minimum(0.9 - np.hypot(a - middle - 0.25 * width, dz - low - 4.5), 20.0 - wide)
         self.painter.paint(np.asarray(vein, np.float32), "vessel", at)
+
+    def metal(self) -> None:
+        """Paint pedicle screws and their rods: no signal in and around them, and what was shifted out of there heaped up along the readout."""
+        spine = self.spine
+        if not spine.screws:
+            return
+        bloom = np.float32(spine.bloom_mm)
+        heights = [float(middle + 0.18 * tall) for middle, tall in spine.bodies[list(spine.screws)]]
+        along = np.min([np.abs(self.s - height) for height in heights], axis=0)
+        inward = np.clip(5.0 - self.a, 0, 40) * 0.22
+        shaft = np.minimum(3.0 - np.hypot(along, self.wide - (15.5 - inward)), np.minimum(self.a + 27, 27 - self.a))
+        head = 6.5 - np.sqrt(np.square(along) + np.square(self.wide - 16.5) + np.square(self.a - 25))
+        rod = np.minimum(2.8 - np.hypot(self.wide - 16.5, self.a - 27), np.minimum(self.s - heights[0] + 8, heights[-1] + 8 - self.s))
+        inside = np.maximum(np.maximum(shaft, head), rod) + bloom
+        heaped = np.minimum(inside + 1.6, np.float32(1.6) - np.abs(inside + 0.4)) * np.where(self.a > 27, np.float32(1.0), np.float32(0.3))
+        self.paint(heaped, "fluid")
+        self.paint(inside, "air")

@@ -107,7 +107,16 @@ def truth(drawn: LumbarMrPhantom, study: str) -> Result:
             "recess": ("lateral recess depth", level.recess_mm[side], "mm"),
         }[structure]
         sizes.append(Measurement(name, round(float(value), 4), unit, site=question.level, side=question.side))
-    return Result(TASK_NAME, AUTHOR, study, tuple(findings), tuple(sizes), notes=("Phantom: drawn, no patient.", RULE))
+    return Result(TASK_NAME, AUTHOR, study, tuple(findings), tuple(sizes), notes=("Phantom: drawn, no patient.", RULE, *_oddities(drawn)))
+
+
+def _oddities(drawn: LumbarMrPhantom) -> tuple[str, ...]:
+    """Return what a reader of this spine would stumble over."""
+    spine = drawn.spine
+    notes = [f"Transitional vertebra: {spine.transition}; levels are named as drawn, L5/S1 under the fifth lumbar vertebra."] if spine.transition else []
+    if spine.screws:
+        notes.append(f"Pedicle screws in {', '.join(f'L{5 - place}' for place in spine.screws)}: pictures are spoiled around them.")
+    return tuple(notes)
 
 
 def _finding(drawn: LumbarMrPhantom, question: Question) -> Finding:
