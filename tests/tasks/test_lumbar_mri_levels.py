@@ -399,17 +399,18 @@ def test_numbers_that_do_not_tell_slices_apart_are_told_and_harmless(root, examp
 
 
 def test_a_single_sagittal_slice_gives_the_canal_and_no_foramina(root, examples, lessons, learnt):
-    study = read_bare(bare(root, examples))
+    straightest = int(np.argmin([np.ptp([point[0] for point in lesson.canal.values()]) for lesson in lessons]))
+    lesson, study = lessons[straightest], read_bare(bare(root, examples, straightest))
     images = []
     for image in study.images:
         if image.facts["description"].value == AXIAL_T2:
             images.append(image)
             continue
-        middle = int(np.argmin([abs(to_patient(a, 50, 50)[0] - lessons[0].canal["L3/L4"][0]) for a in affines_of(image)]))
+        middle = int(np.argmin([abs(to_patient(a, 50, 50)[0] - lesson.canal["L3/L4"][0]) for a in affines_of(image)]))
         facts = {**image.facts, "slice_affines": Fact(affines_of(image)[[middle]], "test"), "instance_numbers": Fact((1,), "test")}
         images.append(replace(image, pixels=image.pixels[[middle]], affine=Fact(None, "one slice"), spacing_mm=Fact(None, "one slice"), facts=facts))
     single = replace(study, images=tuple(images))
-    located = seeing(learnt, lessons[0], single).find(single)
+    located = seeing(learnt, lesson, single).find(single)
     assert withheld_at(located, "spinal_canal_stenosis") == [None] * 5
     assert all("beyond the slices" in reason for reason in withheld_at(located, "neural_foraminal_narrowing"))
     assert withheld_at(located, "subarticular_stenosis") == [None] * 10

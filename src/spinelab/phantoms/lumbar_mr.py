@@ -24,6 +24,8 @@ _PROFILE: Final = ((-0.27, 0.5), (0.27, 0.5))
 """Places across a slice, in parts of its thickness, and their weights: a little narrower than a box, as excited slices are."""
 _NOISE: Final = {"easy": (0.006, 0.012), "typical": (0.015, 0.035), "hard": (0.03, 0.07)}
 """Standard deviation of the noise in each channel, in parts of the brightest fat."""
+_OFF_CENTRE_MM: Final = {"typical": 6.0, "hard": 13.0}
+"""Standard deviation of the sagittal pictures' middle along the patient: levels cannot be told by their place on the picture alone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +141,8 @@ def _sagittal_plan(rng: np.random.Generator, difficulty: str, scale: float) -> _
     matrix, shown = round(256 * scale), round(320 * scale)
     count = 15 if difficulty == "easy" else int(rng.integers(15, 18))
     apart = 66.0 / count
-    centre = np.array([rng.normal(0, 1.0), -20.0, -8.0])
+    off = 0.0 if difficulty == "easy" else float(np.clip(rng.normal(0, _OFF_CENTRE_MM[difficulty]), -24, 24))
+    centre = np.array([rng.normal(0, 1.0), -20.0, -8.0 + off])
     places = [turn @ np.array([1.0, 0, 0]) * apart * (i - (count - 1) / 2) for i in range(count)]
     affines = [_affine(turn[:, 1], -turn[:, 2], field / matrix, matrix, centre + offset) for offset in places[::-1]]
     return _Plan(np.array(affines), matrix, shown, field / matrix, 0.9 * apart)
