@@ -19,7 +19,7 @@ from spinelab.tasks.lumbar_mri.bare import read_bare
 from spinelab.tasks.lumbar_mri.levels import LevelFinder, LevelSettings, fit_levels
 from spinelab.tasks.lumbar_mri.levels_canvas import on_canvas
 from spinelab.tasks.lumbar_mri.levels_decode import decode, learn_steps
-from spinelab.tasks.lumbar_mri.levels_fit import _lesson
+from spinelab.tasks.lumbar_mri.levels_fit import _aside, _is_right, _lesson
 from spinelab.tasks.lumbar_mri.levels_offsets import frames, learn_offsets, place_all
 from spinelab.tasks.lumbar_mri.levels_series import affines_of, canvas_of, leftward, middle_slices, series_of_kind
 from spinelab.tasks.lumbar_mri.targets import AXIAL_T2, DESCRIPTIONS, LEVEL_NAMES, QUESTIONS, SAGITTAL_T1, SAGITTAL_T2
@@ -471,6 +471,31 @@ def test_of_two_axial_series_each_place_takes_the_nearer_one(root, examples, les
 
 
 # --- learning
+
+
+def test_some_patients_are_kept_from_training_where_there_are_enough():
+    assert _aside([f"p{i}" for i in range(79)], 0) == set()
+    assert len(_aside([f"p{i}" for i in range(80)], 0)) == 20
+    assert len(_aside([f"p{i}" for i in range(400)], 0)) == 60
+    twice = [f"p{i // 2}" for i in range(200)]
+    assert len(_aside(twice, 0)) == 20
+    assert _aside(twice, 0) != _aside(twice, 1)
+
+
+def test_names_are_right_where_every_level_is_nearest_to_its_own_disc(lessons):
+    canal = lessons[0].canal
+    assert _is_right({level: point + np.array([0, 3, 4]) for level, point in canal.items()}, canal)
+    assert _is_right({"L4/L5": canal["L4/L5"]}, canal)
+    assert not _is_right(dict(zip(list(canal)[:-1], list(canal.values())[1:], strict=True)), canal)
+
+
+def test_the_certainty_of_names_is_what_studies_kept_aside_allow(root, examples, lessons, learnt):
+    study = read_bare(bare(root, examples))
+    unchecked = seeing(learnt, lessons[0], study).find(study)
+    checked = seeing({**learnt, "names": {"films": 20, "right": 20}}, lessons[0], study).find(study)
+    assert checked.certainty == pytest.approx(min(unchecked.certainty, 21 / 22))
+    wavering = {"films": 40, "right": 30, "logistic": {"slope": [0.5], "intercept": [-1.0]}}
+    assert seeing({**learnt, "names": wavering}, lessons[0], study).find(study).certainty < unchecked.certainty
 
 
 def test_learning_needs_marks(examples):

@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from spinelab.train.certainty import LEAST_FILMS, certainty_of
 from spinelab.train.landmark_head import Sighting
 from spinelab.train.landmark_settings import LandmarkSettings
-from spinelab.train.level_certainty import LEAST_FILMS, LevelHead, certainty_of
+from spinelab.train.level_certainty import LevelHead
 
 HEAD = LevelHead(4, None, LandmarkSettings(rows=128, columns=64), 4, {"T4": (0, 1), "L1": (2, 3)})
 TRUE = np.array([[20.0, 30, 1], [40, 30, 1], [20, 80, 1], [40, 80, 1]], np.float32)

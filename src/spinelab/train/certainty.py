@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+LEAST_FILMS: Final = 20
+"""Held-out films below which nothing is learnt about how often the names are right."""
 
 
 def log_odds(chance: float) -> float:
@@ -28,3 +32,28 @@ def logistic(features: Sequence[float], fitted: Mapping[str, Sequence[float]]) -
     """Return the probability that an answer with these features is right."""
     score = float(np.dot(features, fitted["slope"])) + fitted["intercept"][0]
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, score))))
+
+
+def learn_certainty(shares: Sequence[float], right: Sequence[bool]) -> dict[str, Any]:
+    """Return what held-out films teach about a confidence: how many there were, how many were named right, and from both kinds how that goes with it.
+
+    Empty below `LEAST_FILMS`.
+    """
+    if len(shares) < LEAST_FILMS:
+        return {}
+    learnt: dict[str, Any] = {"films": len(shares), "right": int(sum(right))}
+    if 0 < learnt["right"] < len(shares):
+        learnt["logistic"] = fit_logistic(np.array([[log_odds(share)] for share in shares]), np.asarray(right, bool))
+    return learnt
+
+
+def certainty_of(share: float, learnt: Mapping[str, Any]) -> float:
+    """Return the probability that the levels are named right, from the confidence in them and what `learn_certainty` returned.
+
+    Where held-out films were named right and wrong, by a logistic regression; where they were all right, the confidence, but never more than
+    their number allows ((right + 1) / (films + 2), Laplace's rule of succession); without any, the confidence itself.
+    """
+    if "logistic" in learnt:
+        return logistic([log_odds(share)], learnt["logistic"])
+    ceiling = (learnt["right"] + 1) / (learnt["films"] + 2) if learnt else 1.0
+    return min(math.nextafter(1.0, 0.0), max(0.0, share), ceiling)

@@ -5,19 +5,16 @@ The first network sees the whole film and so can tell one vertebra from the next
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.train.certainty import fit_logistic, log_odds, logistic
+from spinelab.train.certainty import learn_certainty
 from spinelab.train.landmark_head import HeatmapHead, Sighting
 from spinelab.train.landmark_settings import LandmarkSettings
 
-LEAST_FILMS: Final = 20
-"""Held-out films below which nothing is learnt about how often the names are right."""
 SAME_VERTEBRA: Final = 0.4
 """Distance of a level's middle from the true one, in depths of its endplate, up to which it is the same vertebra: the next one is about 1 away."""
 
@@ -36,13 +33,8 @@ class LevelHead(HeatmapHead):
         """Learn from held-out films how often all their levels were right, and from both kinds of films how that goes with the confidence."""
         rows = [self._film(one, true) for one, true in zip(seen, truth, strict=True)]
         known = [row for row in rows if row is not None]
-        if len(known) < LEAST_FILMS:
-            return {}
-        share, right = np.array([row[0] for row in known]), np.array([row[1] for row in known])
-        learnt: dict[str, Any] = {"films": len(known), "right": int(right.sum())}
-        if 0 < learnt["right"] < len(known):
-            learnt["logistic"] = fit_logistic(np.array([[log_odds(s)] for s in share]), right)
-        return {"levels": learnt}
+        learnt = learn_certainty([share for share, _ in known], [right for _, right in known])
+        return {"levels": learnt} if learnt else {}
 
     def _film(self, seen: Sighting, truth: NDArray[np.float32]) -> tuple[float, bool] | None:
         """Return the confidence in the least sure level of a film, and whether all of them are right; ``None`` where it shows none."""
@@ -54,15 +46,3 @@ class LevelHead(HeatmapHead):
             float(np.linalg.norm((seen.points[e] - truth[e, :2]).mean(axis=0)) / np.linalg.norm(truth[e[0], :2] - truth[e[1], :2])) for e in there.values()
         ]
         return min(float(first[e].min()) for e in there.values()), max(apart) <= SAME_VERTEBRA
-
-
-def certainty_of(share: float, learnt: Mapping[str, Any]) -> float:
-    """Return the probability that the levels are named right, from the confidence in the least sure of them and what held-out films taught.
-
-    Where held-out films were named right and wrong, by a logistic regression; where they were all right, the confidence, but never more than
-    their number allows ((right + 1) / (films + 2), Laplace's rule of succession); without any, the confidence itself.
-    """
-    if "logistic" in learnt:
-        return logistic([log_odds(share)], learnt["logistic"])
-    ceiling = (learnt["right"] + 1) / (learnt["films"] + 2) if learnt else 1.0
-    return min(math.nextafter(1.0, 0.0), max(0.0, share), ceiling)

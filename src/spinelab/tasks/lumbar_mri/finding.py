@@ -77,7 +77,7 @@ def _located(model: Model, study: Study) -> Asked:
             action="train a model with `spinelab fit`; models of a comparison find no levels",
         )
     found = _finder(model, record).find(arranged)
-    notes = (*_told(arranged), _certainty(found.certainty), *found.notes, LATERALITY)
+    notes = (*_told(arranged), _certainty(found.certainty, record.get("names", {})), *found.notes, LATERALITY)
     return Asked(arranged, found.places, found.withheld, notes)
 
 
@@ -96,10 +96,14 @@ def _told(study: Study) -> tuple[str, ...]:
     return tuple(notes.value) if notes is not None and notes.known else ()
 
 
-def _certainty(share: float) -> str:
-    if share >= SURE:
-        return f"The levels were found by the program; by its own maps their names are right with a probability of {min(share, MOST):.0%}."
-    return f"The levels were found by the program and their names are NOT certain ({share:.0%}): they may be one level off."
+def _certainty(share: float, learnt: Mapping[str, Any]) -> str:
+    """Return how sure the names are, and what that rests on."""
+    if share < SURE:
+        return f"The levels were found by the program and their names are NOT certain ({share:.0%}): they may be one level off."
+    basis = (
+        f"they were on {learnt['right']} of {learnt['films']} examinations kept from training" if learnt else "by its own maps, checked on no other examination"
+    )
+    return f"The levels were found by the program; their names are right with a probability of {min(share, MOST):.0%} ({basis})."
 
 
 def asked_at(study: Study, place: Place) -> Study:

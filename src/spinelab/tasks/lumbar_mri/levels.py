@@ -32,7 +32,8 @@ class Located:
     withheld
         For every other question (its place among the 25) the reason.
     certainty
-        Probability that the names of the levels are right, by the network's own maps; one level off is the usual error.
+        Probability that the names of the levels are right, by the network's own maps and, where there were enough studies, by how often they were right
+        on some that were not trained on; one level off is the usual error.
     confidence
         For each level that was found, the probability that its canal lies near the point.
     notes

@@ -20,6 +20,7 @@ from spinelab.tasks.lumbar_mri.levels_settings import LevelSettings
 from spinelab.tasks.lumbar_mri.places import Place, Target
 from spinelab.tasks.lumbar_mri.tables import Mark
 from spinelab.tasks.lumbar_mri.targets import LEVEL_NAMES, QUESTIONS, SAGITTAL_T2, Question
+from spinelab.train.certainty import certainty_of
 
 if TYPE_CHECKING:
     from spinelab.tasks.lumbar_mri.levels import LevelFinder, Located
@@ -29,8 +30,6 @@ Floats = NDArray[np.float64]
 LEAST_CONFIDENCE: Final = 0.3
 """Share of a map near its point below which a level counts as not found."""
 LEAST_LEVELS: Final = 2
-SURE: Final = 0.9
-"""Certainty of the names below which a reader is warned."""
 BEYOND_MM: Final = 8.0
 """A question whose point lies further than this from the nearest slice is not asked: two slices of the usual distance."""
 COUNTED: Final = (
@@ -54,7 +53,7 @@ def find(finder: LevelFinder, study: Study) -> Located:
     from spinelab.tasks.lumbar_mri.levels import Located
 
     arranged = study if is_arranged(study) else read_bare(study)
-    seen = _sight(finder, arranged)
+    seen = sight(finder, arranged)
     points = place_all(seen.canal, seen.left, finder.record["offsets"])
     places, withheld = [], {}
     for question in QUESTIONS:
@@ -68,10 +67,10 @@ def find(finder: LevelFinder, study: Study) -> Located:
                 places.append(placed)
             else:
                 withheld[question.place] = placed
-    return Located(tuple(places), withheld, seen.certainty, dict(seen.confidence), tuple(_notes(seen)))
+    return Located(tuple(places), withheld, certainty_of(seen.certainty, finder.record.get("names", {})), dict(seen.confidence), tuple(_notes(seen)))
 
 
-def _sight(finder: LevelFinder, study: Study) -> Sighted:
+def sight(finder: LevelFinder, study: Study) -> Sighted:
     """Look at every sagittal T2 series and keep the one that shows the canal most surely."""
     series = series_of_kind(study, SAGITTAL_T2)
     if not series:
@@ -173,8 +172,6 @@ def _notes(seen: Sighted) -> list[str]:
     said = [COUNTED]
     if absent:
         said.append(f"{', '.join(absent)} {'was' if len(absent) == 1 else 'were'} not found: the stack may end before, or the patient may have fewer levels.")
-    if seen.certainty < SURE:
-        said.append(f"The names of the levels are not sure (probability {seen.certainty:.2f}): all of them may be one off. Check them before use.")
     return said
 
 

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Example, Examples, Image, InputError, Run
-from spinelab.tasks.lumbar_mri.bare import read_bare
+from spinelab.core import Example, Examples, Image, InputError, NotSureError, Run
+from spinelab.tasks.lumbar_mri.bare import is_arranged, read_bare
+from spinelab.tasks.lumbar_mri.levels import LevelFinder
 from spinelab.tasks.lumbar_mri.levels_decode import learn_steps
+from spinelab.tasks.lumbar_mri.levels_find import Sighted, sight
 from spinelab.tasks.lumbar_mri.levels_offsets import learn_offsets
 from spinelab.tasks.lumbar_mri.levels_series import affines_of, canvas_of, leftward, middle_slices, series_of_kind
 from spinelab.tasks.lumbar_mri.levels_settings import LevelSettings
 from spinelab.tasks.lumbar_mri.levels_task import LevelTask, slice_example
 from spinelab.tasks.lumbar_mri.places import Place
 from spinelab.tasks.lumbar_mri.targets import LEVEL_NAMES, SAGITTAL_T2
+from spinelab.train.certainty import LEAST_FILMS, learn_certainty
 
 SEEN_MM: Final = 6.0
 """A level counts as seen on slices whose plane passes this close to its canal point; the canal is about 15 mm wide."""
 BESIDE: Final = 3
 """Slices a study that miss the canal, shown to the network as pictures without levels."""
 LEAST_STUDIES: Final = 3
+CHECKED: Final = 0.15
+"""Share of the patients whose studies are not trained on but tell how often the names are right."""
+MOST_CHECKED: Final = 0.25
 
 Floats = NDArray[np.float64]
 
@@ -32,6 +38,7 @@ Floats = NDArray[np.float64]
 class Lesson:
     """What one study teaches: its slices, and its marked points in mm."""
 
+    example: Example
     slices: tuple[Example, ...]
     canal: Mapping[str, Floats]
     left: Floats
@@ -55,9 +62,10 @@ def fit(examples: Examples, settings: LevelSettings, run: Run) -> tuple[dict[str
             expected=f"at least {LEAST_STUDIES}: without them no bare examination can be read",
             action="give the coordinates and the pictures, or settings that do without the level finder",
         )
-    slices = Examples(tuple(item for lesson in lessons for item in lesson.slices), examples.root, phantom=examples.phantom)
+    aside = _aside([lesson.example.group for lesson in lessons], settings.seed)
+    slices = Examples(tuple(item for lesson in lessons if lesson.example.group not in aside for item in lesson.slices), examples.root, phantom=examples.phantom)
     model = LevelTask().fit(slices, settings, run.inside("levels"))
-    record = {
+    record: dict[str, Any] = {
         "settings": settings.to_dict(),
         "network": {key: value for key, value in model.record.items() if key != "history"},
         "history": model.record["history"],
@@ -66,7 +74,40 @@ def fit(examples: Examples, settings: LevelSettings, run: Run) -> tuple[dict[str
         "studies": len(lessons),
         "studies_without_levels": unusable,
     }
-    return dict(model.tensors), record
+    tensors = dict(model.tensors)
+    record["names"] = _checked(LevelFinder(tensors, record), [lesson for lesson in lessons if lesson.example.group in aside])
+    return tensors, record
+
+
+def _aside(groups: Sequence[str], seed: int) -> set[str]:
+    """Return the patients on whom the names of the levels are checked: a share of them, none where it would take more than a quarter of all."""
+    patients = sorted(set(groups))
+    count = max(LEAST_FILMS, round(CHECKED * len(patients)))
+    if count > MOST_CHECKED * len(patients):
+        return set()
+    order = np.random.default_rng([seed, 0xC4EC]).permutation(len(patients))
+    return {patients[i] for i in order[:count]}
+
+
+def _checked(finder: LevelFinder, lessons: Sequence[Lesson]) -> dict[str, Any]:
+    """Return what studies that were not trained on teach about the certainty of the names."""
+    found = [(seen.certainty, _is_right(seen.canal, lesson.canal)) for lesson in lessons for seen in _seen(finder, lesson)]
+    return learn_certainty([certainty for certainty, _ in found], [right for _, right in found])
+
+
+def _seen(finder: LevelFinder, lesson: Lesson) -> list[Sighted]:
+    """Return what the finder sees in a study, nothing where it finds no levels."""
+    study = lesson.example.open()
+    try:
+        return [sight(finder, study if is_arranged(study) else read_bare(study))]
+    except NotSureError:
+        return []
+
+
+def _is_right(found: Mapping[str, Floats], true: Mapping[str, Floats]) -> bool:
+    """Return whether every level that was found lies nearer to its own canal point than to any other."""
+    names, points = list(true), np.array(list(true.values()))
+    return all(names[int(np.argmin(np.linalg.norm(points - point, axis=1)))] == level for level, point in found.items())
 
 
 def _lesson(example: Example, settings: LevelSettings, rng: np.random.Generator) -> Lesson | None:
@@ -81,7 +122,7 @@ def _lesson(example: Example, settings: LevelSettings, rng: np.random.Generator)
             canal = {level: canal[level] for level in LEVEL_NAMES}
             marked = {p.target.question.place: np.array(p.point_mm) for p in places}
             slices, canvas_mm = _slices(example, image, canal, settings, rng)
-            return Lesson(slices, canal, leftward(affines_of(image)), marked, canvas_mm)
+            return Lesson(example, slices, canal, leftward(affines_of(image)), marked, canvas_mm)
     return None
 
 

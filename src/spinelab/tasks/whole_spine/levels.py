@@ -27,7 +27,7 @@ def positions() -> dict[str, tuple[int, int]]:
 def certainties(reading: Reading, learnt: Mapping[str, Any]) -> dict[str, float]:
     """Return the probability that each counted level on the film is named right; nothing where no end of the spine is there to count from."""
     from spinelab.tasks.whole_spine.piece import first_share
-    from spinelab.train.level_certainty import certainty_of
+    from spinelab.train.certainty import certainty_of
 
     found, share = reading.found(), first_share(reading.facts, reading.share)
     if not any(set(anchor) <= set(found) for anchor in ANCHORS):

@@ -1,0 +1,57 @@
+"""What a model's classes are worth: its figures, and the flags that they raise beside the constant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from spinelab.core import Examples, Task
+from spinelab.evaluation import compute_metrics, paired_difference
+from spinelab.evaluation.types import Estimate, Predictions
+from spinelab.experiments.flags import against_chance, against_majority, collapse, never_answered
+from spinelab.report.content import Flag
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """Metrics and flags of a model's classes, those of the task included, and the task's own figures of its best constant answer."""
+
+    metrics: dict[str, Estimate]
+    flags: tuple[Flag, ...]
+    constant: Mapping[str, Estimate]
+
+
+def judge(
+    task: Task, examples: Examples, predictions: Predictions, base: Mapping[str, Any], *, ranked: str = "balanced_accuracy", bootstraps: int, seed: int = 0
+) -> Judged:
+    """Return what the answers of a model are worth.
+
+    Parameters
+    ----------
+    base
+        The constant on the same examinations: ``predictions``, ``majority_class`` and ``majority_share`` of `majority`.
+    ranked
+        The metric that has to be better than chance; balanced accuracy where it is none of these.
+    """
+    metrics = compute_metrics(predictions, bootstraps=bootstraps, seed=seed)
+    own = task.judge(examples, predictions, bootstraps=bootstraps)
+    gain = gain_over(predictions, base["predictions"], bootstraps)
+    ranked = ranked if ranked in metrics else "balanced_accuracy"
+    found = (
+        collapse(predictions, metrics["balanced_accuracy"].value),
+        never_answered(predictions),
+        against_majority(gain, metrics["accuracy"], base["majority_class"], base["majority_share"]),
+        against_chance(metrics[ranked], ranked, len(predictions.classes)),
+    )
+    flags = (*(flag for flag in found if flag is not None), *(Flag(*flag) for flag in own.flags.items()))
+    return Judged(metrics | dict(own.metrics), flags, own.baseline)
+
+
+def gain_over(predictions: Predictions, constant: Predictions, bootstraps: int) -> Estimate:
+    """Return how much more accurate the model is than the constant, with a paired interval."""
+    repeated = np.repeat(constant.probabilities, len(predictions.probabilities), axis=0)
+    difference, _ = paired_difference(predictions, replace(predictions, probabilities=repeated), "accuracy", bootstraps=bootstraps)
+    return difference
