@@ -19,7 +19,7 @@ from spinelab.tasks.lumbar_mri import scores
 from spinelab.tasks.lumbar_mri.augmenting import paper
 from spinelab.tasks.lumbar_mri.grading import GradeLoss, shares_of
 from spinelab.tasks.lumbar_mri.inputs import neighbours, prepare_place
-from spinelab.tasks.lumbar_mri.parts import plane_of_row
+from spinelab.tasks.lumbar_mri.parts import _notes, plane_of_row
 from spinelab.tasks.lumbar_mri.phantom import write_phantoms
 from spinelab.tasks.lumbar_mri.questions import question_of_row
 from spinelab.tasks.lumbar_mri.settings import LumbarMriSettings
@@ -245,6 +245,17 @@ def test_two_heads_tell_condition_and_grade(data: Examples) -> None:
         assert sum(result.finding("severity").probabilities.values()) == pytest.approx(1)
         assert len(result.finding("condition").probabilities) == 5
     assert list(both.record["networks"]) == ["every series"]
+
+
+def test_what_all_networks_remark_is_said_once_and_the_rest_with_its_series() -> None:
+    records = {"Axial T2": {"notes": ["of the data", "of its own"]}, "Sagittal T1": {"notes": ["of the data"]}}
+    assert _notes(records) == ["of the data", "Axial T2: of its own"]
+
+
+def test_a_transformer_starts_with_a_smaller_learning_rate() -> None:
+    settings = LumbarMriSettings(lr=1e-3)
+    assert settings.first_lr == 1e-3
+    assert settings.with_overrides({"model": "vit"}).first_lr == pytest.approx(2.5e-4)
 
 
 def test_a_condition_head_must_be_there_to_be_judged() -> None:

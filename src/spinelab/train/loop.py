@@ -250,9 +250,9 @@ def _accuracy(criterion: Callable[[Tensor, Tensor], Tensor], logits: Tensor, lab
 def _optimizer(net: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
     weights = [p for p in net.parameters() if p.requires_grad]
     if settings.optimizer == "sgd":
-        return torch.optim.SGD(weights, lr=settings.lr, momentum=0.9, weight_decay=settings.weight_decay)
+        return torch.optim.SGD(weights, lr=settings.first_lr, momentum=0.9, weight_decay=settings.weight_decay)
     kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
-    return kind(weights, lr=settings.lr, weight_decay=settings.weight_decay)
+    return kind(weights, lr=settings.first_lr, weight_decay=settings.weight_decay)
 
 
 def _schedule(optimizer: torch.optim.Optimizer, settings: TrainingSettings, *, validates: bool) -> Any:
@@ -278,7 +278,7 @@ def _memory_mb(device: torch.device) -> float:
 def _not_finite(epoch: int, settings: TrainingSettings) -> TaskError:
     network = getattr(settings, "model", "the network")
     return TaskError(
-        f"The loss of {network} is not a finite number any more in epoch {epoch + 1} (lr={settings.lr:g}, precision={settings.precision})",
+        f"The loss of {network} is not a finite number any more in epoch {epoch + 1} (lr={settings.first_lr:g}, precision={settings.precision})",
         expected="a loss that falls",
         action=f"choose a smaller learning rate, such as lr={settings.lr / 10:g}, or gradient_clip=1; with 16-bit precision try precision=32",
     )

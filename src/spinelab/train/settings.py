@@ -27,6 +27,11 @@ class TrainingSettings(Settings):
     precision: str = setting("auto", "auto chooses by the hardware and says so; 32; bf16; 16 (GPU only)", choices=("auto", "32", "bf16", "16"))
     seed: int = setting(0, "start of every random number", low=0, high=2**31 - 1)
 
+    @property
+    def first_lr(self) -> float:
+        """The learning rate that training starts with; a task may take less of ``lr`` for some networks."""
+        return self.lr
+
 
 @dataclass(frozen=True)
 class ImageSettings(TrainingSettings):

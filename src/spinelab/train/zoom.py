@@ -28,6 +28,10 @@ LEAST_SIDE: Final = 0.045
 """Smallest side of a box before the margin, as a share of the film's height: two points need some surroundings."""
 OFF_PLACE, OFF_SIZE = 0.08, 0.12
 """How far a training box is moved (share of its side) and enlarged or shrunk, as the first network may be wrong."""
+VOTES: Final = 4
+"""Boxes of each group at the second look, a little apart: their points are averaged, and what they disagree about widens the spread."""
+VOTE_SHARE: Final = 0.6
+"""How far these are apart, as a share of the above."""
 ON_FILM: Final = 0.5
 SURE: Final = 0.1
 """Share of a map near its point below which the first network's point is kept."""
@@ -75,6 +79,12 @@ def _moved(points: Floats, matrix: Floats) -> Floats:
     return np.asarray(points @ matrix[:, :2].T + matrix[:, 2], np.float64)
 
 
+def _near(box: Box, rng: np.random.Generator, apart: float = 1.0) -> Box:
+    """Return the box as the first network may have placed it."""
+    off = rng.uniform(-OFF_PLACE, OFF_PLACE, 2) * apart * box.side
+    return Box((box.middle[0] + off[0], box.middle[1] + off[1]), box.side * float(np.exp(apart * rng.uniform(-OFF_SIZE, OFF_SIZE))))
+
+
 @dataclass(frozen=True, eq=False)
 class ZoomFilms:
     """Boxes around groups of landmarks for training, from films ``(N, 1, H, W)`` and landmarks ``(N, P, 3)`` in their pixels."""
@@ -106,12 +116,26 @@ class ZoomFilms:
         return made
 
     def _box(self, film: NDArray[np.uint8], truth: Floats, box: Box, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        off = rng.uniform(-OFF_PLACE, OFF_PLACE, 2) * box.side
-        near = Box((box.middle[0] + off[0], box.middle[1] + off[1]), box.side * float(np.exp(rng.uniform(-OFF_SIZE, OFF_SIZE))))
+        near = _near(box, rng)
         changed = change(cut(film, near, self.zoom.side), rng, self.limits)
         points, on = changed.moved(_moved(truth[:, :2], near.matrix(self.zoom.side)))
         moved = np.column_stack([points, on * truth[:, 2]]).astype(np.float32)
         return changed.film, moved[list(self.mirror)] if changed.mirrored and self.mirror is not None else moved
+
+
+@dataclass(frozen=True, eq=False)
+class Votes:
+    """A landmark as several boxes show it: points ``(n, 2)`` in pixels of the film, covariances ``(n, 2, 2)``, shares of the maps near the points."""
+
+    points: Floats
+    covariances: Floats
+    shares: Floats
+
+    @property
+    def spread(self) -> Floats:
+        """Covariance of a point: what the maps leave open, and what the boxes disagree about."""
+        apart = np.cov(self.points.T) if len(self.points) > 1 else np.zeros((2, 2))
+        return np.asarray(self.covariances.mean(axis=0) + apart, np.float64)
 
 
 class ZoomRefiner:
@@ -137,21 +161,35 @@ class ZoomRefiner:
         return [self._film(net, film[0], sighting) for film, sighting in zip(pixels, seen, strict=True)]
 
     def _film(self, net: nn.Module, film: NDArray[np.uint8], seen: Sighting) -> Sighting:
-        points, samples, share = seen.points.copy(), seen.samples.copy(), seen.share.copy()
         groups = [[i for i in group if seen.there[i] >= ON_FILM] for group in self.zoom.groups]
         groups = [group for group in groups if group]
         if not groups:
             return seen
-        boxes = [box_of(finer(seen.points[group], self.settings.detail), film.shape[0]) for group in groups]
+        detail = self.settings.detail
+        first = [box_of(finer(seen.points[group], detail), film.shape[0]) for group in groups]
+        once = self._found(net, film, groups, first)
+        fine = finer(seen.points, detail)
+        for i, votes in once.items():
+            fine[i] = votes.points[0]
+        rng = np.random.default_rng(0xB0C5)
+        boxes = [_near(box_of(fine[group], film.shape[0]), rng, VOTE_SHARE) for _ in range(VOTES) for group in groups]
+        points, samples, share = seen.points.copy(), seen.samples.copy(), seen.share.copy()
+        for i, votes in self._found(net, film, groups * VOTES, boxes).items():
+            points[i], share[i] = finer(votes.points.mean(axis=0), 1 / detail), float(votes.shares.mean())
+            samples[:, i] = drawn(points[i][None], votes.spread[None] / detail**2)[:, 0]
+        return replace(seen, points=points, samples=samples, share=share, facts=seen.facts | {"first_share": seen.share})
+
+    def _found(self, net: nn.Module, film: NDArray[np.uint8], groups: Sequence[Sequence[int]], boxes: Sequence[Box]) -> dict[int, Votes]:
+        """Return what the boxes show of their groups' landmarks, on the film; nothing of those that no box is sure of."""
         near = self._look(net, np.stack([cut(film, box, self.zoom.side) for box in boxes]))
+        places, spreads, shares = (part.double().cpu().numpy() for part in (near.points, near.spread, near.share))
+        found: dict[int, list[tuple[Floats, Floats, float]]] = {}
         for number, (group, box) in enumerate(zip(groups, boxes, strict=True)):
             back = box.side / self.zoom.side
-            for i in (i for i in group if near.share[number, i] >= SURE):
-                place = (near.points[number, i].double().cpu().numpy() - (self.zoom.side - 1) / 2) * back + np.array(box.middle)
-                spread = near.spread[number, i].double().cpu().numpy() * (back / self.settings.detail) ** 2
-                points[i], share[i] = finer(place, 1 / self.settings.detail), float(near.share[number, i])
-                samples[:, i] = drawn(points[i][None], spread[None])[:, 0]
-        return replace(seen, points=points, samples=samples, share=share, facts=seen.facts | {"first_share": seen.share})
+            for i in (i for i in group if shares[number, i] >= SURE):
+                place = (places[number, i] - (self.zoom.side - 1) / 2) * back + np.array(box.middle)
+                found.setdefault(i, []).append((place, spreads[number, i] * back**2, float(shares[number, i])))
+        return {i: Votes(*map(np.array, zip(*votes, strict=True))) for i, votes in found.items()}
 
     def _look(self, net: nn.Module, pictures: NDArray[np.uint8]) -> Any:
         films = torch.from_numpy(pictures[:, None]).to(next(net.parameters()).device)

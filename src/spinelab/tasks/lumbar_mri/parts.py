@@ -51,12 +51,19 @@ def joined(task: str, settings: LumbarMriSettings, classes: tuple[str, ...], par
         "stopped": "last-epoch" if any(r["stopped"] == "last-epoch" for r in records.values()) else first["stopped"],
         "seconds": round(sum(r["seconds"] for r in records.values()), 3),
         "peak_memory_mb": max(r["peak_memory_mb"] for r in records.values()),
-        "notes": list(dict.fromkeys(f"{name}: {note}" if len(records) > 1 else note for name, r in records.items() for note in r["notes"])),
+        "notes": _notes(records),
         "patients": max(r["patients"] for r in records.values()),
         "networks": {name: {k: v for k, v in r.items() if k != "versions"} for name, r in records.items()},
         "constant": {column: dict(zip(GRADES, map(float, constant[i]), strict=True)) for i, column in enumerate(COLUMNS)},
     }
     return Model(task, settings, classes, tensors, record, next(iter(parts.values())).preprocessing)
+
+
+def _notes(records: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return what was remarked: what every network says once, the rest with the kind of series."""
+    said = {name: set(r["notes"]) for name, r in records.items()}
+    common = set.intersection(*said.values())
+    return list(dict.fromkeys(note if note in common else f"{name}: {note}" for name, r in records.items() for note in r["notes"]))
 
 
 def _history(records: list[dict[str, Any]]) -> list[dict[str, float]]:
