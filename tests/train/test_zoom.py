@@ -7,7 +7,7 @@ from spinelab.nn.heatmaps import gaussians
 from spinelab.train.canvas import Changes, finer
 from spinelab.train.landmark_head import SAMPLES, Sighting
 from spinelab.train.landmark_settings import LandmarkSettings
-from spinelab.train.zoom import LEAST_SIDE, MARGIN, Box, Zoom, ZoomRefiner, box_of, cut
+from spinelab.train.zoom import LEAST_SIDE, MARGIN, Box, Votes, Zoom, ZoomRefiner, box_of, cut
 
 SIDE = 64
 ZOOM = Zoom(((0, 1), (2,)), SIDE, 4.0)
@@ -76,18 +76,28 @@ def test_a_spot_is_in_the_cut_where_the_matrix_says():
 
 
 @pytest.mark.parametrize("detail", [1, 2])
-def test_a_place_in_the_box_is_mapped_back_to_the_canvas_exactly(detail):
-    seen = sighting([[40.0, 60.0], [64.0, 80.0], [90.0, 200.0]])
+def test_a_place_in_the_box_is_mapped_back_to_the_film_exactly(detail):
+    points = finer(np.array([[40.0, 60.0], [64.0, 80.0], [90.0, 200.0]]), detail)
     known = torch.tensor([[[29.5, 33.5, 1.0], [33.5, 25.5, 1.0], [37.5, 29.5, 1.0]]])
-    film = np.zeros((1, 1, 256 * detail, 128 * detail), np.uint8)
-    (found,) = ZoomRefiner(3, ZOOM, settings(detail=detail), None).refine(Shown(known), film, [seen])
-    for i, group in ((0, [0, 1]), (1, [0, 1]), (2, [2])):
-        box = box_of(finer(seen.points[group], detail), 256 * detail)
+    film = np.zeros((256 * detail, 128 * detail), np.uint8)
+    groups = [[0, 1], [2]]
+    boxes = [box_of(points[group], 256 * detail) for group in groups]
+    found = ZoomRefiner(3, ZOOM, settings(detail=detail), None)._found(Shown(known), film, groups, boxes)
+    for i, box in ((0, boxes[0]), (1, boxes[0]), (2, boxes[1])):
         whole = np.vstack([box.matrix(SIDE), [0, 0, 1]])
-        expected = finer((np.linalg.inv(whole) @ [*known[0, i, :2].tolist(), 1])[:2], 1 / detail)
-        assert found.points[i] == pytest.approx(expected, abs=0.01)
-        pixels = box.side / SIDE / detail
-        assert found.samples[:, i].std(axis=0) == pytest.approx(np.full(2, np.sqrt(3.5**2 + 16 / 12)) * pixels, rel=0.15)
+        assert found[i].points == pytest.approx((np.linalg.inv(whole) @ [*known[0, i, :2].tolist(), 1])[None, :2], abs=0.01)
+        assert np.sqrt(np.diag(found[i].spread)) == pytest.approx(np.full(2, np.sqrt(3.5**2 + 16 / 12)) * box.side / SIDE, rel=0.15)
+
+
+def test_what_several_boxes_disagree_about_widens_the_spread():
+    votes = Votes(np.array([[10.0, 5.0], [14.0, 5.0]]), np.repeat(np.eye(2)[None], 2, axis=0), np.ones(2))
+    assert votes.spread == pytest.approx(np.array([[1 + 8.0, 0], [0, 1]]))
+    # A network that answers the same whatever the box shows is seen through: its points wander with the boxes.
+    seen, film = sighting([[40.0, 60.0], [64.0, 80.0], [90.0, 200.0]]), np.zeros((1, 1, 256, 128), np.uint8)
+    known = torch.tensor([[[29.5, 33.5, 1.0], [33.5, 25.5, 1.0], [37.5, 29.5, 1.0]]])
+    (found,) = ZoomRefiner(3, ZOOM, settings(), None).refine(Shown(known), film, [seen])
+    alone = ZoomRefiner(3, ZOOM, settings(), None)._found(Shown(known), film[0, 0], [[2]], [box_of(seen.points[2:], 256)])
+    assert found.samples[:, 2].std(axis=0).min() > np.sqrt(np.diag(alone[2].spread)).max()
 
 
 def test_looking_from_near_finds_the_spot_also_in_the_mirrored_picture():
