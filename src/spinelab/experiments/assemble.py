@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from spinelab.experiments.measured_flags import of_measured
 from spinelab.report.content import Case, Flag, Variant
 from spinelab.report.measured import Measured
 
+LEAST_ANSWERED: Final = 0.5
+"""Share of the held-out examinations that a model has to answer for its classes to be judged."""
+
 
 def table_of(bench: Bench, trained: Trained) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return (R, n, K) probabilities, NaN where an examination was not held out or not answered, and (R, n) folds."""
@@ -30,25 +33,25 @@ def table_of(bench: Bench, trained: Trained) -> tuple[NDArray[np.float64], NDArr
     return table, folds
 
 
-def answered(bench: Bench, trained: Sequence[Trained], tables: Mapping[str, Any]) -> tuple[NDArray[np.bool_], dict[str, int]]:
-    """Return the examinations held out in every repeat and answered by every model, and how many each declined."""
-    held_out = np.ones(len(bench.examples), dtype=bool)
-    held_out &= np.all([folds >= 0 for _, folds in tables.values()], axis=(0, 1))
-    everyone = held_out.copy()
-    unanswered = {}
-    for t in trained:
-        if t.plan.key in tables:
-            own = np.isfinite(tables[t.plan.key][0]).all(axis=(0, 2))
-            unanswered[t.plan.name] = int((held_out & ~own).sum())
-            everyone &= own
-    if not everyone.any():
+def answered(trained: Sequence[Trained], tables: Mapping[str, Any]) -> tuple[NDArray[np.bool_], set[str], dict[str, int]]:
+    """Return the examinations by which models are compared, the keys of these models, and how many held-out examinations each model declined.
+
+    The examinations are those held out in every repeat and answered by every model of which `LEAST_ANSWERED` of them got an answer: one that
+    declines nearly all must not take them from the others.
+    """
+    held_out = np.all([folds >= 0 for _, folds in tables.values()], axis=(0, 1))
+    answers = {key: np.isfinite(table).all(axis=(0, 2)) for key, (table, _) in tables.items()}
+    judged = {key for key, own in answers.items() if own[held_out].mean() >= LEAST_ANSWERED} if held_out.any() else set()
+    everyone = held_out & np.all([answers[key] for key in judged], axis=0)
+    unanswered = {t.plan.name: int((held_out & ~answers[t.plan.key]).sum()) for t in trained if t.plan.key in tables}
+    if not judged or not everyone.any():
         counts = ", ".join(f"{name} declined {count}" for name, count in unanswered.items())
         raise TaskError(
             f"No examination was answered by every model ({counts or 'no common test set'})",
             expected="some examinations that all models answer",
-            action="use folds instead of repeated hold-outs, or compare models that accept the same views",
+            action="use folds instead of repeated hold-outs, compare models that accept the same views, or train them for longer",
         )
-    return everyone, unanswered
+    return everyone, judged, unanswered
 
 
 def predictions_of(bench: Bench, table: NDArray[np.float64], folds: NDArray[np.int64], keep: NDArray[np.bool_]) -> Predictions:
@@ -68,7 +71,8 @@ def variant_of(bench: Bench, trained: Trained, predictions: Predictions | None, 
     """Return one model's figures, flags, timing and cases; a failed one has only its reason."""
     plan, route = trained.plan, bench.task.route(trained.plan.settings)
     if trained.failure is not None or (predictions is None and measured is None):
-        failure = Flag("failed", f"Training failed: {trained.failure or 'it gave no answer that can be judged'}")
+        few = f"It answered fewer than {LEAST_ANSWERED:.0%} of the held-out examinations: too few to be judged."
+        failure = Flag("failed", few if trained.failure is None else f"Training failed: {trained.failure}")
         return Variant(plan.name, plan.varied, plan.settings.to_dict(), {}, (failure,), None, None, notes=(failure.text,), route=route)
     records = [fold.record for fold in trained.folds]
     judged = _judged(bench, predictions, base) if predictions is not None else Judged({}, (), {})

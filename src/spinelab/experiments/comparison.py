@@ -170,7 +170,7 @@ def _conclude(bench: Bench, trained: Sequence[Trained], data: DataSummary, start
     variants = _mark_few_patients(_mark_indistinguishable(variants, pairs), data)
     curve = learning_curve(bench, trained, variants) if bench.design.learning_curve else None
     design = _design_facts(bench, started) | compared
-    routes = measured_words.routes([(v.name, v.route) for v in variants if v.answered])
+    routes = measured_words.routes([(v.name, v.route) for v in variants if v.answered and v.name not in compared.get("left_out", ())])
     return Comparison(
         task=bench.task.name,
         title=bench.task.title,
@@ -202,9 +202,10 @@ def _predictions(bench: Bench, trained: Sequence[Trained]) -> tuple[dict[str, Pr
     if not bench.target:
         return {}, {}
     tables = {t.plan.key: table_of(bench, t) for t in trained if t.failure is None}
-    kept, unanswered = answered(bench, trained, tables)
-    found = {key: predictions_of(bench, table, folds, kept) for key, (table, folds) in tables.items()}
-    return found, {"compared": int(kept.sum()), "unanswered": unanswered}
+    kept, judged, unanswered = answered(trained, tables)
+    found = {key: predictions_of(bench, table, folds, kept) for key, (table, folds) in tables.items() if key in judged}
+    left_out = [t.plan.name for t in trained if t.plan.key in tables and t.plan.key not in judged]
+    return found, {"compared": int(kept.sum()), "unanswered": unanswered, "left_out": left_out}
 
 
 def _answers_by_name(variants: Sequence[Variant]) -> dict[str, Predictions]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from spinelab.evaluation.types import Estimate
 from spinelab.report.content import DataSummary, Pair, Variant
@@ -88,11 +88,17 @@ def _pairs_told(variants: Sequence[Variant], pairs: Sequence[Pair]) -> list[str]
     return [*(p.text for p in first), f"The other {len(between) - len(first)} pairs of ranked models stand in the table of pairwise tests."]
 
 
-def _declined(design: Mapping[str, object]) -> list[str]:
+def _declined(design: Mapping[str, Any]) -> list[str]:
     unanswered = design.get("unanswered")
     if not isinstance(unanswered, Mapping) or not any(unanswered.values()):
         return []
     counts = ", ".join(f"{name} {count}" for name, count in unanswered.items() if count)
-    return [
-        f"Examinations that a model declined to answer: {counts}. All figures are over the {design.get('compared')} examinations that every model answered."
+    left_out = list(design.get("left_out", ()))
+    who = "other model" if left_out else "model"
+    told = [
+        f"Examinations that a model declined to answer: {counts}. All figures are over the {design.get('compared')} examinations that every {who} answered."
     ]
+    if left_out:
+        whose = "their" if len(left_out) > 1 else "its"
+        told.append(f"{' and '.join(left_out)} declined more than half: {whose} classes are not judged, so that the others keep their examinations.")
+    return told
