@@ -6,7 +6,7 @@ import pytest
 from spinelab.core import Landmark, TaskError
 from spinelab.train.landmark_fitting import LEAST_HELD_OUT, hold_out, on_canvas
 from spinelab.train.landmark_loop import LOWEST, RISE, learning_rate_share
-from spinelab.train.landmark_settings import LANDMARK_TRAINING_ONLY, LandmarkSettings, otherwise, prepared_by
+from spinelab.train.landmark_settings import LANDMARK_TRAINING_ONLY, LandmarkSettings, prepared_by
 
 
 def test_the_learning_rate_rises_once_and_falls_to_almost_nothing():
@@ -60,8 +60,8 @@ def test_a_canvas_is_a_multiple_of_sixteen(name):
 def test_a_task_changes_a_default_and_keeps_the_limits():
     @dataclass(frozen=True)
     class Narrow(LandmarkSettings):
-        columns: int = otherwise("columns", 96)
-        detail: int = otherwise("detail", 2, "finer")
+        columns: int = LandmarkSettings.otherwise("columns", 96)
+        detail: int = LandmarkSettings.otherwise("detail", 2, "finer")
 
     known = {row["name"]: row for row in Narrow().describe()}
     assert (known["columns"]["default"], known["detail"]["help"]) == (96, "finer")
