@@ -34,7 +34,7 @@ $(BENCH_READY): $(READY)
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	touch $@
 
-demo: $(READY) ## the main job on phantoms: draw patients, compare models, write a report (about 6 minutes on 2 cores)
+demo: $(READY) ## the main job on phantoms: draw patients, compare models, write a report (about 2 minutes on 2 cores)
 	rm -rf $(DEMO)
 	$(BIN)/spinelab phantom lumbar-xray --out $(DEMO)/phantoms -n 60 --seed 1 --difficulty typical
 	env -u OMP_NUM_THREADS $(BIN)/spinelab compare lumbar-xray --data $(DEMO)/phantoms --out $(DEMO)/comparison \
