@@ -52,3 +52,9 @@ def test_few_films_and_films_without_levels_teach_nothing():
     assert learnt([film(0.9, absent=True)] * 40) == {}
     assert certainty_of(0.7, {}) == 0.7
     assert certainty_of(1.0, {}) < 1
+
+
+def test_one_wrong_name_among_many_right_ones_does_not_allow_more_than_a_faultless_record():
+    steep = {"films": 82, "right": 81, "logistic": {"slope": [3.0], "intercept": [-4.0]}}
+    assert certainty_of(0.999, steep) == pytest.approx(83 / 84)
+    assert certainty_of(0.5, steep) < 0.1

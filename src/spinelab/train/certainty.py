@@ -50,10 +50,9 @@ def learn_certainty(shares: Sequence[float], right: Sequence[bool]) -> dict[str,
 def certainty_of(share: float, learnt: Mapping[str, Any]) -> float:
     """Return the probability that the levels are named right, from the confidence in them and what `learn_certainty` returned.
 
-    Where held-out films were named right and wrong, by a logistic regression; where they were all right, the confidence, but never more than
-    their number allows ((right + 1) / (films + 2), Laplace's rule of succession); without any, the confidence itself.
+    Where held-out films were named right and wrong, by a logistic regression; where they were all right, or without any, the confidence itself. Never
+    more than as many films, all right, would allow: (films + 1) / (films + 2), Laplace's rule of succession.
     """
-    if "logistic" in learnt:
-        return logistic([log_odds(share)], learnt["logistic"])
-    ceiling = (learnt["right"] + 1) / (learnt["films"] + 2) if learnt else 1.0
-    return min(math.nextafter(1.0, 0.0), max(0.0, share), ceiling)
+    stated = logistic([log_odds(share)], learnt["logistic"]) if "logistic" in learnt else max(0.0, share)
+    ceiling = (learnt["films"] + 1) / (learnt["films"] + 2) if learnt else math.nextafter(1.0, 0.0)
+    return min(stated, ceiling)
