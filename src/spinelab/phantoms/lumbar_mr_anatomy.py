@@ -37,7 +37,7 @@ SACRALISED: Final = "sacralised L5"
 LUMBARISED: Final = "lumbarised S1"
 """The first sacral vertebra is free, with a disc below it: six lumbar levels move."""
 _TRANSITIONAL: Final = {SACRALISED: 0.07, LUMBARISED: 0.05}
-"""Part of the `hard` patients; about one patient in eight has a transitional vertebra (Apazidis A et al. J Arthroplasty 2011;26:1226-1231 and others)."""
+"""Part of the `hard` patients; 4 to 30 % of people are reported to have a transitional vertebra (Konin GP, Walz DM. AJNR 2010;31:1778-1786)."""
 _OPERATED: Final = 0.10
 """Part of the `hard` patients with pedicle screws."""
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from spinelab import io
 from spinelab.core import Example, Examples, Fact, Finding, InputError, Result, Study
+from spinelab.io.text import read_text
 from spinelab.phantoms import is_phantom
 
 TARGET: Final = "label"
@@ -58,12 +59,7 @@ def _from_manifest(path: Path) -> Examples:
 def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     """Return the manifest's rows with their line numbers, after checking its columns."""
     expected = f"a CSV with the columns {', '.join((*REQUIRED, *OPTIONAL))} (the first two are needed)"
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (UnicodeDecodeError, OSError) as error:
-        raise InputError(f"{path} cannot be read as text: {error}", expected=expected, action="save it as UTF-8 CSV") from error
-    if not text.strip():
-        raise InputError(f"{path} is empty", expected=expected, action="write one row an image")
+    text = read_text(path, expected, kind="UTF-8 CSV", when_empty="write one row an image")
     delimiter = ";" if text.splitlines()[0].count(";") > text.splitlines()[0].count(",") else ","
     reader = csv.DictReader(text.splitlines(), delimiter=delimiter)
     columns = [str(c).strip().lower() for c in reader.fieldnames or ()]

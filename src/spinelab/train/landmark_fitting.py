@@ -29,6 +29,7 @@ from spinelab.train.landmark_settings import LandmarkSettings
 from spinelab.train.loop import Plan
 from spinelab.train.precision import choose_device, choose_precision, device_name
 from spinelab.train.seeds import seeded
+from spinelab.train.split import some_patients
 
 if TYPE_CHECKING:
     from spinelab.train.landmark_task import LandmarkTask
@@ -131,12 +132,10 @@ def on_canvas(landmarks: Sequence[Any], names: Sequence[str], shape: Sequence[in
 
 def hold_out(groups: Sequence[str], fraction: float, seed: int) -> NDArray[np.bool_]:
     """Return which examples are held out: all films of a random share of the patients, none where that would be too few."""
-    patients = sorted(set(groups))
-    count = round(fraction * len(patients))
+    count = round(fraction * len(set(groups)))
     if count < LEAST_HELD_OUT:
         return np.zeros(len(groups), dtype=bool)
-    order = np.random.default_rng([seed, 0xCA1B]).permutation(len(patients))
-    chosen = {patients[i] for i in order[:count]}
+    chosen = some_patients(groups, count, [seed, 0xCA1B])
     return np.array([group in chosen for group in groups])
 
 

@@ -18,6 +18,12 @@ class Split:
     why: str | None = None
 
 
+def some_patients(groups: Sequence[str], count: int, seed: Sequence[int]) -> set[str]:
+    """Return so many of the patients, drawn by the seed."""
+    patients = sorted(set(groups))
+    return {patients[i] for i in np.random.default_rng(seed).permutation(len(patients))[:count]}
+
+
 def validation_split(labels: NDArray[np.int64], groups: Sequence[str], fraction: float, seed: int) -> Split:
     """Return a split of whole patients, stratified by each patient's rarest class.
 

@@ -100,14 +100,3 @@ def _value(name: str, text: str, where: str) -> str | float:
 def in_order(names: Iterable[str]) -> tuple[str, ...]:
     """Return names once each, in the order of their first appearance."""
     return tuple(dict.fromkeys(names))
-
-
-def read_text(path: Path, expected: str) -> str:
-    """Return a text file's content; raises `InputError` if it cannot be read or is empty."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (UnicodeDecodeError, OSError) as error:
-        raise InputError(f"{path} cannot be read as text: {error}", expected=expected, action="save it as UTF-8") from error
-    if not text.strip():
-        raise InputError(f"{path} is empty", expected=expected, action="write or export it again")
-    return text

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from spinelab.core import InputError
-from spinelab.tasks.landmarks.annotation import FACTS, Annotated, Book, Point, in_order, number, read_text, spacing_of, stated
+from spinelab.io.text import read_text
+from spinelab.tasks.landmarks.annotation import FACTS, Annotated, Book, Point, in_order, number, spacing_of, stated
 
 _EXPECTED: Final = "a COCO keypoints file: images, annotations with keypoints x, y, v, and categories with the names of their keypoints"
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from spinelab.core import InputError
-from spinelab.tasks.landmarks.annotation import Annotated, Book, Point, in_order, number, read_text, spacing_of, stated
+from spinelab.io.text import read_text
+from spinelab.tasks.landmarks.annotation import Annotated, Book, Point, in_order, number, spacing_of, stated
 
 FILE: Final = "landmarks.csv"
 _SAME: Final = {"path": "image", "file": "image", "filename": "image", "film": "image", "point": "landmark", "x_px": "x", "y_px": "y", "age_years": "age"}

@@ -60,7 +60,7 @@ def read_bare(source: Path | str | Sequence[Path] | Study) -> Study:
     return _arranged(io.read(path))
 
 
-def is_arranged(study: Study) -> bool:
+def _is_arranged(study: Study) -> bool:
     """Return whether every image states which kind of series it is and where each slice lies, as `read_bare` leaves them."""
     needed = ("slice_affines", "instance_numbers", "series_id", "description", "kind")
     return bool(study.images) and all(key in image.facts for image in study.images for key in needed)
@@ -82,7 +82,7 @@ def _from_folder(folder: Path, name: str, label: str, files: Sequence[Path] | No
 
 def _arranged(study: Study) -> Study:
     """Bring the stacks of a study that was read by the general reader together again, series by series."""
-    if is_arranged(study):
+    if _is_arranged(study):
         return study
     groups: dict[str, list[Image]] = {}
     for number, image in enumerate(study.images, start=1):

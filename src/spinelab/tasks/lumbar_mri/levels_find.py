@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spinelab.core import Image, InputError, NotSureError, Study
 from spinelab.geometry.planes import Projection, check_same_frame, project, to_patient
-from spinelab.tasks.lumbar_mri.bare import is_arranged, read_bare
+from spinelab.tasks.lumbar_mri.bare import read_bare
 from spinelab.tasks.lumbar_mri.levels_canvas import Canvas
 from spinelab.tasks.lumbar_mri.levels_decode import NEAR_MM, Decoded, decode
 from spinelab.tasks.lumbar_mri.levels_offsets import place_all
@@ -52,7 +52,7 @@ def find(finder: LevelFinder, study: Study) -> Located:
     """Return the places of a study's questions; see `LevelFinder.find`."""
     from spinelab.tasks.lumbar_mri.levels import Located
 
-    arranged = study if is_arranged(study) else read_bare(study)
+    arranged = read_bare(study)
     seen = sight(finder, arranged)
     points = place_all(seen.canal, seen.left, finder.record["offsets"])
     places, withheld = [], {}

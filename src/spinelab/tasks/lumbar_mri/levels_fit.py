@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinelab.core import Example, Examples, Image, InputError, NotSureError, Run
-from spinelab.tasks.lumbar_mri.bare import is_arranged, read_bare
+from spinelab.tasks.lumbar_mri.bare import read_bare
 from spinelab.tasks.lumbar_mri.levels import LevelFinder
 from spinelab.tasks.lumbar_mri.levels_decode import learn_steps
 from spinelab.tasks.lumbar_mri.levels_find import Sighted, sight
@@ -21,6 +21,7 @@ from spinelab.tasks.lumbar_mri.levels_task import LevelTask, slice_example
 from spinelab.tasks.lumbar_mri.places import Place
 from spinelab.tasks.lumbar_mri.targets import LEVEL_NAMES, SAGITTAL_T2
 from spinelab.train.certainty import LEAST_FILMS, learn_certainty
+from spinelab.train.split import some_patients
 
 SEEN_MM: Final = 6.0
 """A level counts as seen on slices whose plane passes this close to its canal point; the canal is about 15 mm wide."""
@@ -81,12 +82,9 @@ def fit(examples: Examples, settings: LevelSettings, run: Run) -> tuple[dict[str
 
 def _aside(groups: Sequence[str], seed: int) -> set[str]:
     """Return the patients on whom the names of the levels are checked: a share of them, none where it would take more than a quarter of all."""
-    patients = sorted(set(groups))
-    count = max(LEAST_FILMS, round(CHECKED * len(patients)))
-    if count > MOST_CHECKED * len(patients):
-        return set()
-    order = np.random.default_rng([seed, 0xC4EC]).permutation(len(patients))
-    return {patients[i] for i in order[:count]}
+    patients = len(set(groups))
+    count = max(LEAST_FILMS, round(CHECKED * patients))
+    return some_patients(groups, count, [seed, 0xC4EC]) if count <= MOST_CHECKED * patients else set()
 
 
 def _checked(finder: LevelFinder, lessons: Sequence[Lesson]) -> dict[str, Any]:
@@ -97,9 +95,8 @@ def _checked(finder: LevelFinder, lessons: Sequence[Lesson]) -> dict[str, Any]:
 
 def _seen(finder: LevelFinder, lesson: Lesson) -> list[Sighted]:
     """Return what the finder sees in a study, nothing where it finds no levels."""
-    study = lesson.example.open()
     try:
-        return [sight(finder, study if is_arranged(study) else read_bare(study))]
+        return [sight(finder, read_bare(lesson.example.open()))]
     except NotSureError:
         return []
 

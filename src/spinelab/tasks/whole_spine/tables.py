@@ -12,6 +12,7 @@ from typing import Final
 
 from spinelab.core import InputError
 from spinelab.geometry import LATERAL_LANDMARKS
+from spinelab.io.text import read_text
 
 POINTS: Final = "landmarks.csv"
 SUBJECTS: Final = "subjects.csv"
@@ -98,12 +99,7 @@ def read_subjects(path: Path) -> dict[str, Subject]:
 
 
 def _rows(path: Path, needed: Sequence[str], optional: Sequence[str], expected: str) -> list[tuple[int, Row]]:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (UnicodeDecodeError, OSError) as error:
-        raise InputError(f"{path} cannot be read as text: {error}", expected=expected, action="save it as UTF-8 CSV") from error
-    if not any(line.strip() for line in lines):
-        raise InputError(f"{path} is empty", expected=expected, action="write one row each")
+    lines = read_text(path, expected, kind="UTF-8 CSV", when_empty="write one row each").splitlines()
     reader = csv.reader(lines, delimiter=max(",;\t", key=lines[0].count))
     header = [name.strip().lower() for name in next(reader)]
     absent = [name for name in needed if name not in header]
