@@ -21,6 +21,7 @@ from spinelab.experiments.constant_measures import learnt_constants
 from spinelab.experiments.data_check import DataCheck, announce, check_data, with_groups
 from spinelab.experiments.flags import of_training
 from spinelab.experiments.gallery import with_worst
+from spinelab.experiments.looked import looked
 from spinelab.experiments.measured import Rows, has_measured_truth, measure, part_of
 from spinelab.experiments.measured_flags import of_measured
 from spinelab.experiments.named_splits import part_to_try
@@ -34,10 +35,11 @@ OWN_MEDIANS = "the medians of these very data (the model's record holds none), w
 
 @dataclass(frozen=True, eq=False)
 class _Halves:
-    """What is known of a model's answers: classes, measurements, or both."""
+    """What is known of a model's answers: classes, measurements, or both; and a section on where it looked, if any."""
 
     classified: Classified | None
     measured: Measured | None
+    looks: tuple[Mapping[str, Any], ...] = ()
 
 
 def evaluate(task: Task, model: Model, examples: Examples, *, out: Path, run: Run, bootstraps: int = 2000, split: str | None = None) -> Evaluation:
@@ -70,6 +72,7 @@ def evaluate(task: Task, model: Model, examples: Examples, *, out: Path, run: Ru
     results = task.predict_many(model, examples, clock.run)
     predict_ms = clock.milliseconds(len(examples))
     halves = _halves(task, model, examples, results, labels, check, measures=measures, bootstraps=bootstraps)
+    halves = replace(halves, looks=_looks(task, model, examples, halves.classified, run))
     evaluation = _conclude(task, model, examples, halves, check.summary, predict_ms, bootstraps, part.name)
     write_evaluation(evaluation, out)
     return evaluation
@@ -98,6 +101,13 @@ def _measured(task: Task, model: Model, examples: Examples, results: Sequence[Re
         constants, source = learnt_constants(task.quantities(model.settings), examples, check.sizes), OWN_MEDIANS
     rows = Rows(tuple(examples), results, check.groups, check.sizes, check.spacings, [constants] * len(examples), source)
     return with_worst(measure(task, model.settings, rows, bootstraps=bootstraps), task, model.settings, tuple(examples), results)
+
+
+def _looks(task: Task, model: Model, examples: Examples, classified: Classified | None, run: Run) -> tuple[Mapping[str, Any], ...]:
+    """Return a section on where a network that tells classes apart looked; what measures shows its landmarks instead."""
+    if classified is None or task.route(model.settings) == "measures":
+        return ()
+    return tuple(looked(task, model, examples.subset(classified.keep), classified.predictions, run))
 
 
 def _conclude(task: Task, model: Model, examples: Examples, halves: _Halves, data: DataSummary, predict_ms: float, bootstraps: int, split: str) -> Evaluation:
@@ -129,6 +139,7 @@ def _conclude(task: Task, model: Model, examples: Examples, halves: _Halves, dat
         design=design,
         analysis=(
             *(task.sections(examples, {model.name: classified.predictions}) if classified is not None else ()),
+            *halves.looks,
             *task.training({model.name: [model.record]}),
         ),
     )

@@ -31,13 +31,9 @@ class LandmarkLoop(Loop):
         self.criterion.epoch = self.epoch  # type: ignore[attr-defined]
 
     def progress(self) -> float:
-        """Return how much of the training is over, 0 to 1."""
-        settings = self.landmark_settings
-        passes = (self.epoch + self._steps / max(1, len(self.batches))) / settings.epochs
-        if settings.minutes <= 0:
-            return min(1.0, passes)
-        spent = self.seconds / (60 * settings.minutes)
-        return min(1.0, max(passes, spent))
+        """Return how much of the training is over, 0 to 1, by passes or by minutes, whichever is further."""
+        passes, minutes = super().progress(), self.landmark_settings.minutes
+        return min(1.0, passes if minutes <= 0 else max(passes, self.seconds / (60 * minutes)))
 
     def _judge(self, batch: Batch) -> Tensor:
         lr = self.landmark_settings.lr * learning_rate_share(self.progress())

@@ -201,9 +201,11 @@ class Loop(LightningModule):  # type: ignore[misc]  # Lightning is not followed 
         mean = float(self._sum) / max(1, self._steps)
         if not math.isfinite(mean):
             raise _not_finite(self.epoch, self.plan.settings)
-        steps, epochs = len(self.batches), self.plan.settings.epochs
-        text = f"epoch {self.epoch + 1} of {epochs}, loss {mean:.3f}"
-        self.plan.progress(self.epoch * steps + self._steps, epochs * steps, text)
+        self.plan.progress(self.progress(), 1.0, f"epoch {self.epoch + 1} of {self.plan.settings.epochs}, loss {mean:.3f}")
+
+    def progress(self) -> float:
+        """Return how much of the training is over, 0 to 1."""
+        return (self.epoch + self._steps / max(1, len(self.batches))) / self.plan.settings.epochs
 
     def _checkpoint(self) -> None:
         since = time.perf_counter() - self._written
