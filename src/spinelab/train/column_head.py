@@ -27,6 +27,8 @@ PEAK_CELLS: Final = (5, 7)
 """Rows and columns of cells in which a candidate is the highest."""
 VOTE_CELLS: Final = (1, 2)
 """Cells above and below, left and right of a peak whose offsets are averaged."""
+APART_PX: Final = (24, 8)
+"""Down or up and sideways: how far a film is moved for each further look. About a vertebra, so that its place on the canvas gives no name away."""
 FLIPPED: Final = (1, 0, 3, 2)
 BETWEEN_SHARE: Final = 0.05
 """Confidence of a vertebra that was not seen, but lies between two that were."""
@@ -34,7 +36,7 @@ BETWEEN_SPREAD: Final = 0.15
 """Standard deviation of its corners, as a share of the distance to its neighbours."""
 LEAST_NAMED: Final = 20
 """Held-out films below which nothing is learnt about how often the names are right."""
-TEMPERATURES: Final = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
+TEMPERATURES: Final = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, 64.0, 96.0)
 FRAMING_WEIGHTS: Final = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8)
 UNLEARNT: Final = {"temperature": 8.0, "framing_weight": 0.1}
 
@@ -43,6 +45,8 @@ Floats = NDArray[np.float64]
 
 class ColumnHead:
     """Maps of levels, centres and corners; landmarks are the corners of every level, four each."""
+
+    shifts: tuple[tuple[int, int], ...] = tuple((down, right) for down in (-APART_PX[0], APART_PX[0]) for right in (-APART_PX[1], APART_PX[1]))
 
     def __init__(self, levels: int, settings: LandmarkSettings, stride: int) -> None:
         self.levels, self.settings, self.stride = levels, settings, stride

@@ -50,6 +50,9 @@ class Head(Protocol):
 
     maps: int
     summary: int
+    stride: int
+    shifts: tuple[tuple[int, int], ...]
+    """By how many pixels of the canvas (down, right) a film is moved for further looks at it; whole cells of ``stride``."""
 
     def criterion(self) -> nn.Module:
         """Return the loss of ``(outputs, landmarks (B, P, 3))``."""
@@ -63,7 +66,7 @@ class Head(Protocol):
     def read(self, views: Sequence[Outputs], calibration: Mapping[str, Any], shapes: Sequence[Sequence[int]]) -> list[Sighting]:
         """Return what is seen on each film of a batch.
 
-        ``views`` are the outputs for the film and for its mirror image, ``shapes`` the films' own rows and columns.
+        ``views`` are the outputs for the film, as it is, moved and mirrored, all put back in place; ``shapes`` the films' own rows and columns.
         """
 
     def calibrate(self, seen: Sequence[Sighting], truth: NDArray[np.float32]) -> dict[str, Any]:
@@ -72,6 +75,8 @@ class Head(Protocol):
 
 class HeatmapHead:
     """One map a named landmark."""
+
+    shifts: tuple[tuple[int, int], ...] = ()
 
     def __init__(self, points: int, mirror: Sequence[int] | None, settings: LandmarkSettings, stride: int) -> None:
         self.maps = self.summary = points

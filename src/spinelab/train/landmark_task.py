@@ -193,11 +193,12 @@ class LandmarkTask(Task):
     def sightings(self, model: Model, pixels: NDArray[np.uint8], shapes: Sequence[Sequence[int]], run: Run | None = None) -> list[Sighting]:
         """Return what the networks see on canvases ``(N, 1, H, W)`` of films with these rows and columns.
 
-        Each film is shown once as it is and, where the names of its sides are known, once mirrored.
+        Each film is shown as it is and moved by the head's shifts and, where the names of its sides are known, mirrored as well.
         """
         import torch
 
         from spinelab.train.precision import choose_device
+        from spinelab.train.views import looks
 
         settings, head, calibration = self.own(model.settings), self.head_of(model), model.record.get("calibration", {}).get("head", {})
         device = choose_device(run) if run is not None else "cpu"
@@ -209,9 +210,9 @@ class LandmarkTask(Task):
             for start in range(0, len(pixels), READING_BATCH):
                 fine = np.asarray(pixels[start : start + READING_BATCH])
                 films = torch.from_numpy(np.stack([pooled(film[0], settings.detail)[None] for film in fine])).to(device)
-                views = [net(films)]
+                views = looks(net, films, head.shifts, head.stride)
                 if model.record.get("mirror") is not None and settings.flip:
-                    views.append(head.unmirrored(net(films.flip(3))))
+                    views += map(head.unmirrored, looks(net, films.flip(3), head.shifts, head.stride))
                 seen = head.read(views, calibration, shapes[start : start + READING_BATCH])
                 found += seen if second is None or refiner is None else refiner.refine(second, fine, seen)
         return found
