@@ -36,6 +36,8 @@ LEGEND: Final = {
 _ARC_STEPS: Final = 24
 _CHARACTER: Final = 0.66
 """Width of a character in heights of the text, for keeping texts apart."""
+_STEPS: Final = (0.0, -1.1, 1.1, -2.2, 2.2, -3.3, 3.3)
+"""How far above or below its place a text may stand, in heights of the text."""
 
 Point = tuple[float, float]
 
@@ -163,7 +165,7 @@ def _place(at: Point, letters: int, film: tuple[int, int], text_px: float, place
     """Return the left (or right) end of a text near a point, inside the film and, where possible, beside the texts in ``placed``."""
     wide, gap = letters * _CHARACTER * text_px, 0.55 * text_px
     found = []
-    for step, leftward in ((step, leftward) for step in (0.0, -1.1, 1.1, -2.2, 2.2) for leftward in (False, True)):
+    for step, leftward in ((step, leftward) for step in _STEPS for leftward in (False, True)):
         x = min(max(at[0] + (-gap - wide if leftward else gap), 0.2 * text_px), max(film[0] - wide - 0.2 * text_px, 0.0))
         y = min(max(at[1] + step * text_px, 0.7 * text_px), film[1] - 0.7 * text_px)
         found.append(((x + wide if leftward else x, y), leftward, (x, y - 0.55 * text_px, x + wide, y + 0.55 * text_px)))

@@ -141,13 +141,15 @@ def hold_out(groups: Sequence[str], fraction: float, seed: int) -> NDArray[np.bo
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """One network of a fit, with what it is shown and its share of the passes and minutes."""
+    """One network of a fit, with what it is shown, its passes and minutes, and from where to where in the whole training (0 to 1) it goes."""
 
     name: str
     net: nn.Module
     criterion: nn.Module
     films: TrainingFilms
     settings: LandmarkSettings
+    begins: float = 0.0
+    ends: float = 1.0
 
 
 def _stages(task: LandmarkTask, material: Material, settings: LandmarkSettings, mirror: Sequence[int] | None) -> list[Stage]:
@@ -160,7 +162,11 @@ def _stages(task: LandmarkTask, material: Material, settings: LandmarkSettings, 
     own = replace(settings, minutes=settings.minutes * (1 - settings.refine_share))
     near = replace(settings, minutes=settings.minutes * settings.refine_share, epochs=settings.refine_epochs or settings.epochs)
     second = refiner.films(material.pixels, material.truth, limits, mirror)
-    return [Stage(STAGES[0], net, head.criterion(), films, own), Stage(STAGES[1], refiner.network(), refiner.criterion(), second, near)]
+    turn = 1 - settings.refine_share
+    return [
+        Stage(STAGES[0], net, head.criterion(), films, own, ends=turn),
+        Stage(STAGES[1], refiner.network(), refiner.criterion(), second, near, begins=turn),
+    ]
 
 
 def _loop(stage: Stage, task: LandmarkTask, material: Material, run: Run, *, direct: bool) -> LandmarkLoop:
@@ -171,7 +177,7 @@ def _loop(stage: Stage, task: LandmarkTask, material: Material, run: Run, *, dir
     job = {"task": task.name, "stage": stage.name, "settings": settings.to_dict(), "names": material.names, "data": material.digest}
 
     def progress(done: float, total: float, text: str) -> None:
-        run.progress(done, total, f"{stage.name} network, {text}")
+        run.progress(stage.begins + (stage.ends - stage.begins) * done / total, 1.0, f"{stage.name} network, {text}")
 
     plan = Plan(settings, digest(job), run.inside(stage.name).workdir, progress, validates=False, direct=direct)
     return LandmarkLoop(stage.net.to(memory_format=torch.channels_last), stage.criterion, batches, plan)
