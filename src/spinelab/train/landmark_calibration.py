@@ -33,8 +33,11 @@ def calibrate(task: LandmarkTask, model: Model, examples: Examples, pixels: NDAr
     shapes = [f["shape"] for f in facts]
     truth = np.stack([on_canvas(e.truth.landmarks, task.names_of(model), shape, settings) for e, shape in zip(examples, shapes, strict=True)])
     calibration = model.record["calibration"]
-    calibration["head"] |= task.head_of(model).calibrate(task.sightings(model, pixels, shapes, run), truth)
     seen = task.sightings(model, pixels, shapes, run)
+    learnt = task.head_of(model).calibrate(seen, truth)
+    if learnt:
+        calibration["head"] |= learnt
+        seen = task.sightings(model, pixels, shapes, run)
     readings = [task.on_film(model, one, e.open(), shape) for one, e, shape in zip(seen, examples, shapes, strict=True)]
     calibration |= usual(readings)
     quantities, agreement = {}, {}
