@@ -59,6 +59,7 @@ def reference(net, pixels, available):
     return (cam / cam.amax(dim=(1, 2), keepdim=True)).detach().numpy()
 
 
+@pytest.mark.usefixtures("enlarged")
 @pytest.mark.parametrize("name", NAMES)
 def test_every_architecture_agrees_with_the_whole_graph(name):
     torch.manual_seed(0)

@@ -146,6 +146,7 @@ def theirs(kind, net, layer, film, index, **how):
         return method(film.float(), [ClassifierOutputTarget(index)])[0]
 
 
+@pytest.mark.usefixtures("enlarged")
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("kind", "ours", "name"), [("GradCAM", gradcam, "resnet18"), ("GradCAM", gradcam, "ckan"), ("ScoreCAM", scorecam, "ckan")])
 def test_maps_are_those_of_grad_cam(kind, ours, name):

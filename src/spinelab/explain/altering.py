@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from spinelab.core import TaskError
 from spinelab.explain.scoring import BATCH, class_of, evaluating, scores, seen_together
-from spinelab.nn.cam import EVERY, cam_layers, in_place, spread, to_one
+from spinelab.nn.cam import EVERY, cam_layers, in_place, to_one
+from spinelab.nn.places import Axes, Size, placing, spread
 
 WINDOWS_ACROSS: Final = 8
 """Windows side by side in an occlusion map, before they overlap."""
@@ -42,22 +43,24 @@ def scorecam(
         heat = np.zeros(pixels.shape, np.float32)
         for b in range(len(pixels)):
             film, there = pixels[b : b + 1], available[b : b + 1]
-            with _outputs(chosen) as maps:
+            with placing(net, film.shape[2:]) as places, _outputs(chosen) as maps:
                 net(film, there)
             for place, layer_map in enumerate(maps):
                 views = list(range(pixels.shape[1])) if len(chosen) == 1 and pixels.shape[1] > 1 else [place]
                 if layer_map is not None and bool(there[0, views].any()):
-                    heat[b, views] = _stencilled(net, film, there, views, in_place(net, layer_map, pixels.shape[2:]), int(index[b]), most)
+                    heat[b, views] = _stencilled(net, film, there, views, in_place(net, layer_map, pixels.shape[2:]), int(index[b]), most, places)
     heat[~available.cpu().numpy()] = 0
     return heat, logits
 
 
-def _stencilled(net: nn.Module, film: Tensor, there: Tensor, views: list[int], maps: Tensor, column: int, most: int | None) -> NDArray[np.float32]:
+def _stencilled(
+    net: nn.Module, film: Tensor, there: Tensor, views: list[int], maps: Tensor, column: int, most: int | None, places: Mapping[Size, Axes]
+) -> NDArray[np.float32]:
     if most is not None and most < maps.shape[1]:
         maps = maps[:, maps.flatten(2).var(dim=2)[0].topk(most).indices]
     found = []
     for part in torch.split(maps[0], BATCH):
-        large = spread(part[None].float(), film.shape[2:])[0]
+        large = spread(part[None].float(), film.shape[2:], places)[0]
         low, high = large.flatten(1).amin(dim=1), large.flatten(1).amax(dim=1)
         shape = (-1, *[1] * (large.ndim - 1))
         stencils = (large - low.reshape(shape)) / (high - low + FLAT).reshape(shape)
@@ -66,7 +69,7 @@ def _stencilled(net: nn.Module, film: Tensor, there: Tensor, views: list[int], m
         found.append(scores(net, films, there, column))
     weights = torch.cat(found).softmax(dim=0)
     cam = torch.relu(torch.einsum("c,c...->...", weights, maps[0].float()))
-    picture: NDArray[np.float32] = to_one(spread(cam[None, None], film.shape[2:])[0]).cpu().numpy()
+    picture: NDArray[np.float32] = to_one(spread(cam[None, None], film.shape[2:], places)[0]).cpu().numpy()
     return picture
 
 

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from spinelab.core import TaskError
 from spinelab.explain.scoring import evaluating
-from spinelab.nn.cam import EVERY, in_place, spread, to_one, transformer_of
+from spinelab.nn.cam import EVERY, in_place, to_one, transformer_of
+from spinelab.nn.places import spread
 
 
 def attention_rollout(

@@ -6,7 +6,7 @@ shape; the tokens of a transformer are put back into their rows and columns.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
 from spinelab.core import TaskError
+from spinelab.nn.places import Axes, Size, placing, spread
 
 EVERY: Final = slice(None)
 
@@ -51,11 +51,11 @@ def gradcam(
         ``(B, K)``, the same as without the explanation.
     """
     chosen = list(layers) if layers is not None else cam_layers(net, pixels, available)
-    with evaluating(net), frozen(net), _leaves(chosen) as maps, torch.enable_grad():
+    with evaluating(net), frozen(net), placing(net, pixels.shape[2:]) as places, _leaves(chosen) as maps, torch.enable_grad():
         logits = net(pixels, available)
         index = chosen_class(logits, class_index, columns)
         gradients = torch.autograd.grad(logits.gather(1, index).sum(), [m for m in maps if m is not None], allow_unused=True)
-    return _heat(net, maps, gradients, available, pixels.shape[2:]), logits.detach()
+    return _heat(net, maps, gradients, available, pixels.shape[2:], places), logits.detach()
 
 
 def cam_layers(net: nn.Module, pixels: Tensor, available: Tensor) -> list[nn.Module]:
@@ -161,11 +161,6 @@ def in_place(net: nn.Module, values: Tensor, shape: Sequence[int]) -> Tensor:
     return patches.transpose(1, 2).reshape(len(values), -1, rows, columns)
 
 
-def spread(maps: Tensor, shape: Sequence[int]) -> Tensor:
-    """Return maps ``(B, channels, ...)`` enlarged to the film's shape, without corners pinned, so that each cell lies over its own pixels."""
-    return functional.interpolate(maps, size=tuple(shape), mode="trilinear" if len(shape) == 3 else "bilinear", align_corners=False)
-
-
 def to_one(heat: Tensor) -> Tensor:
     """Return each map ``(B, ...)`` divided by its maximum; a map without anything above zero stays empty."""
     heat = torch.relu(heat)
@@ -173,7 +168,14 @@ def to_one(heat: Tensor) -> Tensor:
     return torch.where(top > 0, heat / top.clamp_min(torch.finfo(heat.dtype).tiny), heat)
 
 
-def _heat(net: nn.Module, maps: Sequence[Tensor | None], gradients: Sequence[Tensor | None], available: Tensor, shape: Sequence[int]) -> NDArray[np.float32]:
+def _heat(
+    net: nn.Module,
+    maps: Sequence[Tensor | None],
+    gradients: Sequence[Tensor | None],
+    available: Tensor,
+    shape: Sequence[int],
+    places: Mapping[Size, Axes],
+) -> NDArray[np.float32]:
     batch, views = available.shape
     heat = np.zeros((batch, views, *shape), np.float32)
     remaining = iter(gradients)
@@ -182,7 +184,7 @@ def _heat(net: nn.Module, maps: Sequence[Tensor | None], gradients: Sequence[Ten
         gradient = next(remaining) if layer_map is not None else None
         if layer_map is None or gradient is None:
             continue
-        picture = _one(in_place(net, layer_map.detach(), shape), in_place(net, gradient, shape), shape)
+        picture = _one(in_place(net, layer_map.detach(), shape), in_place(net, gradient, shape), shape, places)
         if shared:
             heat[:] = picture[:, None]
         else:
@@ -191,9 +193,9 @@ def _heat(net: nn.Module, maps: Sequence[Tensor | None], gradients: Sequence[Ten
     return heat
 
 
-def _one(layer_map: Tensor, gradient: Tensor, shape: Sequence[int]) -> NDArray[np.float32]:
+def _one(layer_map: Tensor, gradient: Tensor, shape: Sequence[int], places: Mapping[Size, Axes]) -> NDArray[np.float32]:
     """Return ReLU of the maps weighed by their mean gradients, enlarged to ``(b, *shape)``, in [0, 1]."""
     weights = gradient.mean(dim=tuple(range(2, gradient.ndim)), keepdim=True)
     cam = torch.relu((weights * layer_map).sum(dim=1, keepdim=True)).float()
-    picture: NDArray[np.float32] = to_one(spread(cam, shape).squeeze(1)).cpu().numpy()
+    picture: NDArray[np.float32] = to_one(spread(cam, shape, places).squeeze(1)).cpu().numpy()
     return picture
