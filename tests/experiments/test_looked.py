@@ -20,7 +20,7 @@ def looking(toy, monkeypatch):
         heat = np.zeros((48, 48), np.float32)
         heat[(5, 5) if label == "dark" else (40, 40)] = 1
         hit = bool(heat[how.regions[""]].any())
-        facts = {"inside": {"share": float(hit), "area": 0.25, "peak_inside": hit}}
+        facts = {"inside": {"share": float(hit), "area": 0.25, "peak_inside": hit, "beside_px": 0.0 if hit else 12.0}}
         return [Explanation("Grad-CAM", label, study.images[0].pixels, heat, "", facts)]
 
     monkeypatch.setattr(toy, "anatomy", lambda _example: {"": mask}, raising=False)
@@ -41,7 +41,8 @@ def test_right_and_wrong_answers_are_held_against_the_truth_apart(looking, make_
     assert rows["wrong answers"][1] == (~right).sum()
     share = (answers[right] == dark).mean()
     assert rows["right answers"][2].startswith(f"{share:.2f} (95 % interval")
-    assert rows["right answers"][3:] == [f"{share:.0%}", "25%"]
+    assert rows["right answers"][4:] == [f"{share:.0%}", "25%"]
+    assert (rows["right, dark"][3], rows["right, bright"][3]) == ("0%", "25%")
     assert rows["right, dark"][2].startswith("1.00")
     assert rows["right, bright"][2].startswith("0.00")
     assert f"highest inside on {(right & (answers == dark)).sum()} of {right.sum()}" in section["text"]

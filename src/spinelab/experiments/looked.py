@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
-from spinelab.core import Examples, Explaining, Model, Run, SpinelabError, Task
+from spinelab.core import Example, Examples, Explaining, Explanation, Model, Run, SpinelabError, Task
 from spinelab.evaluation.cluster import clustered_wilson
 from spinelab.evaluation.types import Predictions
 from spinelab.experiments import words
@@ -17,18 +17,29 @@ from spinelab.experiments.side_by_side import anatomy_of
 MOST: Final = 200
 """Examinations that are looked into; more are drawn from by chance."""
 TITLE: Final = "Where it looked"
-COLUMNS: Final = ("Answers", "Maps", "Highest inside", "Mean share of the map inside", "Share of a map that says nothing")
+COLUMNS: Final = (
+    "Answers",
+    "Maps",
+    "Highest inside",
+    "How far beside (median, of the side)",
+    "Mean share of the map inside",
+    "Share of a map that says nothing",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One map against the anatomy: whether the answer was right, the class that the truth tells, and `spinelab.explain.Inside`."""
+    """One map against the anatomy: whether the answer was right, the class that the truth tells, and `spinelab.explain.Inside`.
+
+    ``beside`` is how far the highest place lies from the anatomy, as a share of the film's longer side; 1 where the map is empty.
+    """
 
     right: bool
     truth: str
     patient: str
     method: str
     peak_inside: bool
+    beside: float
     share: float
     area: float
 
@@ -55,14 +66,16 @@ def _looks(task: Task, model: Model, examples: Examples, answers: Predictions, r
     for done, index in enumerate(drawn.tolist(), 1):
         run.progress(done, len(drawn), "looking where it looked")
         example = examples[index]
-        for facts, method in _maps(task, model, example):
-            inside = facts["inside"]
-            truth = int(answers.truth[index])
-            yield Look(bool(given[index] == truth), answers.classes[truth], example.group, method, bool(inside["peak_inside"]), inside["share"], inside["area"])
+        truth = int(answers.truth[index])
+        for one in _maps(task, model, example):
+            inside = one.facts["inside"]
+            beside = 1.0 if inside["beside_px"] is None else inside["beside_px"] / max(one.heat.shape)
+            hit = bool(inside["peak_inside"])
+            yield Look(bool(given[index] == truth), answers.classes[truth], example.group, one.method, hit, beside, inside["share"], inside["area"])
 
 
-def _maps(task: Task, model: Model, example: Any) -> Iterator[tuple[Mapping[str, Any], str]]:
-    """Yield what is known of each map of an examination that was held against the anatomy."""
+def _maps(task: Task, model: Model, example: Example) -> Iterator[Explanation]:
+    """Yield the maps of an examination that were held against the anatomy."""
     regions = anatomy_of(task, example)
     if not regions:
         return
@@ -70,7 +83,7 @@ def _maps(task: Task, model: Model, example: Any) -> Iterator[tuple[Mapping[str,
         maps = task.explain(model, example.open(), Explaining(checks=(), regions=regions))
     except SpinelabError:
         return
-    yield from ((one.facts, one.method) for one in maps if one.facts.get("inside"))
+    yield from (one for one in maps if one.facts.get("inside"))
 
 
 def _row(name: str, looks: Sequence[Look]) -> list[Any]:
@@ -78,7 +91,7 @@ def _row(name: str, looks: Sequence[Look]) -> list[Any]:
         return []
     hits = clustered_wilson([look.peak_inside for look in looks], [look.patient for look in looks])
     shares = [f"{np.mean([getattr(look, part) for look in looks]):.0%}" for part in ("share", "area")]
-    return [name, len(looks), words.say(hits), *shares]
+    return [name, len(looks), words.say(hits), f"{np.median([look.beside for look in looks]):.0%}", *shares]
 
 
 def _words(looks: Sequence[Look], right: Sequence[Look], examinations: int) -> str:
@@ -89,5 +102,8 @@ def _words(looks: Sequence[Look], right: Sequence[Look], examinations: int) -> s
     if right:
         hits = sum(look.peak_inside for look in right)
         told.append(f"Where the answer was right, the map was highest inside on {hits} of {len(right)}.")
-    told.append("A map inside does not make an answer right, and maps of few cells can miss a small lesion that the network saw.")
+    told.append("A map inside does not make an answer right.")
+    told.append(
+        "A map of few cells can be highest a little beside a small lesion that the network saw: half a cell of a ResNet is 7 % of a side of 224 pixels."
+    )
     return " ".join(told)

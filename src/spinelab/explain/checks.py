@@ -47,12 +47,14 @@ class Inside:
     """Where a map lies, against a mask: of the anatomy, or of a drawn lesion.
 
     ``share`` of the map's sum that lies inside; ``area`` of the mask as a share of the film, which is the share of a map that says nothing;
-    ``peak_inside``: the pointing game (Zhang et al. 2018, arXiv:1608.00507) on this film.
+    ``peak_inside``: the pointing game (Zhang et al. 2018, arXiv:1608.00507) on this film; ``beside_px``: how far the peak lies from the mask, 0 inside;
+    ``None`` for an empty map.
     """
 
     share: float
     area: float
     peak_inside: bool
+    beside_px: float | None = None
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,7 @@ def inside(heat: NDArray[np.float32], mask: NDArray[np.bool_], *, tolerance_px: 
         return Inside(0.0, float(mask.mean()), peak_inside=False)
     peak = np.unravel_index(int(heat.argmax()), heat.shape)
     away = float(distance_transform_edt(~mask)[peak])
-    return Inside(float(heat[mask].sum(dtype=np.float64)) / total, float(mask.mean()), peak_inside=away <= tolerance_px)
+    return Inside(float(heat[mask].sum(dtype=np.float64)) / total, float(mask.mean()), peak_inside=away <= tolerance_px, beside_px=away)
 
 
 def pointing_game(heats: Sequence[NDArray[np.float32]], masks: Sequence[NDArray[np.bool_]], *, tolerance_px: float = 0.0) -> float:
