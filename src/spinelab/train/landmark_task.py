@@ -190,10 +190,13 @@ class LandmarkTask(Task):
         except SpinelabError as refusal:
             return Result(self.name, model.name, example.id, notes=(f"No answer: {refusal}",))
 
-    def sightings(self, model: Model, pixels: NDArray[np.uint8], shapes: Sequence[Sequence[int]], run: Run | None = None) -> list[Sighting]:
+    def sightings(
+        self, model: Model, pixels: NDArray[np.uint8], shapes: Sequence[Sequence[int]], run: Run | None = None, *, near: bool = True
+    ) -> list[Sighting]:
         """Return what the networks see on canvases ``(N, 1, H, W)`` of films with these rows and columns.
 
-        Each film is shown as it is and moved by the head's shifts and, where the names of its sides are known, mirrored as well.
+        Each film is shown as it is and moved by the head's shifts and, where the names of its sides are known, mirrored as well. Without ``near`` the second
+        network is left out.
         """
         import torch
 
@@ -214,7 +217,7 @@ class LandmarkTask(Task):
                 if model.record.get("mirror") is not None and settings.flip:
                     views += map(head.unmirrored, looks(net, films.flip(3), head.shifts, head.stride))
                 seen = head.read(views, calibration, shapes[start : start + READING_BATCH])
-                found += seen if second is None or refiner is None else refiner.refine(second, fine, seen)
+                found += seen if second is None or refiner is None or not near else refiner.refine(second, fine, seen)
         return found
 
     def names_of(self, model: Model) -> tuple[str, ...]:
@@ -251,8 +254,9 @@ class LandmarkTask(Task):
         film = pooled(self.prepare(study, model.settings).pixels[0], self.own(model.settings).detail)
         return [Explanation("landmark maps", "landmarks", film, seen_where(self._live(model)[0], film[None]), "")]
 
-    def _read(self, model: Model, canvas: PreparedCanvas, study: Study) -> Reading:
-        return self.on_film(model, self.sightings(model, canvas.pixels[None], [canvas.facts["shape"]])[0], study, canvas.facts["shape"])
+    def _read(self, model: Model, canvas: PreparedCanvas, study: Study, *, near: bool = True) -> Reading:
+        shape = canvas.facts["shape"]
+        return self.on_film(model, self.sightings(model, canvas.pixels[None], [shape], near=near)[0], study, shape)
 
     def _require_usual(self, reading: Reading, model: Model, study: Study, canvas: PreparedCanvas) -> None:
         from spinelab.train.landmark_calibration import certainty
@@ -280,7 +284,7 @@ class LandmarkTask(Task):
         if not self.odd(reading):
             return
         turned = PreparedCanvas(np.ascontiguousarray(canvas.pixels[:, ::-1, ::-1]), facts=canvas.facts)
-        if self.better(self._read(model, turned, study), reading):
+        if self.better(self._read(model, turned, study, near=False), reading):
             raise NotSureError(f"{study.id}: the film seems to be upside down", expected=self.takes, action=TURNED["upside down"])
 
     def odd(self, reading: Reading) -> bool:
@@ -288,7 +292,7 @@ class LandmarkTask(Task):
         return False
 
     def better(self, turned: Reading, reading: Reading) -> bool:
-        """Return whether the film turned upside down is read much better than as it is."""
+        """Return whether the film turned upside down, by the first network alone, is read much better than as it is."""
         return False
 
     def _require_detail(self, reading: Reading, model: Model, study: Study) -> None:
