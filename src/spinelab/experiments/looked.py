@@ -61,17 +61,17 @@ def looked(task: Task, model: Model, examples: Examples, answers: Predictions, r
 
 
 def _looks(task: Task, model: Model, examples: Examples, answers: Predictions, run: Run) -> Iterator[Look]:
-    given = answers.probabilities[0].argmax(axis=1)
+    right = answers.answers[0] == answers.truth
     drawn = np.sort(np.random.default_rng(0).permutation(len(examples))[:MOST])
     for done, index in enumerate(drawn.tolist(), 1):
         run.progress(done, len(drawn), "looking where it looked")
         example = examples[index]
-        truth = int(answers.truth[index])
+        truth = answers.classes[int(answers.truth[index])]
         for one in _maps(task, model, example):
             inside = one.facts["inside"]
             beside = 1.0 if inside["beside_px"] is None else inside["beside_px"] / max(one.heat.shape)
             hit = bool(inside["peak_inside"])
-            yield Look(bool(given[index] == truth), answers.classes[truth], example.group, one.method, hit, beside, inside["share"], inside["area"])
+            yield Look(bool(right[index]), truth, example.group, one.method, hit, beside, inside["share"], inside["area"])
 
 
 def _maps(task: Task, model: Model, example: Example) -> Iterator[Explanation]:
