@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +24,7 @@ from spinelab.core import (
     silent,
 )
 from spinelab.core.explaining import ALL
-from spinelab.serve import choices, models, places
+from spinelab.serve import choices, models, places, unfinished
 from spinelab.serve.places import PathLike
 
 if TYPE_CHECKING:
@@ -110,12 +109,11 @@ def fit(
     run = run or Run()
     settled = choices.settle(chosen.settings_type(), settings)
     folder = places.new_folder(out, ours=MODEL_FILES, data=examples.root, hint="choose another --out; a finished model is never overwritten")
-    work = folder.resolve().with_name(folder.resolve().name + ".work")
-    places.new_folder(work, ours=tuple(p.name for p in work.iterdir()) if run.resume and work.is_dir() else (), reuse=run.resume)
-    model = experiments.fit(chosen, examples, settled, replace(run, workdir=run.workdir or work), split=split)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    io.save_model(model, folder, _card(chosen))
-    shutil.rmtree(work, ignore_errors=True)
+    begun = {"task": chosen.name, "data": str(Path(data).resolve()), "split": split, "settings": settled.to_dict()}
+    with unfinished.work_folder(folder, begun, resume=run.resume) as work:
+        model = experiments.fit(chosen, examples, settled, replace(run, workdir=run.workdir or work), split=split)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        io.save_model(model, folder, _card(chosen))
     return model
 
 
