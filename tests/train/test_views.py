@@ -1,8 +1,10 @@
 """Looking at a film several times: what a moved film shows lies where it lies on the film."""
 
+import pytest
 import torch
 
 from spinelab.train.column_head import ColumnHead
+from spinelab.train.landmark_settings import LandmarkSettings
 from spinelab.train.views import looks, moved
 
 
@@ -42,6 +44,7 @@ def test_what_a_moved_film_has_lost_comes_from_the_film_as_it_is():
         assert (maps[0, 0, 1:] == 0).all()
 
 
-def test_shifts_of_the_column_are_whole_cells_and_no_film_as_it_is():
-    assert all(down % 8 == 0 and right % 8 == 0 and (down, right) != (0, 0) for down, right in ColumnHead.shifts)
-    assert (sum(down for down, _ in ColumnHead.shifts), sum(right for _, right in ColumnHead.shifts)) == (0, 0)
+@pytest.mark.parametrize(("rows", "stride", "down", "right"), [(416, 4, 24, 8), (416, 8, 24, 8), (832, 4, 48, 16), (96, 4, 4, 4)])
+def test_a_column_is_moved_by_about_a_vertebra_in_whole_cells_whatever_the_canvas(rows, stride, down, right):
+    head = ColumnHead(17, LandmarkSettings(rows=rows), stride)
+    assert sorted(head.shifts) == [(-down, -right), (-down, right), (down, -right), (down, right)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -27,8 +28,9 @@ PEAK_CELLS: Final = (5, 7)
 """Rows and columns of cells in which a candidate is the highest."""
 VOTE_CELLS: Final = (1, 2)
 """Cells above and below, left and right of a peak whose offsets are averaged."""
-APART_PX: Final = (24, 8)
-"""Down or up and sideways: how far a film is moved for each further look. About a vertebra, so that its place on the canvas gives no name away."""
+APART: Final = (3 / 52, 1 / 52)
+"""Down or up and sideways, as shares of the canvas's height: how far a film is moved for each further look. About a vertebra, so that its place on the
+canvas gives no name away."""
 FLIPPED: Final = (1, 0, 3, 2)
 BETWEEN_SHARE: Final = 0.05
 """Confidence of a vertebra that was not seen, but lies between two that were."""
@@ -46,11 +48,11 @@ Floats = NDArray[np.float64]
 class ColumnHead:
     """Maps of levels, centres and corners; landmarks are the corners of every level, four each."""
 
-    shifts: tuple[tuple[int, int], ...] = tuple((down, right) for down in (-APART_PX[0], APART_PX[0]) for right in (-APART_PX[1], APART_PX[1]))
-
     def __init__(self, levels: int, settings: LandmarkSettings, stride: int) -> None:
         self.levels, self.settings, self.stride = levels, settings, stride
         self.maps, self.summary = channels(levels), levels
+        down, right = (max(1, round(share * settings.rows / stride)) * stride for share in APART)
+        self.shifts: tuple[tuple[int, int], ...] = tuple(itertools.product((-down, down), (-right, right)))
 
     def criterion(self) -> nn.Module:
         return ColumnLoss(self.levels, stride=self.stride, sigma_px=self.settings.sigma)
