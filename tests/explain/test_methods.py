@@ -48,7 +48,8 @@ def test_attributions_of_a_linear_network_are_its_weights_times_the_film():
     torch.manual_seed(0)
     net, film = Linear(), noise(2, 1, 16, 16)
     shares, gap, _ = attributions(net, film, there(2), 1, steps=3)
-    expected = film.float() / 255 * net.read.weight[1].reshape(1, 1, 16, 16)
+    grey = torch.stack([one[one > 2].float().mean() for one in film]).reshape(2, 1, 1, 1)
+    expected = torch.where(film > 2, film - grey, 0) / 255 * net.read.weight[1].reshape(1, 1, 16, 16)
     np.testing.assert_allclose(shares, expected.detach().numpy(), atol=1e-6)
     np.testing.assert_allclose(gap, 0, atol=1e-5)
 
@@ -61,7 +62,7 @@ def test_attributions_are_complete(make):
     else:
         net = grading_net(make, {"severity": 3}, channels=2, side=32)
     film, available = noise(2, 2, 32, 32), torch.tensor([[True, True], [True, False]])
-    shares, gap, logits = attributions(net.eval(), film, available, torch.tensor([0, 2]), steps=64)
+    shares, gap, logits = attributions(net.eval(), film, available, torch.tensor([0, 2]), steps=64, baseline=0.0)
     black = net(torch.zeros_like(film), available)[[0, 1], [0, 2]]
     np.testing.assert_allclose(shares.sum(axis=(1, 2, 3)) - (logits[[0, 1], [0, 2]] - black).detach().numpy(), gap, atol=1e-5)
     assert np.abs(gap).max() < 0.02 * np.abs(shares).sum(axis=(1, 2, 3)).min()
@@ -72,6 +73,17 @@ def blob(shape, centre, half=4):
     film = torch.full((1, 1, *shape), 20, dtype=torch.uint8)
     film[(0, 0, *(slice(c - half, c + half) for c in centre))] = 240
     return film
+
+
+def test_what_is_dark_can_speak_unless_the_ground_is_black():
+    film = 255 - blob((32, 32), (10, 20))
+    film[0, 0, :, :4] = 0  # a frame, which is no finding
+    heat, _ = METHODS["integrated gradients"](Brightness(), film, there(), 0)
+    row, column = np.unravel_index(heat[0, 0].argmax(), (32, 32))
+    assert abs(row - 9.5) <= 2
+    assert abs(column - 19.5) <= 2
+    on_black, _, _ = attributions(Brightness(), film, there(), 0, baseline=0.0)
+    assert on_black.max() <= 0
 
 
 @pytest.mark.parametrize("name", LOCAL)

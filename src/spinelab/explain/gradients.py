@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from spinelab.explain.scoring import BATCH, answer, class_of, evaluating
+from spinelab.explain.scoring import BATCH, BLACK, answer, class_of, evaluating
 from spinelab.nn.cam import EVERY, frozen, to_one
+
+SMOOTH: Final = 0.02
+"""Width of the Gaussian over the pixels' shares, as a share of the film's longest side."""
 
 
 def attributions(
@@ -17,7 +22,7 @@ def attributions(
     available: Tensor,
     class_index: Tensor | int | None = None,
     *,
-    baseline: float | Tensor = 0.0,
+    baseline: float | Tensor | None = None,
     steps: int = 32,
     columns: slice = EVERY,
 ) -> tuple[NDArray[np.float32], NDArray[np.float64], Tensor]:
@@ -26,7 +31,8 @@ def attributions(
     Parameters
     ----------
     baseline
-        The film that says nothing, in grey levels: black by default.
+        The film that says nothing, in grey levels: by default each view's mean grey, with black (frame, air) left black. On black ground what is dark could
+        not speak.
     steps
         Points of the Gauss-Legendre rule on the way from the baseline to the film.
 
@@ -40,7 +46,7 @@ def attributions(
         ``(B, K)``.
     """
     film = pixels.float()
-    start = torch.as_tensor(baseline, dtype=film.dtype, device=film.device).expand_as(film)
+    start = _levelled(film) if baseline is None else torch.as_tensor(baseline, dtype=film.dtype, device=film.device).expand_as(film)
     places, weights = np.polynomial.legendre.leggauss(steps)
     with evaluating(net), frozen(net):
         logits, index = class_of(net, pixels, available, class_index, columns)
@@ -54,6 +60,13 @@ def attributions(
     shares[~available] = 0
     gap = shares.flatten(1).double().sum(dim=1) - (ends[0] - ends[1]).double()
     return shares.cpu().numpy(), gap.cpu().numpy(), logits
+
+
+def _levelled(film: Tensor) -> Tensor:
+    """Return films ``(B, V, ...)`` with one grey, their mean, wherever they are not black."""
+    seen, axes = film > BLACK, tuple(range(2, film.ndim))
+    mean = (film * seen).sum(dim=axes, keepdim=True) / seen.sum(dim=axes, keepdim=True).clamp_min(1)
+    return torch.where(seen, mean, film)
 
 
 def _slopes(net: nn.Module, film: Tensor, start: Tensor, places: NDArray[np.float64], available: Tensor, index: Tensor) -> Tensor:
@@ -72,20 +85,22 @@ def integrated_gradients(
     available: Tensor,
     class_index: Tensor | int | None = None,
     *,
-    baseline: float | Tensor = 0.0,
+    baseline: float | Tensor | None = None,
     steps: int = 32,
-    smooth_px: float = 2.0,
+    smooth_px: float | None = None,
     columns: slice = EVERY,
 ) -> tuple[NDArray[np.float32], Tensor]:
     """Return what speaks for the class as maps in [0, 1], and logits; `attributions` gives the shares themselves.
 
-    Single pixels flicker: the shares are smoothed by a Gaussian of ``smooth_px`` before what speaks against the class is cut off.
+    Single pixels flicker: the shares are smoothed by a Gaussian of ``smooth_px`` (by default `SMOOTH` of the film's longest side) before what speaks against
+    the class is cut off.
     """
     from scipy.ndimage import gaussian_filter
 
     shares, _, logits = attributions(net, pixels, available, class_index, baseline=baseline, steps=steps, columns=columns)
-    if smooth_px > 0:
-        shares = gaussian_filter(shares, (0, 0, *[smooth_px] * (shares.ndim - 2)))
+    width = SMOOTH * max(pixels.shape[2:]) if smooth_px is None else smooth_px
+    if width > 0:
+        shares = gaussian_filter(shares, (0, 0, *[width] * (shares.ndim - 2)))
     heat = to_one(torch.from_numpy(shares).flatten(0, 1)).reshape(shares.shape).numpy()
     heat[~available.cpu().numpy()] = 0
     return heat, logits

@@ -18,6 +18,7 @@ from spinelab.explain.altering import occlusion, scorecam
 from spinelab.explain.attention import attention_rollout
 from spinelab.explain.checks import Curves, Inside, Randomisation, curves, glance, inside, randomisation
 from spinelab.explain.gradients import attributions, integrated_gradients
+from spinelab.explain.scoring import BLACK
 from spinelab.nn.cam import EVERY, gradcam, transformer_of
 
 METHODS: Final[Mapping[str, Callable[..., tuple[NDArray[np.float32], Tensor]]]] = {
@@ -29,8 +30,6 @@ METHODS: Final[Mapping[str, Callable[..., tuple[NDArray[np.float32], Tensor]]]] 
 }
 
 MANY_PASSES: Final = ("Score-CAM", "occlusion")
-BLACK: Final = 2
-"""Highest grey level of the frame that a film is fitted into."""
 FRAME_AT: Final = 0.5
 """Share of a map on that frame above which it is flagged."""
 

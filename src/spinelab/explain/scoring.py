@@ -11,8 +11,10 @@ from spinelab.nn.cam import chosen_class, evaluating
 
 BATCH: Final = 32
 """Altered films in one pass."""
+BLACK: Final = 2
+"""Highest grey level of where there is no film: air, or the frame that a film is fitted into."""
 
-__all__ = ["BATCH", "answer", "class_of", "evaluating", "scores", "seen_together"]
+__all__ = ["BATCH", "BLACK", "answer", "class_of", "evaluating", "scores", "seen_together"]
 
 
 def answer(net: nn.Module, films: Tensor, available: Tensor) -> Tensor:

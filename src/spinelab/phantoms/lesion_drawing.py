@@ -95,7 +95,7 @@ def _lip(v: Vertebra, plate: str, middle_deg: float, half_arc_deg: float, length
 def narrowing(rng: np.random.Generator, spine: Mapping[str, Vertebra], level: str, severity: float, density: float) -> Lesion:
     """Return what fills a foramen whose disc has already sunk: overgrown articular processes and lips of the back rims.
 
-    ``severity`` is 1 for processes that reach the vertebral body.
+    A reader points at the foramen and at what fills it. ``severity`` is 1 for processes that reach the vertebral body.
     """
     lower, upper = spine[below(level, spine)], spine[level]
     region = level[0]
@@ -104,7 +104,7 @@ def narrowing(rng: np.random.Generator, spine: Mapping[str, Vertebra], level: st
     out = lower.pedicle_mm[0] + (8.0 if region == "C" else 1.0) * scale
     compact = CORTEX * (0.5 + 0.5 * density)
     made: list[Solid] = []
-    shown: list[Solid] = []
+    holes: list[Solid] = []
     for side in (1.0, -1.0):
         rise = float(lower.half_height(lower.half_depth_mm)) + 0.35 * half[2] + float(rng.uniform(-1, 1))
         at = lower.world(np.array([side * out, lower.half_depth_mm + _FORAMEN_BACK_MM[region] * scale + 0.5 * half[1], rise]))
@@ -113,8 +113,8 @@ def narrowing(rng: np.random.Generator, spine: Mapping[str, Vertebra], level: st
             made += _lip(v, plate, 90.0 - side * 38, 30.0, 4.2 * scale * severity, density)
         hole = (upper.world(np.array([side * out, upper.half_depth_mm + 5 * scale, -0.3 * upper.height_mm[1]])) + at) / 2
         tall = 0.5 * (upper.height_mm[1] * 0.6 + disc_mm(level, spine)) + 3
-        shown.append(Ellipsoid(hole, (float(half[0]) + 2, float(half[1]) + 4, tall), lower.axes, core=0.02))
-    return Lesion(f"{level}/{below(level, spine)}", tuple(made), tuple(shown))
+        holes.append(Ellipsoid(hole, (float(half[0]) + 2, float(half[1]) + 4, tall), lower.axes, core=0.02))
+    return Lesion(f"{level}/{below(level, spine)}", tuple(made), (*holes, *made))
 
 
 def implants(rng: np.random.Generator, spine: Mapping[str, Vertebra], levels: tuple[str, ...], scale: float, *, kind: str) -> tuple[Lesion, ...]:
