@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from spinelab.core import Explanation
+from spinelab.core import Explaining, Explanation
 from spinelab.experiments import evaluate, fit
 
 
@@ -21,7 +21,7 @@ def looking(toy, monkeypatch):
         heat[(5, 5) if label == "dark" else (40, 40)] = 1
         hit = bool(heat[how.regions[""]].any())
         facts = {"inside": {"share": float(hit), "area": 0.25, "peak_inside": hit, "beside_px": 0.0 if hit else 12.0}}
-        return [Explanation("Grad-CAM", label, study.images[0].pixels, heat, "", facts)]
+        return [Explanation(method, label, study.images[0].pixels, heat, "", facts) for method in how.methods or ("Grad-CAM",)]
 
     monkeypatch.setattr(toy, "anatomy", lambda _example: {"": mask}, raising=False)
     monkeypatch.setattr(toy, "explain", explain, raising=False)
@@ -33,7 +33,7 @@ def test_right_and_wrong_answers_are_held_against_the_truth_apart(looking, make_
     found = evaluate(looking, model, make_examples(separation=12.0, seed=5), out=tmp_path, run=quick_run)
     answers, truth = found.variant.predictions.answers[0], found.variant.predictions.truth
     section = next(part for part in found.analysis if part["title"] == "Where it looked")
-    rows = {row[0]: row for row in section["table"]["rows"]}
+    rows = {row[1]: row[1:] for row in section["table"]["rows"]}
     dark = model.classes.index("dark")
     right = answers == truth
     assert 0 < (~right).sum() < len(right)
@@ -50,6 +50,19 @@ def test_right_and_wrong_answers_are_held_against_the_truth_apart(looking, make_
     assert "Where it looked" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
+def test_several_methods_are_told_apart_and_none_is_none(looking, make_examples, tmp_path, quick_run):
+    model = fit(looking, make_examples(), looking.settings_type(), quick_run)
+    how = Explaining(("Grad-CAM", "occlusion"))
+    found = evaluate(looking, model, make_examples(separation=12.0, seed=5), out=tmp_path / "two", run=quick_run, explaining=how)
+    section = next(part for part in found.analysis if part["title"] == "Where it looked")
+    by_method = {method: [row[1:] for row in section["table"]["rows"] if row[0] == method] for method in how.methods}
+    assert by_method["Grad-CAM"] == by_method["occlusion"] != []
+    assert "Grad-CAM was highest inside on" in section["text"]
+    assert "occlusion was highest inside on" in section["text"]
+    without = evaluate(looking, model, make_examples(separation=12.0, seed=5), out=tmp_path / "none", run=quick_run, explaining=None)
+    assert not [part for part in without.analysis if part["title"] == "Where it looked"]
+
+
 def test_nothing_is_said_where_no_truth_tells_where_to_look(toy, make_examples, tmp_path, quick_run):
     model = fit(toy, make_examples(), toy.settings_type(), quick_run)
     found = evaluate(toy, model, make_examples(seed=5), out=tmp_path, run=quick_run)
@@ -60,6 +73,6 @@ def test_many_examinations_are_drawn_from_and_that_is_said(looking, make_example
     model = fit(looking, make_examples(), looking.settings_type(), quick_run)
     found = evaluate(looking, model, make_examples(patients=120, seed=5), out=tmp_path, run=quick_run)
     section = next(part for part in found.analysis if part["title"] == "Where it looked")
-    rows = {row[0]: row for row in section["table"]["rows"]}
+    rows = {row[1]: row[1:] for row in section["table"]["rows"]}
     assert sum(rows[name][1] for name in ("right answers", "wrong answers") if name in rows) == 200
     assert "200 of 240 examinations, drawn by chance" in section["text"]

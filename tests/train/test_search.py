@@ -75,6 +75,26 @@ def test_an_interrupted_search_goes_on_where_it_was(examples, tmp_path):
     assert resumed["best"] == whole["best"]
 
 
+def test_a_finished_search_is_not_repeated_when_the_training_after_it_was_interrupted(examples, tmp_path):
+    asked = SETTINGS.with_overrides({"augment": "searched", "search_trials": 3, "search_epochs": 1, "search_minutes": 5})
+    tried = []
+
+    def interrupt(_done, _total, text):
+        if "trial" in text:
+            tried.append(text)
+        elif text.startswith("epoch"):
+            raise Stop
+
+    with pytest.raises(Stop):
+        TASK.fit(examples, asked, Run(workdir=tmp_path, progress=interrupt))
+    assert tried
+    tried.clear()
+    model = TASK.fit(examples, asked, Run(workdir=tmp_path, resume=True, progress=lambda _done, _total, text: tried.append(text) if "trial" in text else None))
+    assert not tried
+    assert len(model.record["search"]["trials"]) == 3
+    assert not (tmp_path / FILE).exists()
+
+
 def test_minutes_are_kept_and_nothing_is_claimed_where_none_were_given(examples):
     found = search(TASK, examples, SETTINGS, Run(), Budget(0.0, 0, 2))
     assert found.best.none

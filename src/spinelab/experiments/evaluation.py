@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Examples, InputError, Model, Result, Run, Task, TaskError
+from spinelab.core import Examples, Explaining, InputError, Model, Result, Run, Task, TaskError
 from spinelab.core.versions import versions
 from spinelab.evaluation.types import Estimate
 from spinelab.experiments import measured_words, words
@@ -30,7 +30,8 @@ from spinelab.report import write_evaluation
 from spinelab.report.content import DataSummary, Evaluation, Flag, Variant
 from spinelab.report.measured import Measured
 
-OWN_MEDIANS = "the medians of these very data (the model's record holds none), which favours them"
+_QUICK: Final = Explaining()
+OWN_MEDIANS: Final = "the medians of these very data (the model's record holds none), which favours them"
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,11 +43,22 @@ class _Halves:
     looks: tuple[Mapping[str, Any], ...] = ()
 
 
-def evaluate(task: Task, model: Model, examples: Examples, *, out: Path, run: Run, bootstraps: int = 2000, split: str | None = None) -> Evaluation:
+def evaluate(
+    task: Task,
+    model: Model,
+    examples: Examples,
+    *,
+    out: Path,
+    run: Run,
+    bootstraps: int = 2000,
+    split: str | None = None,
+    explaining: Explaining | None = _QUICK,
+) -> Evaluation:
     """Try a model on examinations with a known truth that it has not seen; write what it is worth into ``out``.
 
     Writes ``evaluation.json``, ``predictions.csv`` and ``report.html``; where landmarks are measured also ``landmarks.csv``. Of data
-    that come with splits the test split is used, or the one named.
+    that come with splits the test split is used, or the one named. ``explaining`` chooses the maps that tell where the model looked, where the truth tells
+    where it should; ``None``: none.
 
     Raises
     ------
@@ -72,7 +84,7 @@ def evaluate(task: Task, model: Model, examples: Examples, *, out: Path, run: Ru
     results = task.predict_many(model, examples, clock.run)
     predict_ms = clock.milliseconds(len(examples))
     halves = _halves(task, model, examples, results, labels, check, measures=measures, bootstraps=bootstraps)
-    halves = replace(halves, looks=_looks(task, model, examples, halves.classified, run))
+    halves = replace(halves, looks=_looks(task, model, examples, halves.classified, explaining, run))
     evaluation = _conclude(task, model, examples, halves, check.summary, predict_ms, bootstraps, part.name)
     write_evaluation(evaluation, out)
     return evaluation
@@ -103,11 +115,13 @@ def _measured(task: Task, model: Model, examples: Examples, results: Sequence[Re
     return with_worst(measure(task, model.settings, rows, bootstraps=bootstraps), task, model.settings, tuple(examples), results)
 
 
-def _looks(task: Task, model: Model, examples: Examples, classified: Classified | None, run: Run) -> tuple[Mapping[str, Any], ...]:
+def _looks(
+    task: Task, model: Model, examples: Examples, classified: Classified | None, explaining: Explaining | None, run: Run
+) -> tuple[Mapping[str, Any], ...]:
     """Return a section on where a network that tells classes apart looked; what measures shows its landmarks instead."""
-    if classified is None or task.route(model.settings) == "measures":
+    if classified is None or explaining is None or task.route(model.settings) == "measures":
         return ()
-    return tuple(looked(task, model, examples.subset(classified.keep), classified.predictions, run))
+    return tuple(looked(task, model, examples.subset(classified.keep), classified.predictions, run, explaining.methods))
 
 
 def _conclude(task: Task, model: Model, examples: Examples, halves: _Halves, data: DataSummary, predict_ms: float, bootstraps: int, split: str) -> Evaluation:

@@ -18,6 +18,7 @@ MOST: Final = 200
 """Examinations that are looked into; more are drawn from by chance."""
 TITLE: Final = "Where it looked"
 COLUMNS: Final = (
+    "Map",
     "Answers",
     "Maps",
     "Highest inside",
@@ -44,64 +45,69 @@ class Look:
     area: float
 
 
-def looked(task: Task, model: Model, examples: Examples, answers: Predictions, run: Run) -> list[dict[str, Any]]:
+def looked(task: Task, model: Model, examples: Examples, answers: Predictions, run: Run, methods: tuple[str, ...] = ()) -> list[dict[str, Any]]:
     """Return a section on where the model looked; nothing where no truth tells where to look, or the model shows no maps.
 
-    ``answers`` belong to ``examples``, one each and in their order. One map an examination and view is made, of the answer that was given.
+    ``answers`` belong to ``examples``, one each and in their order. One map an examination, view and method (`Explaining.methods`) is made, of the answer
+    that was given.
     """
-    looks = list(_looks(task, model, examples, answers, run))
+    looks = list(_looks(task, model, examples, answers, run, methods))
     if not looks:
         return []
+    rows = [row for method in dict.fromkeys(look.method for look in looks) for row in _rows(method, [x for x in looks if x.method == method], answers)]
+    return [{"title": TITLE, "text": _words(looks, len(examples)), "table": {"columns": list(COLUMNS), "rows": rows}}]
+
+
+def _rows(method: str, looks: Sequence[Look], answers: Predictions) -> list[list[Any]]:
+    """Return the rows of one method: right and wrong answers, and the right ones class by class."""
     right = [look for look in looks if look.right]
-    rows = [_row("right answers", right), _row("wrong answers", [look for look in looks if not look.right])]
+    parts = {"right answers": right, "wrong answers": [look for look in looks if not look.right]}
     if len(set(answers.truth.tolist())) > 1:
-        rows += [_row(f"right, {name}", [look for look in right if look.truth == name]) for name in answers.classes]
-    table = {"columns": list(COLUMNS), "rows": [*filter(None, rows)]}
-    return [{"title": TITLE, "text": _words(looks, right, len(examples)), "table": table}]
+        parts |= {f"right, {name}": [look for look in right if look.truth == name] for name in answers.classes}
+    return [[method, *_row(name, part)] for name, part in parts.items() if part]
 
 
-def _looks(task: Task, model: Model, examples: Examples, answers: Predictions, run: Run) -> Iterator[Look]:
+def _looks(task: Task, model: Model, examples: Examples, answers: Predictions, run: Run, methods: tuple[str, ...]) -> Iterator[Look]:
     right = answers.answers[0] == answers.truth
     drawn = np.sort(np.random.default_rng(0).permutation(len(examples))[:MOST])
     for done, index in enumerate(drawn.tolist(), 1):
         run.progress(done, len(drawn), "looking where it looked")
         example = examples[index]
         truth = answers.classes[int(answers.truth[index])]
-        for one in _maps(task, model, example):
+        for one in _maps(task, model, example, methods):
             inside = one.facts["inside"]
             beside = 1.0 if inside["beside_px"] is None else inside["beside_px"] / max(one.heat.shape)
             hit = bool(inside["peak_inside"])
             yield Look(bool(right[index]), truth, example.group, one.method, hit, beside, inside["share"], inside["area"])
 
 
-def _maps(task: Task, model: Model, example: Example) -> Iterator[Explanation]:
+def _maps(task: Task, model: Model, example: Example, methods: tuple[str, ...]) -> Iterator[Explanation]:
     """Yield the maps of an examination that were held against the anatomy."""
     regions = anatomy_of(task, example)
     if not regions:
         return
     try:
-        maps = task.explain(model, example.open(), Explaining(checks=(), regions=regions))
+        maps = task.explain(model, example.open(), Explaining(methods, checks=(), regions=regions))
     except SpinelabError:
         return
     yield from (one for one in maps if one.facts.get("inside"))
 
 
 def _row(name: str, looks: Sequence[Look]) -> list[Any]:
-    if not looks:
-        return []
     hits = clustered_wilson([look.peak_inside for look in looks], [look.patient for look in looks])
     shares = [f"{np.mean([getattr(look, part) for look in looks]):.0%}" for part in ("share", "area")]
     return [name, len(looks), words.say(hits), f"{np.median([look.beside for look in looks]):.0%}", *shares]
 
 
-def _words(looks: Sequence[Look], right: Sequence[Look], examinations: int) -> str:
-    methods = " and ".join(sorted({look.method for look in looks}))
-    told = [f"{methods} of the answer given, on the examinations whose truth tells where to look: a drawn lesion, or what the landmarks enclose."]
+def _words(looks: Sequence[Look], examinations: int) -> str:
+    methods = list(dict.fromkeys(look.method for look in looks))
+    told = ["The answer given, on the examinations whose truth tells where to look: a drawn lesion, or what the landmarks enclose."]
     if examinations > MOST:
         told.append(f"{MOST} of {examinations} examinations, drawn by chance.")
-    if right:
-        hits = sum(look.peak_inside for look in right)
-        told.append(f"Where the answer was right, the map was highest inside on {hits} of {len(right)}.")
+    for method in methods:
+        right = [look for look in looks if look.right and look.method == method]
+        if right:
+            told.append(f"Where the answer was right, {method} was highest inside on {sum(look.peak_inside for look in right)} of {len(right)}.")
     told.append("A map inside does not make an answer right.")
     told.append(
         "A map of few cells can be highest a little beside a small lesion that the network saw: half a cell of a ResNet is 7 % of a side of 224 pixels."

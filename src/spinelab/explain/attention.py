@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from spinelab.core import TaskError
 from spinelab.explain.scoring import evaluating
-from spinelab.nn.cam import EVERY, in_place, to_one, transformer_of
+from spinelab.nn.cam import EVERY, in_place, transformer_of
 from spinelab.nn.places import spread
 
 
@@ -25,7 +25,10 @@ def attention_rollout(
     *,
     columns: slice = EVERY,  # noqa: ARG001
 ) -> tuple[NDArray[np.float32], Tensor]:
-    """Return maps in [0, 1] of the attention of all layers multiplied (Abnar and Zuidema 2020, arXiv:2005.00928, section 3), and logits.
+    """Return maps of the attention of all layers multiplied (Abnar and Zuidema 2020, arXiv:2005.00928, section 3), and logits.
+
+    Every patch gets some attention: a map begins at its own lowest value and is divided by its highest, so that it reaches 1 only where other places get
+    none, and even attention is an empty map.
 
     In every layer the mean of the heads counts half and the path around the layer counts half. The map is that of the class token, or the mean over
     patches where there is none. It is the same for every class: ``class_index`` and ``columns`` change nothing.
@@ -49,8 +52,14 @@ def attention_rollout(
     for layer in layers:
         rolled = (0.5 * layer.float().mean(dim=1) + 0.5 * torch.eye(tokens, device=logits.device)) @ rolled
     row = rolled[:, 0] if transformer.num_prefix_tokens else rolled.mean(dim=1)
-    heat = to_one(spread(in_place(net, row[:, :, None], pixels.shape[2:]), pixels.shape[2:])[:, 0]).cpu().numpy()
+    heat = _above_lowest(spread(in_place(net, row[:, :, None], pixels.shape[2:]), pixels.shape[2:])[:, 0]).cpu().numpy()
     return np.where(available.cpu().numpy()[:, :, None, None], heat[:, None], np.float32(0)), logits
+
+
+def _above_lowest(maps: Tensor) -> Tensor:
+    """Return maps ``(B, rows, columns)`` less their lowest value, divided by their highest one."""
+    low, high = maps.amin(dim=(1, 2), keepdim=True), maps.amax(dim=(1, 2), keepdim=True)
+    return (maps - low) / high
 
 
 @contextmanager

@@ -30,6 +30,8 @@ METHODS: Final[Mapping[str, Callable[..., tuple[NDArray[np.float32], Tensor]]]] 
 }
 
 MANY_PASSES: Final = ("Score-CAM", "occlusion")
+FAINT: Final = 0.2
+"""Highest value of a map below which it is flagged: the methods' maps reach 1, but for attention that is spread evenly."""
 FRAME_AT: Final = 0.5
 """Share of a map on that frame above which it is flagged."""
 
@@ -124,6 +126,8 @@ class AttentionMap:
         found = []
         if not self.heat.any():
             found.append("The map is empty: nothing on the film speaks for this answer.")
+        elif self.heat.max() < FAINT:
+            found.append(f"The map points nowhere: it varies by {self.heat.max():.0%} of its highest value over the film.")
         if self.weights is not None and not self.weights.depends_on_weights:
             found.append("The map hardly changes when the network's weights are random: it does not show what was learnt.")
         if self.curves is not None and not self.curves.better_than_chance:

@@ -262,7 +262,9 @@ def _summary(model: Model) -> dict[str, Any]:
     return {"model": model.name, "classes": model.classes, "training data": data.get("root"), "patients": record.get("patients")} | facts
 
 
-def evaluate(model: PathLike | Model, data: PathLike, out: PathLike, *, split: str | None = None, run: Run | None = None) -> Evaluation:
+def evaluate(
+    model: PathLike | Model, data: PathLike, out: PathLike, *, split: str | None = None, explain: str | None = None, run: Run | None = None
+) -> Evaluation:
     """Try a model on another folder of examinations with a known truth; writes ``evaluation.json``, ``predictions.csv`` and ``report.html``.
 
     Parameters
@@ -271,13 +273,16 @@ def evaluate(model: PathLike | Model, data: PathLike, out: PathLike, *, split: s
         Of a model that places landmarks also ``landmarks.csv``.
     split
         Which part to use, where the data come with splits; by default the test split, or everything if there is none of that name.
+    explain
+        Which heatmaps tell where the model looked, as in `read`, where the truth tells where it should.
     """
     from spinelab import experiments
 
+    how = Explaining.chosen(explain)
     loaded, task = models.load(model)
     source = places.existing(data, task.takes)
     folder = places.new_folder(out, ours=EVALUATION_FILES, data=source, hint="choose another --out; a finished evaluation is never overwritten")
-    return experiments.evaluate(task, loaded, task.examples(source), out=folder, run=run or Run(), split=split)
+    return experiments.evaluate(task, loaded, task.examples(source), out=folder, run=run or Run(), split=split, explaining=how)
 
 
 def compare(  # noqa: PLR0913 - the design of an experiment

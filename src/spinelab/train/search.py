@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -64,13 +63,13 @@ def search(task: NetworkTask, examples: Examples, settings: ImageSettings, run: 
     """Search the strengths of the six families on the validation part that the fit itself would split off.
 
     The test patients of a comparison have no part in it: they are not among ``examples``. With a work folder the history is kept there, and with
-    ``run.resume`` an interrupted search of the same data and settings goes on; minutes spent count.
+    ``run.resume`` an interrupted search of the same data and settings goes on, and a finished one is not repeated; minutes spent count. `forget` ends that.
     """
     with seeded(settings.seed):
         ground = _Ground.of(task, examples, settings, run, budget)
     if not len(ground.material.split.validation):
         return Found(Strengths(), record_of([], 0.0, budget.minutes, None, why=ground.material.split.why or "no validation part"))
-    study, path = _study(ground, run)
+    study = _study(ground, run)
     _close_interrupted(study)
     spent = sum(_seconds(t) for t in study.trials)
     while _goes_on(study, spent, budget):
@@ -78,9 +77,13 @@ def search(task: NetworkTask, examples: Examples, settings: ImageSettings, run: 
     trials = [_trial(t) for t in study.trials if t.state.name != "WAITING"]
     groups = [ground.material.examples[int(i)].group for i in ground.material.split.validation]
     record = record_of(trials, spent, budget.minutes, groups, seed=settings.seed, importance=_importance(study))
-    if path is not None:
-        path.unlink(missing_ok=True)
     return Found(Strengths.of(record["best"]), record)
+
+
+def forget(run: Run) -> None:
+    """Remove the history from the work folder: after the training that used what was found, not before it."""
+    if run.workdir is not None:
+        (run.workdir / FILE).unlink(missing_ok=True)
 
 
 @dataclass(eq=False)
@@ -113,7 +116,7 @@ class _Ground:
         return _Ground(task, settings, budget, material, net, start, criterion, device, precision, job)
 
 
-def _study(ground: _Ground, run: Run) -> tuple[optuna.Study, Path | None]:
+def _study(ground: _Ground, run: Run) -> optuna.Study:
     """Return the study, from the work folder where it may go on; a history of another job is not continued."""
     import optuna
 
@@ -127,7 +130,7 @@ def _study(ground: _Ground, run: Run) -> tuple[optuna.Study, Path | None]:
         lock = optuna.storages.journal.JournalFileOpenLock(str(path))
         storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(path), lock_obj=lock))
     pruner = optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=max(1, ground.budget.epochs // 3))
-    return optuna.create_study(study_name=ground.job, storage=storage, pruner=pruner, load_if_exists=True), path
+    return optuna.create_study(study_name=ground.job, storage=storage, pruner=pruner, load_if_exists=True)
 
 
 def _close_interrupted(study: optuna.Study) -> None:

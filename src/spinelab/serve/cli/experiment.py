@@ -75,6 +75,7 @@ def evaluate(
     data: options.Data,
     out: options.Out,
     split: options.Split = None,
+    explain: options.Explain = None,
     cache: options.Cache = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -83,7 +84,7 @@ def evaluate(
     from spinelab.serve.cli.progress import shown
 
     with shown() as progress:
-        found = api.evaluate(model, data, out, split=split, run=options.make_run(progress, cache=cache))
+        found = api.evaluate(model, data, out, split=split, explain=explain, run=options.make_run(progress, cache=cache))
     if as_json:
         show.print_json(json.loads((out / "evaluation.json").read_text(encoding="utf-8")))
     else:

@@ -18,6 +18,15 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from where an interrupted run stopped.")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one setting; may be repeated.")]
 Split = Annotated[str | None, typer.Option("--split", metavar="NAME", help="Use this split of data that come with splits, such as test.")]
+Explain = Annotated[
+    str | None,
+    typer.Option(
+        "--explain",
+        metavar="METHODS",
+        help="Heatmaps of a network: gradcam, scorecam, integrated-gradients, occlusion, rollout (commas between them), all, or none. "
+        "By default the quick one.",
+    ),
+]
 SettingsFile = Annotated[Path | None, typer.Option("--settings", metavar="FILE.toml", help="Settings from a TOML file; --set goes over it.")]
 
 _MACHINE = "Machine"

@@ -44,15 +44,7 @@ def read(
     model: Annotated[str, typer.Option("--model", metavar="MODEL", help="A model folder, or builtin:NAME.")],
     out: options.Out,
     serial: Annotated[bool, typer.Option("--serial", help="All films are of one patient: show what changed, by the dates in the files.")] = False,
-    explain: Annotated[
-        str | None,
-        typer.Option(
-            "--explain",
-            metavar="METHODS",
-            help="Heatmaps of a network: gradcam, scorecam, integrated-gradients, occlusion, rollout (commas between them), all, or none. "
-            "By default the quick one.",
-        ),
-    ] = None,
+    explain: options.Explain = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Read examinations with a model: findings and measurements as report.html, report.pdf and result.json."""

@@ -84,10 +84,11 @@ class SpineLesionXray(NetworkTask):
         own = _own(settings)
         if own.augment != SEARCHED:
             return super().fit(examples, own, run)
-        from spinelab.train.search import Budget, search
+        from spinelab.train.search import Budget, forget, search
 
         found = search(self, examples, own, run, Budget(own.search_minutes, own.search_trials, own.search_epochs))
         model = super().fit(examples, own.with_overrides({"augment": "fixed", **found.best.to_dict()}), run)
+        forget(run)
         model.settings = own
         model.record["search"] = found.record
         model.record["notes"] = [found.record["words"], *model.record.get("notes", ())]
