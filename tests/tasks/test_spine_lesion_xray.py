@@ -62,6 +62,8 @@ def test_folders_alone_are_enough_and_names_may_vary(folder, tmp_path):
     [
         ("foraminalstenosis", "foraminal-stenosis"),
         ("01_Foraminal-Stenosis", "foraminal-stenosis"),
+        ("Foraminal stenoses", "foraminal-stenosis"),
+        ("Neural foraminal narrowing", "foraminal-stenosis"),
         ("Bone spurs", "osteophyte"),
         ("surgical_implants", "surgical-implant"),
         ("NORMAL", "normal"),

@@ -26,7 +26,8 @@ _FACTS: Final = ("region", "view")
 _NAMES: Final[Mapping[str, str]] = {
     "normal": NORMAL, "normalspine": NORMAL, "healthy": NORMAL, "nofinding": NORMAL, "control": NORMAL,
     "foraminalstenosi": "foraminal-stenosis", "foraminalnarrowing": "foraminal-stenosis", "stenosi": "foraminal-stenosis",
-    "spinalstenosi": "foraminal-stenosis", "foramenstenosi": "foraminal-stenosis",
+    "spinalstenosi": "foraminal-stenosis", "foramenstenosi": "foraminal-stenosis", "neuralforaminalnarrowing": "foraminal-stenosis",
+    "neuralforaminalstenosi": "foraminal-stenosis", "neuroforaminalstenosi": "foraminal-stenosis", "neuroforaminalnarrowing": "foraminal-stenosis",
     "osteophyte": "osteophyte", "osteophytosi": "osteophyte", "spur": "osteophyte", "bonespur": "osteophyte", "spondylophyte": "osteophyte",
     "surgicalimplant": "surgical-implant", "spinalimplant": "surgical-implant", "implant": "surgical-implant", "hardware": "surgical-implant",
     "instrumentation": "surgical-implant",
@@ -35,7 +36,8 @@ _NAMES: Final[Mapping[str, str]] = {
 
 def class_of(name: str) -> str | None:
     """Return the class that a folder or label names: case, spaces, hyphens, digits and a plural do not matter."""
-    return _NAMES.get(re.sub(r"[^a-z]", "", name.lower()).rstrip("s"))
+    letters = re.sub(r"[^a-z]", "", name.lower())
+    return _NAMES.get(re.sub(r"stenos[ei]s$", "stenosi", letters).rstrip("s"))
 
 
 def examples(root: Path) -> Examples:
