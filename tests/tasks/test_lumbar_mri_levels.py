@@ -6,6 +6,7 @@ import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pydicom
 import pytest
@@ -166,6 +167,21 @@ def test_pictures_that_are_no_spine_series_are_refused():
     plain = replace(one, facts={key: fact for key, fact in one.facts.items() if "escription" not in key})
     with pytest.raises(NotSureError, match="no series is one of those"):
         read_bare(Study("x", images=(plain,)))
+
+
+def nifti(path, description):
+    image = nibabel.Nifti1Image(np.zeros((4, 20, 20), np.int16), np.diag([4.0, 1, 1, 1]))
+    image.header["descrip"] = description
+    image.to_filename(path)
+    return path
+
+
+def test_the_free_text_of_a_nifti_header_is_no_name_of_a_series(tmp_path):
+    path = nifti(tmp_path / "spine.nii.gz", "TE=1e+02;Time=0.000")
+    with pytest.raises(NotSureError, match="weighting not known"):
+        read_bare(path)
+    with pytest.raises(InputError, match=r"no DICOM slice, but 1 other picture\(s\) such as .*spine.nii.gz.*by itself"):
+        read_bare(tmp_path)
 
 
 # --- the canvas

@@ -97,8 +97,7 @@ def _arranged(study: Study) -> Study:
             notes.append(f"series {key} was left out: {error}")
             continue
         kind = series_kind(parts[0])
-        stated = joined.facts.get("description")
-        if stated is None and kind.description is None:
+        if not _is_described(joined) and kind.description is None:
             notes.append(f"series {key} was not used: {kind.reason}")
             continue
         images.append(_described(joined, key, kind))
@@ -122,9 +121,15 @@ def _study(study: Study, images: Sequence[Image], notes: Sequence[str]) -> Study
 
 def _described(image: Image, key: str, kind: SeriesKind) -> Image:
     extra = {"series_id": Fact(key, "series"), "kind": Fact(kind.reason, "header")}
-    if "description" not in image.facts:
+    if not _is_described(image):
         extra["description"] = Fact(kind.description, kind.reason)
     return replace(image, facts={**image.facts, **extra})
+
+
+def _is_described(image: Image) -> bool:
+    """Return whether the image is called by one of the three names; the free text of a NIfTI header is another fact of that name."""
+    stated = image.facts.get("description")
+    return stated is not None and stated.value in DESCRIPTIONS
 
 
 def _joined(parts: Sequence[Image]) -> Image:
