@@ -23,6 +23,7 @@ from spinelab.tasks.lumbar_mri.levels_decode import decode, learn_steps
 from spinelab.tasks.lumbar_mri.levels_fit import _aside, _is_right, _lesson
 from spinelab.tasks.lumbar_mri.levels_offsets import frames, learn_offsets, place_all
 from spinelab.tasks.lumbar_mri.levels_series import affines_of, canvas_of, leftward, middle_slices, series_of_kind
+from spinelab.tasks.lumbar_mri.settings import LumbarMriSettings
 from spinelab.tasks.lumbar_mri.targets import AXIAL_T2, DESCRIPTIONS, LEVEL_NAMES, QUESTIONS, SAGITTAL_T1, SAGITTAL_T2
 
 SETTINGS = LevelSettings()
@@ -182,6 +183,45 @@ def test_the_free_text_of_a_nifti_header_is_no_name_of_a_series(tmp_path):
         read_bare(path)
     with pytest.raises(InputError, match=r"no DICOM slice, but 1 other picture\(s\) such as .*spine.nii.gz.*by itself"):
         read_bare(tmp_path)
+
+
+@pytest.fixture
+def competition(root, examples, tmp_path):
+    """Return the folder of one study in the layout of the competition's test, with headers that tell no weighting."""
+    folder = Path(shutil.copytree(bare(root, examples), tmp_path / "test_images" / examples[0].id))
+    shutil.copy(root / "train_series_descriptions.csv", tmp_path / "test_series_descriptions.csv")
+    for series in folder.iterdir():
+        edit(series, lambda dataset: [dataset.pop(key, None) for key in ("EchoTime", "RepetitionTime", "SeriesDescription", "ProtocolName")])
+    return folder
+
+
+def test_the_table_beside_the_folder_of_images_tells_what_headers_do_not(competition, root, examples):
+    usual = read_bare(bare(root, examples))
+    for source in (competition, competition.parent):
+        found = read_bare(source)
+        assert found.id == examples[0].id
+        assert [i.facts["series_id"].value.rpartition("/")[2] for i in found.images] == [i.facts["series_id"].value for i in usual.images]
+        assert [i.facts["description"] for i in found.images] == [Fact(name, "test_series_descriptions.csv") for name in DESCRIPTIONS]
+    assert [item.name for item in examinations_under(competition.parent, LumbarMriSettings())] == [examples[0].id]
+    (competition.parents[1] / "test_series_descriptions.csv").write_text("study_id\n7\n", encoding="utf-8")
+    with pytest.raises(NotSureError, match=r"test_series_descriptions.csv was not used: .* has no column series_id"):
+        read_bare(competition)
+
+
+def test_a_series_is_found_in_the_table_by_its_uid(competition):
+    for number, series in enumerate(sorted(competition.iterdir())):
+        name = series.name
+        edit(series, lambda dataset, name=name: setattr(dataset, "SeriesInstanceUID", f"1.2.3.{name}"))
+        series.rename(competition / f"s{number}")
+    assert [i.facts["description"].value for i in read_bare(competition).images] == list(DESCRIPTIONS)
+
+
+def test_a_table_that_contradicts_the_header_is_told(root, examples, tmp_path):
+    folder = Path(shutil.copytree(bare(root, examples), tmp_path / examples[0].id))
+    text = (root / "train_series_descriptions.csv").read_text(encoding="utf-8")
+    text = text.replace("Sagittal T1", "?").replace("Sagittal T2/STIR", "Sagittal T1").replace("?", "Sagittal T2/STIR")
+    (tmp_path / "my_series_descriptions.csv").write_text(text, encoding="utf-8")
+    assert any("is called Sagittal T1, but its header says sagittal" in note for note in read_bare(folder).facts["notes"].value)
 
 
 # --- the canvas

@@ -72,10 +72,9 @@ def read_grades(root: Path) -> RsnaLabels:
     return RsnaLabels(tuple(studies), np.array(grades, dtype=np.int8).reshape(-1, len(COLUMNS)))
 
 
-def read_series(root: Path) -> dict[str, dict[str, Series]]:
-    """Read the series of every study, by study and series number; other descriptions than the three are refused."""
+def read_series(path: Path) -> dict[str, dict[str, Series]]:
+    """Read a table of the series of every study, by study and series number; other descriptions than the three are refused."""
     found: dict[str, dict[str, Series]] = {}
-    path = root / SERIES_FILE
     for line, row in _rows(path, ("study_id", "series_id", "series_description")):
         study, series = (_identifier(row[key], f"{path} line {line}: {key}") for key in ("study_id", "series_id"))
         description = next((d for d in DESCRIPTIONS if d.lower() == row["series_description"].lower()), None)
