@@ -1,6 +1,7 @@
 """Bare lumbar examinations: series told by their headers, levels found on slices around the middle, and the places of 25 questions on the right side."""
 
 import json
+import re
 import shutil
 import zipfile
 from dataclasses import dataclass, replace
@@ -409,19 +410,30 @@ def test_a_series_without_orientation_is_left_out_and_told(root, examples, lesso
     edit(series_folder(folder, AXIAL_T2), lambda dataset: dataset.pop("ImageOrientationPatient"))
     study = read_bare(folder)
     assert any("no ImageOrientationPatient" in note for note in study.facts["notes"].value)
-    assert len(seeing(learnt, lessons[0], study).find(study).withheld) == 10
+    withheld = set(seeing(learnt, lessons[0], study).find(study).withheld.values())
+    assert len(withheld) == 1
+    assert re.fullmatch(r"the examination has no Axial T2 series \(series \S+ was left out: .* has no ImageOrientationPatient .* can be told\)", withheld.pop())
+
+
+def test_why_a_sagittal_series_was_left_out_is_told(root, examples, learnt, tmp_path):
+    folder = copied(root, examples, tmp_path)
+    edit(series_folder(folder, SAGITTAL_T2), lambda dataset: dataset.pop("ImageOrientationPatient"))
+    with pytest.raises(NotSureError, match=r"no Sagittal T2/STIR series .* was left out: .* has no ImageOrientationPatient"):
+        LevelFinder({}, learnt).find(read_bare(folder))
 
 
 def test_a_series_of_mixed_orientation_is_left_out_and_told(root, examples, lessons, learnt, tmp_path):
     folder = copied(root, examples, tmp_path)
     target = series_folder(folder, SAGITTAL_T1)
-    for path in sorted(target.glob("*.dcm"))[:4]:
+    for path in sorted(target.glob("*.dcm"))[:6]:
         dataset = pydicom.dcmread(path)
         dataset.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
         dataset.save_as(path)
     study = read_bare(folder)
     assert any("several planes" in note for note in study.facts["notes"].value)
-    assert withheld_at(seeing(learnt, lessons[0], study).find(study), "neural_foraminal_narrowing") == ["the examination has no Sagittal T1 series"] * 10
+    for reason in withheld_at(seeing(learnt, lessons[0], study).find(study), "neural_foraminal_narrowing"):
+        assert reason.startswith(f"the examination has no Sagittal T1 series (series {target.name} was left out: ")
+        assert "several planes" in reason
 
 
 def test_missing_slices_withhold_what_lay_on_them(root, examples, lessons, learnt, tmp_path):
