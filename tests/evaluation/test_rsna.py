@@ -228,3 +228,5 @@ def test_submissions_that_cannot_be_used(tmp_path):
         read_submission(tmp_path / "none.csv")
     with pytest.raises(InputError, match="add up to 1"):
         write_submission(path, ["7"], np.full((1, 25, 3), 0.5))
+    with pytest.raises(InputError, match="Study 7 stands there for the second time"):
+        write_submission(path, ["7", "7"], np.full((2, 25, 3), 1 / 3))

@@ -159,18 +159,24 @@ def test_places_agree_with_simpleitk(tmp_path):
         assert itk.TransformIndexToPhysicalPoint(index) == pytest.approx((affine @ [*index, 1])[:3], abs=1e-4)
 
 
-def test_stacks_along_the_discs(tmp_path):
+def along_discs(*discs, steps=(-4, 0, 4)):
+    """Return the affines of stacks along discs of these tilts and heights."""
     affines = []
-    for tilt, z in ((20, 0), (0, 40), (-15, 80)):
+    for tilt, z in discs:
         turn = np.radians(tilt)
         rows, normal = np.array([0, np.cos(turn), np.sin(turn)]), np.array([0, -np.sin(turn), np.cos(turn)])
-        for step in (-4, 0, 4):
+        for step in steps:
             affine = np.eye(4)
             affine[:3, 0], affine[:3, 1], affine[:3, 2] = (0.6, 0, 0), rows * 0.6, normal
             affine[:3, 3] = np.array([0, 0, z]) + normal * step - affine[:3, 0] * 14.5 - affine[:3, 1] * 9.5
             affines.append(affine)
+    return np.array(affines)
+
+
+def test_stacks_along_the_discs(tmp_path):
+    affines = along_discs((20, 0), (0, 40), (-15, 80))
     order = np.random.default_rng(1).permutation(9)
-    write_mr_series(tmp_path, pictures(9)[order], np.array(affines)[order], header(description="AX T2 TSE"))
+    write_mr_series(tmp_path, pictures(9)[order], affines[order], header(description="AX T2 TSE"))
     series = read_mr_series(tmp_path)
     assert [len(block) for block in series.blocks] == [3, 3, 3]
     assert np.allclose(series.affines, affines, atol=1e-6)
@@ -179,6 +185,41 @@ def test_stacks_along_the_discs(tmp_path):
     assert not image.affine.known
     assert image.facts["slice_affines"].value.shape == (9, 4, 4)
     assert "3 stacks" in series.notes[0]
+
+
+@pytest.mark.parametrize("tilts", [(0.3, 0, -15), (0, 20, 0)])
+def test_discs_of_one_tilt_are_stacks_of_their_own(tmp_path, tilts):
+    """Neighbouring discs, and two with another between them; a gap between discs is no missing slice, one within a stack is."""
+    affines = along_discs(*zip(tilts, (0, 32, 64), strict=True), steps=(-8, -4, 0, 4, 8))
+    write_mr_series(tmp_path / "all", pictures(15), affines, header(description="AX T2 TSE"))
+    series = read_mr_series(tmp_path / "all")
+    assert series.blocks == (tuple(range(5)), tuple(range(5, 10)), tuple(range(10, 15)))
+    assert np.allclose(series.affines, affines, atol=1e-6)
+    assert series.notes == ("15 slices in 3 stacks of different orientation or place",)
+    (tmp_path / "all" / "2.dcm").unlink()
+    assert "between slices 1 and 3 are 8.0 mm, elsewhere 4.0: some may be missing" in read_mr_series(tmp_path / "all").notes
+
+
+def test_a_wide_gap_in_one_even_stack_is_told(tmp_path):
+    write_mr_series(tmp_path, pictures(15), along_discs((10, 0), steps=range(-28, 32, 4)), header(description="AX T2 TSE"))
+    for number in range(6, 11):
+        (tmp_path / f"{number}.dcm").unlink()
+    assert "between slices 5 and 11 are 24.0 mm" in read_mr_series(tmp_path).notes[0]
+
+
+def test_a_few_stray_slices_are_left_out_and_told(tmp_path):
+    for name in ("plane", "size"):
+        write_mr_series(tmp_path / name, pictures(8), sagittal(8), header())
+    for number in (3, 8):
+        changed(tmp_path / "plane" / f"{number}.dcm", ImageOrientationPatient=[1, 0, 0, 0, 1, 0], FrameOfReferenceUID="1.2.3")
+    series = read_mr_series(tmp_path / "plane")
+    assert sorted(item.instance for item in series.slices) == [1, 2, 4, 5, 6, 7]
+    assert series.notes[0] == "2 of 8 slices are of another plane than the others and were left out (3.dcm, 8.dcm)"
+    assert series.kind.description == "Sagittal T2/STIR"
+    assert series.frame_of_reference is not None
+    write_mr_series(tmp_path / "size", pictures(1)[:, :10], sagittal(1, 99), header(), instances=[9])
+    assert "1 of 9 slices are of another size than the others and were left out (9.dcm)" in read_mr_series(tmp_path / "size").notes
+    assert read_mr_series(tmp_path / "size").image().pixels.shape == (8, 20, 30)
 
 
 def test_one_slice_and_missing_slices_and_two_at_one_place(tmp_path):
@@ -218,7 +259,8 @@ def test_series_that_cannot_be_used(tmp_path):
     changed(fresh("b")[2], ImagePositionPatient=None)
     with pytest.raises(InputError, match="ImagePositionPatient"):
         read_mr_series(tmp_path / "b")
-    changed(fresh("c")[2], ImageOrientationPatient=[1, 0, 0, 0, 1, 0])
+    for path in fresh("c")[2:4]:
+        changed(path, ImageOrientationPatient=[1, 0, 0, 0, 1, 0])
     with pytest.raises(InputError, match="several planes"):
         read_mr_series(tmp_path / "c")
     for number, path in enumerate(fresh("d")):
@@ -227,7 +269,7 @@ def test_series_that_cannot_be_used(tmp_path):
     changed(tmp_path / "d" / "im0.dcm", InstanceNumber=2)
     with pytest.raises(InputError, match="2 slices have the InstanceNumber"):
         read_mr_series(tmp_path / "d")
-    write_mr_series(tmp_path / "e", pictures(1)[:, :10], sagittal(1, 99), header(), instances=[9])
+    write_mr_series(tmp_path / "e", pictures(2)[:, :10], sagittal(2, 99), header(), instances=[8, 9])
     fresh("e")
     with pytest.raises(InputError, match="different sizes"):
         read_mr_series(tmp_path / "e")

@@ -1,5 +1,6 @@
 """What counts as one examination under a path."""
 
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +55,16 @@ def test_a_file_is_one(tmp_path: Path) -> None:
     (examination,) = find(picture(tmp_path / "a.b.png"), ONE)
     assert examination.name == "a.b"
     assert len(examination.open().images) == 1
+
+
+def test_a_zip_is_called_by_its_name_without_the_ending(tmp_path: Path) -> None:
+    film(tmp_path / "raw" / "1.dcm", "1.2.3", "AP")
+    (tmp_path / "zips").mkdir()
+    for name in ("day.one", "two"):
+        with zipfile.ZipFile(tmp_path / "zips" / f"{name}.zip", "w") as archive:
+            archive.write(tmp_path / "raw" / "1.dcm", "1.dcm")
+    assert names(tmp_path / "zips" / "day.one.zip", ONE) == ["day.one"]
+    assert names(tmp_path / "zips", ONE) == ["day.one", "two"]
 
 
 def test_pictures_of_a_folder_are_one_each(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """Bare lumbar examinations: series told by their headers, levels found on slices around the middle, and the places of 25 questions on the right side."""
 
 import json
+import re
 import shutil
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pydicom
 import pytest
@@ -22,6 +24,7 @@ from spinelab.tasks.lumbar_mri.levels_decode import decode, learn_steps
 from spinelab.tasks.lumbar_mri.levels_fit import _aside, _is_right, _lesson
 from spinelab.tasks.lumbar_mri.levels_offsets import frames, learn_offsets, place_all
 from spinelab.tasks.lumbar_mri.levels_series import affines_of, canvas_of, leftward, middle_slices, series_of_kind
+from spinelab.tasks.lumbar_mri.settings import LumbarMriSettings
 from spinelab.tasks.lumbar_mri.targets import AXIAL_T2, DESCRIPTIONS, LEVEL_NAMES, QUESTIONS, SAGITTAL_T1, SAGITTAL_T2
 
 SETTINGS = LevelSettings()
@@ -166,6 +169,60 @@ def test_pictures_that_are_no_spine_series_are_refused():
     plain = replace(one, facts={key: fact for key, fact in one.facts.items() if "escription" not in key})
     with pytest.raises(NotSureError, match="no series is one of those"):
         read_bare(Study("x", images=(plain,)))
+
+
+def nifti(path, description):
+    image = nibabel.Nifti1Image(np.zeros((4, 20, 20), np.int16), np.diag([4.0, 1, 1, 1]))
+    image.header["descrip"] = description
+    image.to_filename(path)
+    return path
+
+
+def test_the_free_text_of_a_nifti_header_is_no_name_of_a_series(tmp_path):
+    path = nifti(tmp_path / "spine.nii.gz", "TE=1e+02;Time=0.000")
+    with pytest.raises(NotSureError, match="weighting not known"):
+        read_bare(path)
+    with pytest.raises(InputError, match=r"no DICOM slice, but 1 other picture\(s\) such as .*spine.nii.gz.*by itself"):
+        read_bare(tmp_path)
+
+
+@pytest.fixture
+def competition(root, examples, tmp_path):
+    """Return the folder of one study in the layout of the competition's test, with headers that tell no weighting."""
+    folder = Path(shutil.copytree(bare(root, examples), tmp_path / "test_images" / examples[0].id))
+    shutil.copy(root / "train_series_descriptions.csv", tmp_path / "test_series_descriptions.csv")
+    for series in folder.iterdir():
+        edit(series, lambda dataset: [dataset.pop(key, None) for key in ("EchoTime", "RepetitionTime", "SeriesDescription", "ProtocolName")])
+    return folder
+
+
+def test_the_table_beside_the_folder_of_images_tells_what_headers_do_not(competition, root, examples):
+    usual = read_bare(bare(root, examples))
+    for source in (competition, competition.parent):
+        found = read_bare(source)
+        assert found.id == examples[0].id
+        assert [i.facts["series_id"].value.rpartition("/")[2] for i in found.images] == [i.facts["series_id"].value for i in usual.images]
+        assert [i.facts["description"] for i in found.images] == [Fact(name, "test_series_descriptions.csv") for name in DESCRIPTIONS]
+    assert [item.name for item in examinations_under(competition.parent, LumbarMriSettings())] == [examples[0].id]
+    (competition.parents[1] / "test_series_descriptions.csv").write_text("study_id\n7\n", encoding="utf-8")
+    with pytest.raises(NotSureError, match=r"test_series_descriptions.csv was not used: .* has no column series_id"):
+        read_bare(competition)
+
+
+def test_a_series_is_found_in_the_table_by_its_uid(competition):
+    for number, series in enumerate(sorted(competition.iterdir())):
+        name = series.name
+        edit(series, lambda dataset, name=name: setattr(dataset, "SeriesInstanceUID", f"1.2.3.{name}"))
+        series.rename(competition / f"s{number}")
+    assert [i.facts["description"].value for i in read_bare(competition).images] == list(DESCRIPTIONS)
+
+
+def test_a_table_that_contradicts_the_header_is_told(root, examples, tmp_path):
+    folder = Path(shutil.copytree(bare(root, examples), tmp_path / examples[0].id))
+    text = (root / "train_series_descriptions.csv").read_text(encoding="utf-8")
+    text = text.replace("Sagittal T1", "?").replace("Sagittal T2/STIR", "Sagittal T1").replace("?", "Sagittal T2/STIR")
+    (tmp_path / "my_series_descriptions.csv").write_text(text, encoding="utf-8")
+    assert any("is called Sagittal T1, but its header says sagittal" in note for note in read_bare(folder).facts["notes"].value)
 
 
 # --- the canvas
@@ -353,19 +410,30 @@ def test_a_series_without_orientation_is_left_out_and_told(root, examples, lesso
     edit(series_folder(folder, AXIAL_T2), lambda dataset: dataset.pop("ImageOrientationPatient"))
     study = read_bare(folder)
     assert any("no ImageOrientationPatient" in note for note in study.facts["notes"].value)
-    assert len(seeing(learnt, lessons[0], study).find(study).withheld) == 10
+    withheld = set(seeing(learnt, lessons[0], study).find(study).withheld.values())
+    assert len(withheld) == 1
+    assert re.fullmatch(r"the examination has no Axial T2 series \(series \S+ was left out: .* has no ImageOrientationPatient .* can be told\)", withheld.pop())
+
+
+def test_why_a_sagittal_series_was_left_out_is_told(root, examples, learnt, tmp_path):
+    folder = copied(root, examples, tmp_path)
+    edit(series_folder(folder, SAGITTAL_T2), lambda dataset: dataset.pop("ImageOrientationPatient"))
+    with pytest.raises(NotSureError, match=r"no Sagittal T2/STIR series .* was left out: .* has no ImageOrientationPatient"):
+        LevelFinder({}, learnt).find(read_bare(folder))
 
 
 def test_a_series_of_mixed_orientation_is_left_out_and_told(root, examples, lessons, learnt, tmp_path):
     folder = copied(root, examples, tmp_path)
     target = series_folder(folder, SAGITTAL_T1)
-    for path in sorted(target.glob("*.dcm"))[:4]:
+    for path in sorted(target.glob("*.dcm"))[:6]:
         dataset = pydicom.dcmread(path)
         dataset.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
         dataset.save_as(path)
     study = read_bare(folder)
     assert any("several planes" in note for note in study.facts["notes"].value)
-    assert withheld_at(seeing(learnt, lessons[0], study).find(study), "neural_foraminal_narrowing") == ["the examination has no Sagittal T1 series"] * 10
+    for reason in withheld_at(seeing(learnt, lessons[0], study).find(study), "neural_foraminal_narrowing"):
+        assert reason.startswith(f"the examination has no Sagittal T1 series (series {target.name} was left out: ")
+        assert "several planes" in reason
 
 
 def test_missing_slices_withhold_what_lay_on_them(root, examples, lessons, learnt, tmp_path):

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from spinelab import tasks
-from spinelab.core import Examples, InputError, Model, NotSureError, Run, TaskError
-from spinelab.evaluation.rsna import COLUMNS, rsna_score
+from spinelab.core import Examples, InputError, Model, NotSureError, Result, Run, TaskError
+from spinelab.evaluation.rsna import COLUMNS, GRADES, rsna_score
 from spinelab.evaluation.rsna_baselines import rsna_baselines
 from spinelab.evaluation.rsna_submission import read_submission
 from spinelab.evaluation.types import Predictions
@@ -235,6 +235,17 @@ def test_the_submission_has_every_row_and_adds_up(model: Model, data: Examples, 
     assert shares.shape == (3, 25, 3)
     assert shares[2, 0] == pytest.approx(list(model.record["constant"][COLUMNS[0]].values()))
     assert studies[2] == "777"
+
+
+def test_a_refused_study_stands_in_the_submission_with_the_constant() -> None:
+    constant = {column: dict(zip(GRADES, (0.5, 0.25, 0.25), strict=True)) for column in COLUMNS}
+    model = Model("lumbar-mri", QUICK, GRADE_NAMES, {}, record={"constant": constant})
+    answered = Result("lumbar-mri", "m", "8", findings=tuple(q.answer("Severe", dict(zip(GRADE_NAMES, (0.1, 0.1, 0.8), strict=True))) for q in QUESTIONS))
+    refused = Result("lumbar-mri", "m", "777", notes=("No answer: it cannot be read.",))
+    lines = TASK.tables(model, [answered, refused])["submission.csv"].splitlines()
+    assert len(lines) == 1 + 2 * 25
+    assert [line.partition(",")[2] for line in lines if line.startswith("777_")] == ["0.5,0.25,0.25"] * 25
+    assert TASK.tables(model, [refused]) == {}
 
 
 def test_two_heads_tell_condition_and_grade(data: Examples) -> None:

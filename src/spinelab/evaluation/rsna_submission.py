@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -19,15 +21,30 @@ _EXPECTED: Final = f"a CSV with the columns {', '.join(HEADER)}, where row_id is
 
 
 def write_submission(path: Path | str, studies: Sequence[str], probabilities: NDArray[Any]) -> None:
-    """Write all 25 targets of every study, sorted by row_id; raises `InputError` for a row that does not add up to 1."""
+    """Write all 25 targets of every study, sorted by row_id; raises what `submission_text` raises."""
+    Path(path).write_text(submission_text(studies, probabilities), encoding="utf-8", newline="")
+
+
+def submission_text(studies: Sequence[str], probabilities: NDArray[Any]) -> str:
+    """Return the text of a submission: all 25 targets of every study (n, 25, 3), sorted by row_id.
+
+    Raises
+    ------
+    InputError
+        Another shape, a study that is named twice, or a row that does not add up to 1.
+    """
     names = [f"{study}_{column}" for study in studies for column in COLUMNS]
     if np.shape(probabilities) != (len(studies), len(COLUMNS), len(GRADES)):
         raise InputError(f"Probabilities of shape {np.shape(probabilities)}", expected=f"({len(studies)}, 25, 3)", action="predict all 25 targets")
+    twice = next((study for study, count in Counter(studies).items() if count > 1), None)
+    if twice is not None:
+        raise InputError(f"Study {twice} stands there for the second time", expected="every study once", action="remove one")
     rows = check_probabilities(np.reshape(probabilities, (-1, len(GRADES))), names)
-    with Path(path).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(HEADER)
-        writer.writerows((names[i], *(repr(float(value)) for value in rows[i])) for i in sorted(range(len(names)), key=names.__getitem__))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(HEADER)
+    writer.writerows((names[i], *(repr(float(value)) for value in rows[i])) for i in sorted(range(len(names)), key=names.__getitem__))
+    return text.getvalue()
 
 
 def read_submission(path: Path | str, studies: Sequence[str] | None = None) -> tuple[tuple[str, ...], Floats]:

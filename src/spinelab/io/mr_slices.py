@@ -31,6 +31,10 @@ ONE_BLOCK_DEG: Final = 1.0
 ONE_SERIES_DEG: Final = 75.0
 """Stacks of one series may lean against each other as discs do; beyond this they are two planes."""
 SAME_PLACE_MM: Final = 0.01
+STACK_GAP: Final = 3.5
+"""Where axial slices follow the discs, parallel ones that lie more than this many slice distances apart belong to two discs; nearer, slices are missing."""
+STRAY_SHARE: Final = 0.25
+"""At most this share of a series' slices is left out for another plane or size; beyond it the series is refused."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +64,7 @@ class MrSeries:
     frame_of_reference
         FrameOfReferenceUID, ``None`` where not stated.
     notes
-        What a reader should know: slices that seem to be missing, several at one place, a single one.
+        What a reader should know: slices that were left out or seem to be missing, several at one place, a single one.
     """
 
     name: str
@@ -134,7 +138,7 @@ def read_mr_series(folder: Path | str) -> MrSeries:
     Raises
     ------
     InputError
-        No DICOM slice, no orientation or position, slices of two planes or sizes, or numbers that do not tell the slices apart.
+        No DICOM slice, no orientation or position, slices of two planes or sizes without a clear majority, or numbers that do not tell the slices apart.
     """
     folder = Path(folder)
     return series_of(str(folder), _headers(folder))
@@ -147,18 +151,17 @@ def series_of(name: str, found: Sequence[tuple[Path, Header]], *, numbered: bool
     Raises what `read_mr_series` raises.
     """
     slices, notes = _numbered(name, [_slice(path, header) for path, header in found], [header for _, header in found], required=numbered)
-    sizes = Counter(item.shape_yx for item in slices)
-    if len(sizes) > 1:
-        told = ", ".join(f"{count} of {rows} x {columns}" for (rows, columns), count in sizes.most_common())
-        raise InputError(f"{name}: slices of different sizes ({told})", expected="one size in a series", action="split the series, or export it again")
-    blocks = _blocks(name, slices)
+    slices, other_size = _of_one_size(name, slices)
+    groups, other_plane = _of_one_plane(name, _parallel(slices))
+    blocks = _blocks(groups)
     ordered = tuple(item for block in blocks for item in block)
     ends = np.cumsum([0, *(len(block) for block in blocks)])
     places = tuple(tuple(range(start, stop)) for start, stop in pairwise(map(int, ends)))
-    frames = {header.text("FrameOfReferenceUID") for _, header in found}
+    kept = {item.path for item in ordered}
+    frames = {header.text("FrameOfReferenceUID") for path, header in found if path in kept}
     middle = ordered[len(ordered) // 2].path
     kind = _kind(next(header for path, header in found if path == middle), ordered)
-    return MrSeries(name, ordered, places, kind, frames.pop() if len(frames) == 1 else None, (*notes, *_notes(blocks)))
+    return MrSeries(name, ordered, places, kind, frames.pop() if len(frames) == 1 else None, (*notes, *other_size, *other_plane, *_notes(blocks)))
 
 
 def _headers(folder: Path) -> list[tuple[Path, Header]]:
@@ -205,8 +208,19 @@ def _numbered(name: str, slices: list[MrSlice], headers: Sequence[Header], *, re
     return [replace(item, instance=number) for number, item in enumerate(slices, start=1)], [f"{what}: slices are numbered in the order of their files"]
 
 
-def _blocks(name: str, slices: Sequence[MrSlice]) -> list[list[MrSlice]]:
-    """Return stacks of parallel slices, each in order along its normal, the stacks in order along the mean normal."""
+def _of_one_size(name: str, slices: Sequence[MrSlice]) -> tuple[list[MrSlice], list[str]]:
+    """Leave out a few slices of another size than the rest; raises `InputError` where they are not few."""
+    sizes = Counter(item.shape_yx for item in slices)
+    usual = sizes.most_common(1)[0][0]
+    kept, stray = ([item for item in slices if (item.shape_yx == usual) is same] for same in (True, False))
+    if not _few(stray, slices):
+        told = ", ".join(f"{count} of {rows} x {columns}" for (rows, columns), count in sizes.most_common())
+        raise InputError(f"{name}: slices of different sizes ({told})", expected="one size in a series", action="split the series, or export it again")
+    return kept, _strays(stray, slices, "another size")
+
+
+def _parallel(slices: Sequence[MrSlice]) -> list[list[MrSlice]]:
+    """Return groups of parallel slices, wherever they lie."""
     groups: list[list[MrSlice]] = []
     for item in sorted(slices, key=lambda s: s.instance):
         for group in groups:
@@ -215,19 +229,67 @@ def _blocks(name: str, slices: Sequence[MrSlice]) -> list[list[MrSlice]]:
                 break
         else:
             groups.append([item])
-    largest = max(groups, key=len)[0]
-    if max(_degrees(largest.affine, group[0].affine) for group in groups) > ONE_SERIES_DEG:
+    return groups
+
+
+def _of_one_plane(name: str, groups: Sequence[list[MrSlice]]) -> tuple[list[list[MrSlice]], list[str]]:
+    """Leave out a few slices of another plane than the rest; raises `InputError` where they are not few."""
+    largest, slices = max(groups, key=len)[0], [item for group in groups for item in group]
+    kept, other = ([g for g in groups if (_degrees(largest.affine, g[0].affine) <= ONE_SERIES_DEG) is same] for same in (True, False))
+    stray = [item for group in other for item in group]
+    if not _few(stray, slices):
         told = Counter(plane_of(item.affine)[0].lower() for item in slices)
         raise InputError(
             f"{name} holds slices of several planes ({', '.join(f'{count} {name}' for name, count in told.most_common())})",
             expected="one plane in a series",
             action="split it by orientation; a scout of three planes is left out",
         )
-    along = unit_normal(largest.affine)
+    return kept, _strays(stray, slices, "another plane")
+
+
+def _few(stray: Sequence[MrSlice], slices: Sequence[MrSlice]) -> bool:
+    return len(stray) <= STRAY_SHARE * len(slices)
+
+
+def _strays(stray: Sequence[MrSlice], slices: Sequence[MrSlice], what: str) -> list[str]:
+    """Return a note about slices that were left out; none for none."""
+    if not stray:
+        return []
+    return [f"{len(stray)} of {len(slices)} slices are of {what} than the others and were left out ({', '.join(item.path.name for item in stray[:3])})"]
+
+
+def _blocks(groups: Sequence[list[MrSlice]]) -> list[list[MrSlice]]:
+    """Return stacks of parallel slices, each in order along its normal, the stacks in order along the mean normal."""
+    along = unit_normal(max(groups, key=len)[0].affine)
     for group in groups:
         normal = unit_normal(group[0].affine)
         group.sort(key=lambda s: (float(s.affine[:3, 3] @ normal), s.instance))
-    return sorted(groups, key=lambda group: float(np.mean([_centre(s) @ along for s in group])))
+    return sorted(_by_disc(groups), key=lambda group: float(np.mean([_centre(s) @ along for s in group])))
+
+
+def _by_disc(groups: Sequence[list[MrSlice]]) -> list[list[MrSlice]]:
+    """Part parallel slices of an axial series that lie along different discs, which happen to have one tilt; other series stay as they are."""
+    if len(groups) == 1 or plane_of(max(groups, key=len)[0].affine)[0] != "AXIAL":
+        return list(groups)
+    gaps = [_gaps(group) for group in groups]
+    widest = STACK_GAP * _usual(np.concatenate(gaps))
+    parted = []
+    for group, apart in zip(groups, gaps, strict=True):
+        ends = [0, *(np.flatnonzero(apart > widest) + 1).tolist(), len(group)] if widest else [0, len(group)]
+        parted += [group[start:stop] for start, stop in pairwise(ends)]
+    return parted
+
+
+def _gaps(block: Sequence[MrSlice]) -> NDArray[np.float64]:
+    """Return the distances between neighbouring slices, in mm."""
+    normal = unit_normal(block[0].affine)
+    return np.diff([item.affine[:3, 3] @ normal for item in block])
+
+
+def _usual(gaps: NDArray[np.float64]) -> float:
+    """Return the usual distance between slices, slices at one place apart; 0 where there is none."""
+    apart = gaps[gaps >= SAME_PLACE_MM]
+    return float(np.median(apart)) if apart.size else 0.0
 
 
 def _centre(item: MrSlice) -> NDArray[np.float64]:
@@ -246,13 +308,12 @@ def _notes(blocks: Sequence[Sequence[MrSlice]]) -> list[str]:
     if total == 1:
         notes.append("the series is a single slice")
     if len(blocks) > 1:
-        notes.append(f"{total} slices in {len(blocks)} stacks of different orientation")
+        notes.append(f"{total} slices in {len(blocks)} stacks of different orientation or place")
     for block in blocks:
-        along = np.array([item.affine[:3, 3] @ unit_normal(block[0].affine) for item in block])
-        gaps = np.diff(along)
+        gaps = _gaps(block)
         twice = np.flatnonzero(gaps < SAME_PLACE_MM)
         notes += [f"slices {block[i].instance} and {block[i + 1].instance} lie at one place" for i in twice[:3]]
-        usual = float(np.median(gaps[gaps >= SAME_PLACE_MM])) if (gaps >= SAME_PLACE_MM).any() else 0.0
+        usual = _usual(gaps)
         wide = [int(i) for i in np.flatnonzero(gaps > 1.5 * usual)] if usual else []
         for i in wide:
             notes.append(f"between slices {block[i].instance} and {block[i + 1].instance} are {gaps[i]:.1f} mm, elsewhere {usual:.1f}: some may be missing")

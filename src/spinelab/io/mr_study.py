@@ -10,7 +10,7 @@ from spinelab.core import Fact, InputError
 from spinelab.io.dicom_facts import Patient, study_facts
 from spinelab.io.dicom_header import Header
 from spinelab.io.mr_slices import MrSeries, series_of
-from spinelab.io.series import look_through, one_patient
+from spinelab.io.series import Found, look_through, one_patient
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +36,7 @@ def read_mr_study(folder: Path, name: str, files: Sequence[Path] | None = None) 
     """
     found = look_through(folder, name, files)
     if not found.slices:
-        detail = f" ({'; '.join(found.left_out[:3])})" if found.left_out else ""
-        raise InputError(f"{name} holds no DICOM slice{detail}", expected="the DICOM series of one examination", action="check the path")
+        raise _without_dicom(found, name)
     who = one_patient([item.header for item in found.slices], name)
     series, notes = {}, []
     for label, members in _by_series([(item.path, item.header) for item in found.slices], folder).items():
@@ -49,6 +48,16 @@ def read_mr_study(folder: Path, name: str, files: Sequence[Path] | None = None) 
         else:
             notes += [f"series {label}: {note}" for note in told]
     return MrStudy(series, who, study_facts(found.slices[0].header), tuple(notes))
+
+
+def _without_dicom(found: Found, name: str) -> InputError:
+    """Return the refusal of a folder without DICOM, which says what it holds instead."""
+    expected = "the DICOM series of one examination"
+    if found.pictures:
+        what = f"{name} holds no DICOM slice, but {len(found.pictures)} other picture(s) such as {found.pictures[0][1]}"
+        return InputError(what, expected=expected, action="give the DICOM files that they were made from, or one of these files by itself")
+    detail = f" ({'; '.join(found.left_out[:3])})" if found.left_out else ""
+    return InputError(f"{name} holds no DICOM slice{detail}", expected=expected, action="check the path")
 
 
 def _by_series(files: Sequence[tuple[Path, Header]], folder: Path) -> dict[str, list[tuple[Path, Header]]]:

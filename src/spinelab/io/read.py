@@ -74,8 +74,8 @@ def _study_of_file(path: Path, kind: str) -> Study:
 
 
 def study_id(path: Path) -> str:
-    """Return a file's name without the ending of an image, which may have a dot in it (``.nii.gz``)."""
-    ending = next((suffix for suffix in sorted(IMAGE_SUFFIXES, key=len, reverse=True) if path.name.lower().endswith(suffix)), "")
+    """Return a file's name without the ending of an image, which may have a dot in it (``.nii.gz``), or of an archive."""
+    ending = next((suffix for suffix in sorted((*IMAGE_SUFFIXES, ".zip"), key=len, reverse=True) if path.name.lower().endswith(suffix)), "")
     return path.name[: len(path.name) - len(ending)] or path.name
 
 

@@ -110,7 +110,7 @@ def find(source: Path, settings: Settings) -> list[Examination]:
     DICOM files of one study are one examination; every other picture, volume or archive is one of its own. Models that look at several
     films (``settings.views``) get films of one study together, and pictures whose names differ only in the view; models of one picture
     answer for each film. Models that need more than the general reader gives (``settings.read_study``, called with a path or the files of one study) are
-    given what their own reader makes of an examination.
+    given what their own reader makes of an examination, and may name the only one in a folder (``settings.study_name``).
     """
     read: Reader = getattr(settings, "read_study", io.read)
     if source.is_file():
@@ -120,7 +120,8 @@ def find(source: Path, settings: Settings) -> list[Examination]:
     for path in _files(source):
         groups[_key(path, source, together=together)].append(path)
     if len(groups) <= 1:
-        return [Examination(source.resolve().name, partial(read, source))]
+        alone: Callable[[Path], str] = getattr(settings, "study_name", lambda folder: folder.resolve().name)
+        return [Examination(alone(source), partial(read, source))]
     named: dict[str, list[Path]] = {}
     for paths in groups.values():
         name = _name(paths, source, together=together)

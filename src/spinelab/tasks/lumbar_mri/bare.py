@@ -1,4 +1,4 @@
-"""A bare examination, without tables: a folder, a zip or a study that was read, to the series that the questions are asked on."""
+"""A bare examination, without coordinates: a folder, a zip or a study that was read, to the series that the questions are asked on."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from spinelab.io.archive import unpacked
 from spinelab.io.mr_series import SeriesKind, series_kind
 from spinelab.io.mr_study import read_mr_study
 from spinelab.io.sniff import kind_of
+from spinelab.tasks.lumbar_mri.described import contradiction, stated_kind, stated_kinds, study_folder
 from spinelab.tasks.lumbar_mri.targets import DESCRIPTIONS, SAGITTAL_T2
 
 NEEDED: Final = f"the MR series of a lumbar spine: {', '.join(DESCRIPTIONS)}"
@@ -25,7 +26,7 @@ _NOTES_SHOWN: Final = 4
 
 
 def read_bare(source: Path | str | Sequence[Path] | Study) -> Study:
-    """Read an examination whose series are told by their headers alone.
+    """Read an examination whose series are told by their headers, or by the competition's table of series in a folder above it.
 
     Parameters
     ----------
@@ -53,7 +54,7 @@ def read_bare(source: Path | str | Sequence[Path] | Study) -> Study:
         return _from_folder(folder, str(folder), source[0].stem, source)
     path = Path(source)
     if path.is_dir():
-        return _from_folder(path, str(path), path.resolve().name)
+        return _from_folder(path, str(path), study_folder(path).resolve().name)
     if path.is_file() and kind_of(path, str(path)) == "zip":
         with unpacked(path, str(path)) as folder:
             return _from_folder(folder, str(path), path.stem)
@@ -68,12 +69,15 @@ def _is_arranged(study: Study) -> bool:
 
 def _from_folder(folder: Path, name: str, label: str, files: Sequence[Path] | None = None) -> Study:
     found = read_mr_study(folder, name, files)
-    images, notes = [], list(found.notes)
+    stated, told = stated_kinds(study_folder(folder))
+    images, notes = [], [*found.notes, *told]
     for key, series in found.series.items():
-        if series.kind.description is None:
+        by_table = stated_kind(stated, key, series) if stated else None
+        if by_table is None and series.kind.description is None:
             notes.append(f"series {key} was not used: {series.kind.reason}")
             continue
-        images.append(_described(series.image(), key, series.kind))
+        images.append(_described(series.image(), key, series.kind, by_table))
+        notes += contradiction(key, by_table.value if by_table else None, series.kind)
         notes += [f"series {key}: {note}" for note in series.notes]
     facts = {key: fact for key, fact in found.facts.items() if key != "notes"}
     who = found.patient
@@ -97,8 +101,7 @@ def _arranged(study: Study) -> Study:
             notes.append(f"series {key} was left out: {error}")
             continue
         kind = series_kind(parts[0])
-        stated = joined.facts.get("description")
-        if stated is None and kind.description is None:
+        if not _is_described(joined) and kind.description is None:
             notes.append(f"series {key} was not used: {kind.reason}")
             continue
         images.append(_described(joined, key, kind))
@@ -120,11 +123,17 @@ def _study(study: Study, images: Sequence[Image], notes: Sequence[str]) -> Study
     return replace(study, images=tuple(ordered), facts=facts)
 
 
-def _described(image: Image, key: str, kind: SeriesKind) -> Image:
+def _described(image: Image, key: str, kind: SeriesKind, by_table: Fact | None = None) -> Image:
     extra = {"series_id": Fact(key, "series"), "kind": Fact(kind.reason, "header")}
-    if "description" not in image.facts:
-        extra["description"] = Fact(kind.description, kind.reason)
+    if not _is_described(image):
+        extra["description"] = by_table or Fact(kind.description, kind.reason)
     return replace(image, facts={**image.facts, **extra})
+
+
+def _is_described(image: Image) -> bool:
+    """Return whether the image is called by one of the three names; the free text of a NIfTI header is another fact of that name."""
+    stated = image.facts.get("description")
+    return stated is not None and stated.value in DESCRIPTIONS
 
 
 def _joined(parts: Sequence[Image]) -> Image:

@@ -13,6 +13,7 @@ from spinelab.core import Example, Examples, Fact, InputError, Result, Study, un
 from spinelab.evaluation.rsna import RsnaLabels
 from spinelab.io.mr_slices import MrSeries, read_mr_series
 from spinelab.phantoms import is_phantom
+from spinelab.tasks.lumbar_mri.described import contradiction
 from spinelab.tasks.lumbar_mri.places import Target, find_places, merge
 from spinelab.tasks.lumbar_mri.tables import (
     COORDINATES_FILE,
@@ -38,7 +39,7 @@ def targets(root: Path) -> tuple[dict[str, list[Target]], list[str]]:
     """Read the three tables into the 25 targets of every study, and notes on what was left out or looks wrong; no picture is opened."""
     root = _folder(root)
     marks, notes = read_marks(root) if (root / COORDINATES_FILE).is_file() else ([], [f"{COORDINATES_FILE} is absent: no target has a place"])
-    merged, more = merge(read_grades(root), marks, read_series(root) if (root / SERIES_FILE).is_file() else {})
+    merged, more = merge(read_grades(root), marks, read_series(root / SERIES_FILE) if (root / SERIES_FILE).is_file() else {})
     return merged, notes + more
 
 
@@ -52,7 +53,7 @@ def examples(root: Path) -> Examples:
     """
     root = _folder(root)
     found, notes = targets(root)
-    series = read_series(root) if (root / SERIES_FILE).is_file() else {}
+    series = read_series(root / SERIES_FILE) if (root / SERIES_FILE).is_file() else {}
     drawn = is_phantom(root)
     items = [_example(root, study, row, series.get(study, {}), drawn=drawn) for study, row in found.items()]
     graded = [item for item in items if item.truth.findings]
@@ -162,8 +163,6 @@ def read_study_series(folder: Path, series: Mapping[str, Series]) -> tuple[dict[
         except InputError as error:
             notes.append(f"series {name} was left out: {error}")
             continue
-        stated, seen = series[name].description if name in series else None, stack.kind.description
-        if stated is not None and seen is not None and stated != seen:
-            notes.append(f"series {name} is called {stated}, but its header says {stack.kind.reason}")
+        notes += contradiction(name, series[name].description if name in series else None, stack.kind)
         found[name] = stack
     return found, notes

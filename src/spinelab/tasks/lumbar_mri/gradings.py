@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from spinelab.core import Finding, InputError, Result
-from spinelab.tasks.lumbar_mri.tables import told
+from spinelab.tasks.lumbar_mri.tables import rows_of, told
 
 COLUMNS: Final = {
     "Modic": ("modic", range(4)),
@@ -46,7 +44,8 @@ def read_gradings(path: Path | str) -> tuple[list[Result], list[str]]:
     path = Path(path)
     by_patient: dict[str, dict[str, list[Finding]]] = defaultdict(dict)
     left_out, empty = [], []
-    for line, row in _rows(path):
+    needed = ("Patient", "IVD label", *COLUMNS)
+    for line, row in rows_of(path, needed, expected=f"a CSV with {', '.join(needed)}"):
         patient, disc = row["Patient"], row["IVD label"]
         if not disc.isdigit() or not 1 <= int(disc) <= len(DISCS):
             left_out.append(f"line {line}: disc {disc}")
@@ -76,18 +75,3 @@ def _finding(path: Path, line: int, column: str, text: str, site: str) -> Findin
     if not text.isdigit() or int(text) not in allowed:
         raise InputError(f"{path} line {line}: {column} is {text!r}", expected=f"{allowed.start} to {allowed.stop - 1}", action="correct the table")
     return Finding(name, _YES_NO[int(text)] if len(allowed) == 2 else text, site=site)
-
-
-def _rows(path: Path) -> Sequence[tuple[int, dict[str, str]]]:
-    needed = ("Patient", "IVD label", *COLUMNS)
-    try:
-        reader = csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines())
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}", expected=f"a CSV with {', '.join(needed)}", action="check the path") from error
-    absent = [name for name in needed if name not in (reader.fieldnames or ())]
-    if absent:
-        raise InputError(f"{path} has no column {', '.join(absent)}", expected=", ".join(needed), action="name the columns in the first row")
-    rows = [(reader.line_num, {name: (row[name] or "").strip() for name in needed}) for row in reader]
-    if not rows:
-        raise InputError(f"{path} has no rows", expected=", ".join(needed), action="check the file")
-    return rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -35,6 +36,9 @@ BEYOND_MM: Final = 8.0
 COUNTED: Final = (
     "Levels are counted upwards from the sacrum as if there were five lumbar vertebrae: with four, six or a transitional one their names are one off."
 )
+
+_LEFT_OUT: Final = re.compile(r"series .+? was (?:left out|not used): ", re.DOTALL)
+_SHOWN: Final = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +80,7 @@ def sight(finder: LevelFinder, study: Study) -> Sighted:
     if not series:
         there = ", ".join(str(image.facts["description"].value) for image in study.images)
         raise NotSureError(
-            f"{study.id} has no {SAGITTAL_T2} series ({there}): the levels cannot be told",
+            f"{study.id} has no {SAGITTAL_T2} series ({there}): the levels cannot be told{_because(study)}",
             expected=f"a {SAGITTAL_T2} series, or coordinates",
             action="give the whole examination",
         )
@@ -136,7 +140,7 @@ def _in_series(study: Study, sagittal: Image, question: Question, point: Floats)
     """Return a question's place in the series that it is asked on, or why it has none."""
     series = [sagittal] if question.series == SAGITTAL_T2 else series_of_kind(study, question.series)
     if not series:
-        return f"the examination has no {question.series} series"
+        return f"the examination has no {question.series} series{_because(study)}"
     reasons: list[str] = []
     found: list[tuple[float, int, Image, Projection]] = []
     for image in series:
@@ -157,6 +161,13 @@ def _in_series(study: Study, sagittal: Image, question: Question, point: Floats)
         return reasons[0]
     _, _, image, at = min(found, key=lambda item: item[:2])
     return _place(study, image, question, at)
+
+
+def _because(study: Study) -> str:
+    """Return what the study's notes say about series that were left out or not used, in brackets; nothing where none was."""
+    notes = study.facts.get("notes")
+    told = [str(note).partition(". Expected: ")[0] for note in (notes.value or () if notes else ()) if _LEFT_OUT.match(str(note))]
+    return f" ({'; '.join(told[:_SHOWN])}{', ...' if len(told) > _SHOWN else ''})" if told else ""
 
 
 def _place(study: Study, image: Image, question: Question, at: Projection) -> Place:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import numpy as np
+
 from spinelab.core import Model, Result
 from spinelab.evaluation.rsna import COLUMNS, GRADES
-from spinelab.evaluation.rsna_submission import HEADER
+from spinelab.evaluation.rsna_submission import submission_text
 from spinelab.tasks.lumbar_mri import scores
 from spinelab.tasks.lumbar_mri.targets import GRADE_NAMES, QUESTIONS
 
@@ -37,24 +37,21 @@ def of_answers(answers: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def submission(model: Model, results: Sequence[Result]) -> dict[str, str]:
-    """Return the submission for these results; nothing where none of them has an answer."""
+    """Return the submission for these results; nothing where none of them has an answer.
+
+    The competition wants every study: one that was refused gets the constant in all its rows, as a question that was withheld does.
+    """
     constant = model.record.get("constant")
-    answered = [r for r in results if any(f.probabilities for f in r.findings)]
-    if constant is None or not answered:
+    if constant is None or not any(finding.probabilities for result in results for finding in result.findings):
         return {}
-    rows = sorted(row for result in answered for row in _rows(result, constant))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(HEADER)
-    writer.writerows(rows)
-    return {SUBMISSION: text.getvalue()}
+    return {SUBMISSION: submission_text([result.study for result in results], np.array([_rows(result, constant) for result in results]))}
 
 
-def _rows(result: Result, constant: Mapping[str, Mapping[str, float]]) -> list[tuple[Any, ...]]:
+def _rows(result: Result, constant: Mapping[str, Mapping[str, float]]) -> list[list[float]]:
+    """Return the probabilities of the 25 targets."""
     rows = []
     for question, column in zip(QUESTIONS, COLUMNS, strict=True):
         found = result.finding(question.finding, site=question.level, side=question.side)
         shares = found.probabilities if found is not None else {}
-        values = [shares[name] for name in GRADE_NAMES] if shares else [constant[column][grade] for grade in GRADES]
-        rows.append((f"{result.study}_{column}", *(repr(float(value)) for value in values)))
+        rows.append([shares[name] for name in GRADE_NAMES] if shares else [constant[column][grade] for grade in GRADES])
     return rows

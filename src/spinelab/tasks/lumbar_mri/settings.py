@@ -72,10 +72,16 @@ class LumbarMriSettings(ImageSettings):
             raise TaskError("target=condition with heads=severity", expected="heads=both", action="add --set heads=both")
 
     def read_study(self, source: Path | str | Sequence[Path]) -> Study:
-        """Return an examination whose series are told by their headers."""
+        """Return an examination whose series are told by their headers, or by a table of series above it."""
         from spinelab.tasks.lumbar_mri.bare import read_bare
 
         return read_bare(source)
+
+    def study_name(self, folder: Path) -> str:
+        """Return what the only examination in a folder is called: as its own folder, where a table of series names it."""
+        from spinelab.tasks.lumbar_mri.described import study_folder
+
+        return study_folder(folder).resolve().name
 
     @property
     def first_lr(self) -> float:

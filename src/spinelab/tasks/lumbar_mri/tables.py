@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ IMAGES_FOLDER: Final = "train_images"
 LAYOUT: Final = f"a folder with {GRADES_FILE}, {COORDINATES_FILE}, {SERIES_FILE} and, for pictures, {IMAGES_FOLDER}/<study>/<series>/<instance>.dcm"
 
 _SHOWN: Final = 3
+_SCIENTIFIC: Final = re.compile(r"[+-]?\d+(?:[.,]\d*)?e[+-]?\d+", re.IGNORECASE)
+"""A number as a spreadsheet shortens it, which has lost the last digits of an identifier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ def read_grades(root: Path) -> RsnaLabels:
     """
     studies, grades = [], []
     path = root / GRADES_FILE
-    for line, row in _rows(path, ("study_id", *COLUMNS)):
+    for line, row in rows_of(path, ("study_id", *COLUMNS)):
         studies.append(_identifier(row["study_id"], f"{path} line {line}: study_id"))
         values = []
         for column in COLUMNS:
@@ -72,11 +75,10 @@ def read_grades(root: Path) -> RsnaLabels:
     return RsnaLabels(tuple(studies), np.array(grades, dtype=np.int8).reshape(-1, len(COLUMNS)))
 
 
-def read_series(root: Path) -> dict[str, dict[str, Series]]:
-    """Read the series of every study, by study and series number; other descriptions than the three are refused."""
+def read_series(path: Path) -> dict[str, dict[str, Series]]:
+    """Read a table of the series of every study, by study and series number; other descriptions than the three are refused."""
     found: dict[str, dict[str, Series]] = {}
-    path = root / SERIES_FILE
-    for line, row in _rows(path, ("study_id", "series_id", "series_description")):
+    for line, row in rows_of(path, ("study_id", "series_id", "series_description")):
         study, series = (_identifier(row[key], f"{path} line {line}: {key}") for key in ("study_id", "series_id"))
         description = next((d for d in DESCRIPTIONS if d.lower() == row["series_description"].lower()), None)
         if description is None:
@@ -92,7 +94,7 @@ def read_marks(root: Path) -> tuple[list[Mark], list[str]]:
     """Read the coordinates; rows whose point is no number are left out, and said so."""
     marks, left_out = [], []
     path = root / COORDINATES_FILE
-    for line, row in _rows(path, ("study_id", "series_id", "instance_number", "condition", "level", "x", "y")):
+    for line, row in rows_of(path, ("study_id", "series_id", "instance_number", "condition", "level", "x", "y")):
         study, series = (_identifier(row[key], f"{path} line {line}: {key}") for key in ("study_id", "series_id"))
         try:
             question = question_of(row["condition"], row["level"])
@@ -114,32 +116,51 @@ def told(names: Sequence[str], what: str) -> list[str]:
     return [f"{len(names)} {what} ({', '.join(names[:_SHOWN])}{more})"]
 
 
-def _rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield each row with its line number, after checking the columns."""
+def rows_of(path: Path, needed: Sequence[str], *, expected: str = LAYOUT) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield each row of a CSV with its line number; empty rows are passed over.
+
+    Raises
+    ------
+    InputError
+        A file that cannot be read, a needed column that is absent or there twice, a row with too few or too many cells, or no row.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}", expected=LAYOUT, action="check the path") from error
-    reader = csv.DictReader(text.splitlines(), skipinitialspace=True)
-    names = [str(name).strip() for name in reader.fieldnames or ()]
-    reader.fieldnames = names
+        raise InputError(f"{path} cannot be read: {error}", expected=expected, action="check the path") from error
+    reader = csv.reader(text.splitlines(), skipinitialspace=True)
+    names = [name.strip() for name in next(reader, [])]
+    _check_columns(path, names, needed)
+    empty = True
+    for row in reader:
+        cells = [cell.strip() for cell in row]
+        if not any(cells):
+            continue
+        if len(cells) < len(names) or any(cells[len(names) :]):
+            raise InputError(
+                f"{path} line {reader.line_num} has {len(cells)} cells",
+                expected=f"{len(names)} cells, as many as there are columns",
+                action="export the table again; it may have been cut off",
+            )
+        empty = False
+        yield reader.line_num, dict(zip(names, cells, strict=False))
+    if empty:
+        raise InputError(f"{path} has no rows", expected=expected, action="check the file")
+
+
+def _check_columns(path: Path, names: Sequence[str], needed: Sequence[str]) -> None:
     absent = [name for name in needed if name not in names]
     if absent:
         raise InputError(f"{path} has no column {', '.join(absent[:_SHOWN])}", expected=", ".join(needed), action="name the columns in the first row")
-    empty = True
-    for row in reader:
-        values = {key: (value or "").strip() for key, value in row.items() if key is not None and not isinstance(value, list)}
-        if any(values.values()):
-            empty = False
-            yield reader.line_num, values
-    if empty:
-        raise InputError(f"{path} has no rows", expected=LAYOUT, action="check the file")
+    twice = [name for name in needed if names.count(name) > 1]
+    if twice:
+        raise InputError(f"{path} has the column {', '.join(twice[:_SHOWN])} twice", expected="every column once", action="remove one of them")
 
 
 def _identifier(text: str, where: str) -> str:
     """Return a number that names a study or a series, as it was written; tables that went through a spreadsheet may say ``123.0``."""
     name = text[:-2] if text.endswith(".0") else text
-    if not name or any(mark in name for mark in ("/", "\\", "..")) or "e+" in name.lower():
+    if not name or any(mark in name for mark in ("/", "\\", "..")) or _SCIENTIFIC.fullmatch(name):
         raise InputError(f"{where} is {text!r}", expected="a whole number, as the folder is named", action="export the table again as text")
     return name
 

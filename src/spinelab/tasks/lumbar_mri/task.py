@@ -96,7 +96,7 @@ class LumbarMri(NetworkTask):
         return sections.of_answers(answers)
 
     def tables(self, model: Model, results: Sequence[Result]) -> dict[str, str]:
-        """Return the competition's submission; a withheld question gets the training data's weighted frequencies."""
+        """Return the competition's submission; what was withheld or refused gets the training data's weighted frequencies."""
         from spinelab.tasks.lumbar_mri import sections
 
         return sections.submission(model, results)
