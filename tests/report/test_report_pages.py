@@ -216,6 +216,15 @@ def test_one_reading(explanation_of, tmp_path):
     assert [tag for tag, _ in page.tags].count("img") == 2
 
 
+def test_a_picture_that_was_drawn_upon_is_not_called_as_recorded(tmp_path):
+    study = grey_study()
+    drawn = dataclasses.replace(study.images[0], facts={"shown_as": Fact("hung as usual, enlarged 2.0 times", "drawn")})
+    shown = dataclasses.replace(study, images=(drawn, study.images[0]))
+    html = write_results([golden_result()], tmp_path, studies={golden_result().study: shown}, phantom_model=False).read_text(encoding="utf-8")
+    assert html.count("hung as usual, enlarged 2.0 times") == 1
+    assert html.count("as recorded") == 1
+
+
 def test_many_readings_get_a_folder_each_and_a_table(tmp_path):
     results = [dataclasses.replace(golden_result(), study=name) for name in ("a/1", "a_1", "b")]
     path = write_results(results, tmp_path, phantom_model=False, model_summary={"origin": "Trained on 251 patients of one hospital."})

@@ -113,5 +113,6 @@ def _films(study: Study | None) -> tuple[list[dict[str, Any]], list[str]]:
         except InputError as error:
             notes.append(f"{name} is not shown: {error.given}")
             continue
-        films.append({"view": name, "film": film(picture, side=_SIDE_PX)} | size(picture, side=_SIDE_PX))
+        how = image.facts["shown_as"].value if "shown_as" in image.facts else "as recorded"
+        films.append({"view": name, "how": how, "film": film(picture, side=_SIDE_PX)} | size(picture, side=_SIDE_PX))
     return films, notes

@@ -102,7 +102,7 @@ class LumbarMri(NetworkTask):
         return sections.submission(model, results)
 
     def shown(self, model: Model, study: Study) -> Study:
-        """Return the slice through the canal with its levels, and an axial slice a level."""
+        """Return the slices on which the questions are graded: canal, foramina of either side, and the recesses of each level."""
         from spinelab.tasks.lumbar_mri import finding, pictures
 
         located = finding.located(model, study)
