@@ -304,6 +304,18 @@ def test_what_the_checks_of_a_map_found_is_said_beside_it(explanation_of, tmp_pa
     assert all((tmp_path / e["file"]).read_bytes().startswith(b"\x89PNG") for e in body["explanations"])
 
 
+def test_a_map_of_a_slice_says_where_in_the_patient_it_is_highest(explanation_of, tmp_path):
+    where = {"series": "17", "description": "Axial T2", "slice": 4, "peak_mm": [-9.5, 1.0, 3.25], "turned_back": True}
+    seen = dataclasses.replace(explanation_of(3), facts={**FACTS, "where": where})
+    html = write_results([golden_result()], tmp_path, explanations={golden_result().study: [seen]}, phantom_model=False).read_text(encoding="utf-8")
+    words = check_page(html).words
+    assert "Axial T2, series 17, slice 4: the highest point lies at −9.5, 1.0, 3.2 mm (LPS: to the patient's left, back and head)." in words
+    assert "the network saw it mirrored" in words
+    body = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
+    jsonschema.validate(body, schema("result"))
+    assert body["explanations"][0]["peak_mm"] == [-9.5, 1.0, 3.25]
+
+
 def test_the_inside_of_a_network_has_its_page(explanation_of, tmp_path):
     import numpy as np
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from spinelab import tasks
-from spinelab.core import Examples, Fact, InputError, Model, NotSureError, Run, TaskError, unknown
+from spinelab.core import Examples, Explaining, Fact, InputError, Model, NotSureError, Run, TaskError, unknown
 from spinelab.evaluation.rsna import COLUMNS, rsna_score
 from spinelab.evaluation.rsna_baselines import rsna_baselines
 from spinelab.evaluation.rsna_submission import read_submission
@@ -319,6 +319,16 @@ def test_what_is_graded_highest_is_explained(model: Model, data: Examples) -> No
     assert highest.site in maps[0].view
     assert highest.name.replace("_", " ") in maps[0].view
     assert TASK.layers(model, study)
+
+
+def test_a_question_is_explained_when_it_is_named(model: Model, data: Examples) -> None:
+    """Only the three that are most probably severe were explained, and there was no way to ask for another."""
+    study = data[0].open()
+    least = min(TASK.predict(model, study).findings, key=lambda f: f.probabilities["Severe"])
+    how = Explaining(checks=(), questions=(f"{least.site} {least.side or ''} {least.name}",))
+    (seen,) = TASK.explain(model, study, how)
+    assert f"{least.name.replace('_', ' ')} {least.site}" in seen.view
+    assert all(seen.view.startswith(sheet.text.rpartition(". ")[2].rstrip(".")) for sheet in TASK.layers(model, study, how))
 
 
 def test_the_page_shows_canal_foramina_of_either_side_and_an_axial_slice_of_each_level(model: Model, data: Examples) -> None:

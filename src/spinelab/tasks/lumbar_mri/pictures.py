@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from spinelab.core import Fact, Image, Study
 from spinelab.geometry.planes import hang, opposite, picture_directions, to_plane
-from spinelab.tasks.lumbar_mri.inputs import PERCENTILES, series_of
+from spinelab.tasks.lumbar_mri.inputs import PERCENTILES, series_of, slice_number
 from spinelab.tasks.lumbar_mri.places import Place
 from spinelab.tasks.lumbar_mri.targets import AXIAL_T2, LEVEL_NAMES, SAGITTAL_T1, SAGITTAL_T2
 
@@ -74,11 +74,6 @@ def _usual(places: Sequence[Place]) -> int:
     return min(counts, key=lambda index: (-counts[index], abs(index - middle)))
 
 
-def slice_number(series: Image, index: int) -> int:
-    """Return the number by which files and tables name a slice."""
-    return int(series.facts["instance_numbers"].value[index])
-
-
 def _picture(series: Image, index: int, places: Sequence[Place], title: str) -> Image:
     stack, affine = series.pixels, series.facts["slice_affines"].value[index]
     low, high = np.percentile(stack[index], PERCENTILES)
@@ -131,11 +126,11 @@ def _mark(picture: NDArray[np.uint8], at: tuple[int, int], place: Place, away: i
         _write(picture, question.level if away is None else f"{question.level}, slice {away}", (x + _BESIDE_PX, y + 8))
     elif question.side is not None:
         outwards = -1 if question.side == "right" else 1
-        end = (x + outwards * _ASIDE_PX[0], y + _ASIDE_PX[1])
-        start = (x + outwards * _RING_PX, y - _RING_PX)
+        tip = (x + outwards * _ASIDE_PX[0], y + _ASIDE_PX[1])
+        foot = (x + outwards * _RING_PX, y - _RING_PX)
         for colour, width in ((0, 4), (shade, 1)):
-            cv2.line(picture, start, end, colour, width, cv2.LINE_AA)
-        _write(picture, question.side[0].upper(), (end[0] - (22 if outwards < 0 else -4), end[1]))
+            cv2.line(picture, foot, tip, colour, width, cv2.LINE_AA)
+        _write(picture, question.side[0].upper(), (tip[0] - (22 if outwards < 0 else -4), tip[1]))
 
 
 def _edges(picture: NDArray[np.uint8], affine: NDArray[np.float64]) -> None:
