@@ -18,6 +18,9 @@ PAGE_PX: Final = 900
 FILE_PX: Final = 448
 """Least longest side of a map in a file of its own; smaller pictures are enlarged by a whole number."""
 
+NAME_LENGTH: Final = 100
+"""Letters of a map's file name: a slice number is not cut off."""
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -85,7 +88,7 @@ def with_maps(result: Result, explanations: Sequence[Explanation], place: Path) 
 
 def _file_name(n: int, explanation: Explanation) -> str:
     words = "-".join(part for part in (explanation.method, explanation.view) if part)
-    return f"map-{n}-{re.sub(r'[^a-z0-9]+', '-', words.lower()).strip('-')[:60]}.png"
+    return f"map-{n}-{re.sub(r'[^a-z0-9]+', '-', words.lower()).strip('-')[:NAME_LENGTH]}.png"
 
 
 def _place(explanation: Explanation) -> str:
