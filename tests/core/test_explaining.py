@@ -42,6 +42,21 @@ def test_a_map_without_its_pixels():
     assert "explanations" not in Result("images", "m", "s").to_dict()
 
 
+def test_a_map_of_a_slice_says_where_it_lies():
+    where = {"series": "17", "description": "Axial T2", "slice": 4, "peak_mm": [-9.5, 1.0, 3.25], "turned_back": False}
+    told = explanation(where=where).summary("map.png")
+    assert (told.series, told.slice_number, told.peak_mm) == ("17", 4, (-9.5, 1.0, 3.25))
+    result = Result("lumbar-mri", "m", "s", explanations=(told,))
+    assert Result.from_dict(json.loads(result.to_json())) == result
+    assert explanation().summary("map.png").slice_number is None
+
+
+def test_a_question_by_name_needs_a_task_that_asks_several():
+    assert Explaining().of_one_question("images").questions == ()
+    with pytest.raises(TaskError, match="asks one"):
+        Explaining(questions=("L4/L5 canal",)).of_one_question("images")
+
+
 def test_an_empty_map_has_no_peak_and_numbers_are_numbers():
     empty = Explanation("Grad-CAM", "curved", np.zeros((4, 6), np.uint8), np.zeros((4, 6), np.float32))
     assert empty.peak is None

@@ -19,6 +19,7 @@ from spinelab.report.comparison import comparison_page, evaluation_page
 from spinelab.report.content import GalleryCell, GalleryRow
 from spinelab.report.documents import comparison_document
 from spinelab.report.files import write_json
+from spinelab.report.heatmaps import summaries
 from spinelab.report.words import METRICS, SEVERITY
 
 ROOT = Path(__file__).parents[2]
@@ -216,6 +217,15 @@ def test_one_reading(explanation_of, tmp_path):
     assert [tag for tag, _ in page.tags].count("img") == 2
 
 
+def test_a_picture_that_was_drawn_upon_is_not_called_as_recorded(tmp_path):
+    study = grey_study()
+    drawn = dataclasses.replace(study.images[0], facts={"shown_as": Fact("hung as usual, enlarged 2.0 times", "drawn")})
+    shown = dataclasses.replace(study, images=(drawn, study.images[0]))
+    html = write_results([golden_result()], tmp_path, studies={golden_result().study: shown}, phantom_model=False).read_text(encoding="utf-8")
+    assert html.count("hung as usual, enlarged 2.0 times") == 1
+    assert html.count("as recorded") == 1
+
+
 def test_many_readings_get_a_folder_each_and_a_table(tmp_path):
     results = [dataclasses.replace(golden_result(), study=name) for name in ("a/1", "a_1", "b")]
     path = write_results(results, tmp_path, phantom_model=False, model_summary={"origin": "Trained on 251 patients of one hospital."})
@@ -295,6 +305,20 @@ def test_what_the_checks_of_a_map_found_is_said_beside_it(explanation_of, tmp_pa
     assert all((tmp_path / e["file"]).read_bytes().startswith(b"\x89PNG") for e in body["explanations"])
 
 
+def test_a_map_of_a_slice_says_where_in_the_patient_it_is_highest(explanation_of, tmp_path):
+    where = {"series": "17", "description": "Axial T2", "slice": 4, "peak_mm": [-9.5, 1.0, 3.25], "turned_back": True}
+    seen = dataclasses.replace(explanation_of(3), facts={**FACTS, "where": where})
+    html = write_results([golden_result()], tmp_path, explanations={golden_result().study: [seen]}, phantom_model=False).read_text(encoding="utf-8")
+    words = check_page(html).words
+    assert "Axial T2, series 17, slice 4: the highest point lies at −9.5, 1.0, 3.2 mm (LPS: to the patient's left, back and head)." in words
+    assert "the network saw it mirrored" in words
+    (one,) = summaries([dataclasses.replace(seen, view="right subarticular stenosis L3/L4, Axial T2, slice 24")])
+    assert one.file.endswith("-slice-24.png")
+    body = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
+    jsonschema.validate(body, schema("result"))
+    assert body["explanations"][0]["peak_mm"] == [-9.5, 1.0, 3.25]
+
+
 def test_the_inside_of_a_network_has_its_page(explanation_of, tmp_path):
     import numpy as np
 
@@ -307,6 +331,18 @@ def test_the_inside_of_a_network_has_its_page(explanation_of, tmp_path):
     assert "100 % of the layers: 0.00" in page.words
     assert "Layer body.0" in page.words
     assert [tag for tag, _ in page.tags].count("img") == 3
+
+
+def test_the_inside_of_a_network_that_grades_opens_with_the_table(tmp_path):
+    findings = tuple(Finding("canal", "mild", {"mild": 0.9, "severe": 0.1}, site=f"L{n}/L{n + 1}") for n in range(1, 8))
+    summary = {"weights": {"asked": "scratch", "used": "scratch", "why": "asked for", "source": None}}
+    write_explained(dataclasses.replace(golden_result(), findings=findings), [], [], tmp_path, phantom_model=False, model_summary=summary)
+    page = check_page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "Grades by level and side" in page.words
+    assert "Canal L1/L2: mild" not in page.words
+    assert "What follows shows" in page.words
+    assert "No answer" not in page.words
+    assert "trained from scratch, as asked" in page.words
 
 
 def test_the_same_film_model_by_model(comparison_of, explanation_of, tmp_path):

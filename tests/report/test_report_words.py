@@ -11,6 +11,17 @@ from spinelab.report.layout import rarest, scale, table
 from spinelab.report.pictures import film, overlay, size
 
 
+def test_weights_and_precision_are_said_in_words():
+    asked = {"asked": "scratch", "used": "scratch", "why": "asked for", "source": None}
+    assert words.settled(asked) == "trained from scratch, as asked"
+    instead = {"asked": "imagenet", "used": "scratch", "why": "the hub gave no weights", "source": None}
+    assert words.settled(instead) == "trained from scratch although imagenet weights were asked for: the hub gave no weights"
+    found = {"asked": "imagenet", "used": "imagenet", "why": "from the timm hub", "source": "resnet18"}
+    assert words.settled(found) == "started from ImageNet weights: from the timm hub (resnet18)"
+    assert words.settled({"asked": "auto", "used": "32", "why": "this device has no bf16"}) == "32 bits: this device has no bf16"
+    assert words.settled({"patients": 3}) == {"patients": 3}
+
+
 def test_numbers():
     assert words.number(-0.1234) == "−0.123"
     assert words.number(-0.0001) == "0.000"

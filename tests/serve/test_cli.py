@@ -93,6 +93,7 @@ def test_explain_looks_into_the_network(films: Path, model: Path, tmp_path: Path
     assert {"layer-1.png", "map-1-grad-cam.png", "report.html", "result.json"} <= {p.name for p in (tmp_path / "inside").iterdir()}
     assert "Does a map depend on what was learnt?" in (tmp_path / "inside" / "report.html").read_text(encoding="utf-8")
     assert "takes many" in refused("explain", model, films, "--out", tmp_path / "no")
+    assert "asks one" in refused("explain", model, picture, "--out", tmp_path / "no", "--question", "L4/L5 canal")
 
 
 def test_read_many_goes_on_after_a_bad_file(films: Path, model: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from spinelab import tasks
-from spinelab.core import Examples, InputError, Model, NotSureError, Result, Run, TaskError
+from spinelab.core import Examples, Explaining, Fact, InputError, Model, NotSureError, Result, Run, TaskError, unknown
 from spinelab.evaluation.rsna import COLUMNS, GRADES, rsna_score
 from spinelab.evaluation.rsna_baselines import rsna_baselines
 from spinelab.evaluation.rsna_submission import read_submission
@@ -15,10 +15,11 @@ from spinelab.evaluation.types import Predictions
 from spinelab.experiments import baselines
 from spinelab.experiments.asked import ask
 from spinelab.experiments.splits import Split
-from spinelab.tasks.lumbar_mri import scores
+from spinelab.geometry.planes import flip_affine
+from spinelab.tasks.lumbar_mri import pictures, scores
 from spinelab.tasks.lumbar_mri.augmenting import paper
 from spinelab.tasks.lumbar_mri.grading import GradeLoss, shares_of
-from spinelab.tasks.lumbar_mri.inputs import neighbours, prepare_place
+from spinelab.tasks.lumbar_mri.inputs import neighbours, prepare_place, series_of
 from spinelab.tasks.lumbar_mri.parts import _notes, plane_of_row
 from spinelab.tasks.lumbar_mri.phantom import write_phantoms
 from spinelab.tasks.lumbar_mri.questions import question_of_row
@@ -331,13 +332,61 @@ def test_what_is_graded_highest_is_explained(model: Model, data: Examples) -> No
     assert TASK.layers(model, study)
 
 
-def test_the_page_shows_the_levels_and_an_axial_slice_of_each(model: Model, data: Examples) -> None:
+def test_a_question_is_explained_when_it_is_named(model: Model, data: Examples) -> None:
+    """Only the three that are most probably severe were explained, and there was no way to ask for another."""
+    study = data[0].open()
+    least = min(TASK.predict(model, study).findings, key=lambda f: f.probabilities["Severe"])
+    how = Explaining(checks=(), questions=(f"{least.site} {least.side or ''} {least.name}",))
+    (seen,) = TASK.explain(model, study, how)
+    assert f"{least.name.replace('_', ' ')} {least.site}" in seen.view
+    assert all(seen.view.startswith(sheet.text.rpartition(". ")[2].rstrip(".")) for sheet in TASK.layers(model, study, how))
+
+
+def test_the_page_shows_canal_foramina_of_either_side_and_an_axial_slice_of_each_level(model: Model, data: Examples) -> None:
     shown = TASK.shown(model, data[0].open())
-    assert [image.view.value for image in shown.images] == [
-        "sagittal T2, levels",
-        *(f"axial T2, {level}" for level in ("L1/L2", "L2/L3", "L3/L4", "L4/L5", "L5/S1")),
+    titles = [image.view.value for image in shown.images]
+    assert list(dict.fromkeys(title.rpartition(", slice ")[0] for title in titles)) == [
+        "Sagittal T2/STIR, canal",
+        "Sagittal T1, the patient's right foramina",
+        "Sagittal T1, the patient's left foramina",
+        *(f"Axial T2, {level}" for level in ("L1/L2", "L2/L3", "L3/L4", "L4/L5", "L5/S1")),
     ]
     assert all(image.axes == "YX" and image.spacing_mm.known and image.affine.known for image in shown.images)
+    assert all("enlarged" in image.facts["shown_as"].value for image in shown.images)
+
+
+def test_sides_of_a_level_on_two_axial_slices_have_a_picture_each(data: Examples) -> None:
+    """The left mark was dropped where it lay on another slice than the right one."""
+    study = data[0].open()
+    own = [p for p in study.facts["places"].value if p.target.description == "Axial T2" and p.target.question.level == "L3/L4"]
+    first, second = own[0], replace(own[1], index=own[0].index + 1)
+    numbers = series_of(study, first).facts["instance_numbers"].value
+    shown = pictures.shown(study, [first, second])
+    assert [image.view.value for image in shown.images] == [f"Axial T2, L3/L4, slice {numbers[place.index]}" for place in (first, second)]
+
+
+def test_a_foramen_on_another_sagittal_slice_is_drawn_dashed(data: Examples) -> None:
+    study = data[0].open()
+    side = [p for p in study.facts["places"].value if p.target.question.side == "right" and p.target.description == "Sagittal T1"]
+    together = [replace(place, index=side[0].index) for place in side]
+    (whole,) = pictures.shown(study, together).images
+    (dashed,) = pictures.shown(study, [replace(together[0], index=side[0].index + 1), *together[1:]]).images
+    assert whole.view.value == dashed.view.value
+    assert "dashed" in dashed.facts["shown_as"].value
+    assert "dashed" not in whole.facts["shown_as"].value
+    assert not np.array_equal(whole.pixels, dashed.pixels)
+
+
+def test_the_letters_at_the_edges_are_the_patients(data: Examples) -> None:
+    """The same slice stored mirrored is hung the same way and gets the same picture, R at the left edge."""
+    study = data[0].open()
+    place = next(p for p in study.facts["places"].value if p.target.description == "Axial T2")
+    series = series_of(study, place)
+    affines = np.array([flip_affine(a, "x", series.pixels.shape[2]) for a in series.facts["slice_affines"].value])
+    turned = replace(series, pixels=series.pixels[:, :, ::-1], affine=unknown("turned"), facts={**series.facts, "slice_affines": Fact(affines, "turned")})
+    (plain,) = pictures.shown(study, [place]).images
+    (other,) = pictures.shown(replace(study, images=(turned,)), [place]).images
+    assert np.array_equal(plain.pixels, other.pixels)
 
 
 def test_an_enlarged_slice_keeps_its_place_in_the_patient() -> None:

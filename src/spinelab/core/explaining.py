@@ -41,11 +41,31 @@ class Explaining:
         Some of `CHECKS`.
     regions
         By view a mask in pixels of the original picture: the anatomy, or a lesion that was drawn. Where it is known, each map says how much of it lies inside.
+    questions
+        Which questions are explained, of a task that asks many of one examination, as the task reads them: ``L4/L5 left foraminal``. By default
+        the task chooses.
     """
 
     methods: tuple[str, ...] = ()
     checks: tuple[str, ...] = ("glance",)
     regions: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    questions: tuple[str, ...] = ()
+
+    def of_one_question(self, task: str) -> Explaining:
+        """Return these wishes, for a task that asks one question of an examination.
+
+        Raises
+        ------
+        TaskError
+            If questions are named, for there is nothing to choose among.
+        """
+        if self.questions:
+            raise TaskError(
+                f"--question {self.questions[0]!r} for {task}",
+                expected="no question by name: this task asks one of an examination",
+                action="leave --question out",
+            )
+        return self
 
     @staticmethod
     def chosen(text: str | None) -> Explaining | None:
@@ -74,7 +94,8 @@ class Explaining:
 class Explanation:
     """A heatmap over an image: ``heat`` (rows, columns) in [0, 1] over ``picture`` (rows, columns) uint8.
 
-    ``facts`` is what was found about the map itself (`spinelab.explain.AttentionMap.facts`), JSON-able.
+    ``facts`` is what was found about the map itself (`spinelab.explain.AttentionMap.facts`), JSON-able; ``where`` among them says, of a slice, in which
+    ``series`` it lies, its ``slice`` number, and where in the patient the map is highest, ``peak_mm``.
     """
 
     method: str
@@ -99,7 +120,7 @@ class Explanation:
 
     def summary(self, file: str) -> Heatmap:
         """Return everything but the pixels, for `Result.explanations`; ``file`` is the picture that lies beside the result."""
-        inside, areas, weights = (self.facts.get(key) or {} for key in ("inside", "curves", "weights"))
+        inside, areas, weights, where = (self.facts.get(key) or {} for key in ("inside", "curves", "weights", "where"))
         rows, columns = self.heat.shape[:2]
         return Heatmap(
             method=self.method,
@@ -116,6 +137,9 @@ class Explanation:
             insertion_auc=areas.get("insertion_auc"),
             random_weights_similarity=weights["correlation"][-1] if weights else None,
             flags=self.flags,
+            series=where.get("series"),
+            slice_number=where.get("slice"),
+            peak_mm=None if self.peak is None or not where else tuple(where["peak_mm"]),
         )
 
 

@@ -116,7 +116,8 @@ class Heatmap:
 
     ``size`` is (columns, rows) of that picture and ``peak`` (x, y) in it, ``None`` for an empty map. ``share_inside`` is the part of the map inside the
     anatomy or lesion, ``area_inside`` what a map that says nothing would have. ``random_weights_similarity`` is the rank correlation with the map of a
-    network that has learnt nothing. ``flags`` are sentences against the map. What was not checked is ``None``.
+    network that has learnt nothing. ``flags`` are sentences against the map. What was not checked is ``None``. Of a slice, ``series`` and
+    ``slice_number`` say which it is, and ``peak_mm`` where the peak lies in the patient (LPS).
     """
 
     method: str
@@ -133,6 +134,9 @@ class Heatmap:
     insertion_auc: float | None = None
     random_weights_similarity: float | None = None
     flags: tuple[str, ...] = ()
+    series: str | None = None
+    slice_number: int | None = None
+    peak_mm: tuple[float, float, float] | None = None
 
     def __post_init__(self) -> None:
         numbers = (self.probability, self.share_inside, self.area_inside, self.deletion_auc, self.insertion_auc, self.random_weights_similarity)
@@ -190,7 +194,7 @@ class Result:
             ) from error
 
 
-_TUPLES: Final = ("interval", "size", "peak", "flags")
+_TUPLES: Final = ("interval", "size", "peak", "flags", "peak_mm")
 
 
 def _tupled(body: Mapping[str, Any]) -> dict[str, Any]:

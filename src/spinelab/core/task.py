@@ -196,7 +196,7 @@ class Task(ABC):
         """Show where a model looked, one map a method and view; models without a picture return an empty list."""
         return []
 
-    def layers(self, model: Model, study: Study) -> list[Sheet]:
+    def layers(self, model: Model, study: Study, how: Explaining | None = None) -> list[Sheet]:
         """Show the inside of a network: the filters of its first layer, and what its layers show of a study; nothing of a model without one."""
         return []
 

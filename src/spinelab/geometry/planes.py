@@ -98,6 +98,11 @@ def picture_directions(affine: ArrayLike) -> tuple[str, str]:
     return _letter(matrix[:3, 0]), _letter(matrix[:3, 1])
 
 
+def opposite(letter: str) -> str:
+    """Return the letter of the direction against it: R of L, A of P, F of H."""
+    return _OPPOSITE[letter]
+
+
 def _letter(direction: Floats) -> str:
     axis = int(np.argmax(np.abs(direction)))
     return ("LR", "PA", "HF")[axis][0 if direction[axis] > 0 else 1]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from spinelab.core import Explanation, Result, Sheet
 from spinelab.report.figures import BLUE, GREY, INK, ORANGE, drawing, plain_axis, svg
 from spinelab.report.files import write_bytes, write_text
+from spinelab.report.grades import grid_of
 from spinelab.report.heatmaps import heat_pictures, with_maps
 from spinelab.report.pages import render
 from spinelab.report.pictures import png, png_uri
@@ -37,6 +38,7 @@ def write_explained(
     page = render(
         "explained.html",
         r=told,
+        grid=grid_of(told),
         origin=origin,
         phantom=phantom_model,
         summary=facts,

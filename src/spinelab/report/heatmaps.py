@@ -11,11 +11,15 @@ from typing import Any, Final
 from spinelab.core import Explanation, Heatmap, Result
 from spinelab.report.files import write_bytes
 from spinelab.report.pictures import film, overlay, overlay_png, size
+from spinelab.report.words import number
 
 PAGE_PX: Final = 900
 """Longest side of a map on the page of a reading."""
 FILE_PX: Final = 448
 """Least longest side of a map in a file of its own; smaller pictures are enlarged by a whole number."""
+
+NAME_LENGTH: Final = 100
+"""Letters of a map's file name: a slice number is not cut off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,13 @@ def told(explanation: Explanation) -> Told | None:
     facts = explanation.facts
     if not facts:
         return None
-    found = [_place(explanation), _random_weights(facts.get("weights")), _inside(facts.get("inside")), _curves(facts.get("curves"))]
+    found = [
+        _place(explanation),
+        _in_patient(facts.get("where")),
+        _random_weights(facts.get("weights")),
+        _inside(facts.get("inside")),
+        _curves(facts.get("curves")),
+    ]
     checks = sum(bool(facts.get(name)) for name in ("weights", "inside", "curves"))
     if explanation.flags:
         return Told("Not to be trusted", "stop", explanation.flags, tuple(filter(None, found)))
@@ -78,7 +88,7 @@ def with_maps(result: Result, explanations: Sequence[Explanation], place: Path) 
 
 def _file_name(n: int, explanation: Explanation) -> str:
     words = "-".join(part for part in (explanation.method, explanation.view) if part)
-    return f"map-{n}-{re.sub(r'[^a-z0-9]+', '-', words.lower()).strip('-')[:60]}.png"
+    return f"map-{n}-{re.sub(r'[^a-z0-9]+', '-', words.lower()).strip('-')[:NAME_LENGTH]}.png"
 
 
 def _place(explanation: Explanation) -> str:
@@ -88,6 +98,17 @@ def _place(explanation: Explanation) -> str:
     across, down = ("left", "middle", "right")[min(2, 3 * x // columns)], ("upper", "middle", "lower")[min(2, 3 * y // rows)]
     where = "the middle" if across == down == "middle" else f"the {down} {across}" if across != "middle" else f"the {down} middle"
     return f"Highest at x {x}, y {y} of {columns} × {rows} pixels: {where} of the picture."
+
+
+def _in_patient(where: Mapping[str, Any] | None) -> str:
+    """Say in which slice a map lies, where its highest point is in the patient, and whether the network saw it the other way round."""
+    if not where:
+        return ""
+    found = f"{where['description']}, series {where['series']}, slice {where['slice']}"
+    if where["peak_mm"] is not None:
+        at = ", ".join(number(value, 1) for value in where["peak_mm"])
+        found += f": the highest point lies at {at} mm (LPS: to the patient's left, back and head)"
+    return found + (". It hangs as usual here; the network saw it mirrored, as if it were on the left." if where["turned_back"] else ".")
 
 
 def _random_weights(weights: Mapping[str, Any] | None) -> str:

@@ -15,6 +15,7 @@ from spinelab.report.pictures import film, size
 from spinelab.report.reading_pages import Measuring, Writer, unknown_facts
 from spinelab.report.serial import Visit
 from spinelab.report.tables import results_csv
+from spinelab.report.words import settled
 
 _SIDE_PX: Final = 900
 """Longest side of a film in a reading, where detail matters more than the size of the page."""
@@ -89,7 +90,7 @@ def write_results(  # noqa: PLR0913 - everything that a report can show
 
 def origin_and_facts(result: Result, *, phantom_model: bool, summary: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """Return the first line, which says what the model learned from, and the other facts."""
-    facts = {key: value for key, value in summary.items() if key != "origin" and value not in (None, "", (), [], {})}
+    facts = {key: settled(value) for key, value in summary.items() if key != "origin" and value not in (None, "", (), [], {})}
     if phantom_model:
         return _PHANTOM_ORIGIN, facts
     return str(summary.get("origin") or f"Model {result.model}. Its training data are listed at the end of this page; it is no medical device."), facts
@@ -113,5 +114,6 @@ def _films(study: Study | None) -> tuple[list[dict[str, Any]], list[str]]:
         except InputError as error:
             notes.append(f"{name} is not shown: {error.given}")
             continue
-        films.append({"view": name, "film": film(picture, side=_SIDE_PX)} | size(picture, side=_SIDE_PX))
+        how = image.facts["shown_as"].value if "shown_as" in image.facts else "as recorded"
+        films.append({"view": name, "how": how, "film": film(picture, side=_SIDE_PX)} | size(picture, side=_SIDE_PX))
     return films, notes

@@ -127,6 +127,16 @@ SEVERITY: Final[Mapping[str, str]] = {
 }
 """How loud a flag is: ``stop`` (do not use the figure without understanding this), ``care``, ``note``."""
 
+_USED: Final[Mapping[str, str]] = {
+    "scratch": "trained from scratch",
+    "imagenet": "started from ImageNet weights",
+    "file": "started from given weights",
+    "32": "32 bits",
+    "bf16": "16 bits (bf16)",
+    "16": "16 bits",
+}
+"""What was used of weights and precision, as a page says it."""
+
 _LIKELIHOOD: Final = (
     (0.95, "very likely"),
     (0.80, "likely"),
@@ -234,6 +244,19 @@ def sentence(value: Any) -> str:  # noqa: PLR0911 - one line a type
     if isinstance(value, float):
         return NONE if not math.isfinite(value) else f"{value:.4g}"
     return str(value)
+
+
+def settled(choice: Any) -> Any:
+    """Return in words what was asked for, what was used and why (weights, precision): ``trained from scratch, as asked``; any other fact as it is."""
+    if not (isinstance(choice, Mapping) and {"asked", "used", "why"} <= choice.keys()):
+        return choice
+    used, why = str(choice["used"]), choice["why"]
+    found = _USED.get(used, used)
+    if why == "asked for":
+        return f"{found}, as asked"
+    instead = f" although {choice['asked']} weights were asked for" if used == "scratch" != choice["asked"] else ""
+    source = f" ({choice['source']})" if choice.get("source") else ""
+    return f"{found}{instead}: {why}{source}"
 
 
 def lower_start(title: str) -> str:

@@ -165,7 +165,7 @@ def read(
     return [replace(result, explanations=told.get(result.study, ())) for result in results]
 
 
-def explain(path: PathLike, model: PathLike | Model, out: PathLike, *, methods: str = ALL) -> Result:
+def explain(path: PathLike, model: PathLike | Model, out: PathLike, *, methods: str = ALL, questions: Sequence[str] = ()) -> Result:
     """Answer for one examination and look into the network: every map with all its checks, the filters of its first layer, what its layers show.
 
     Parameters
@@ -174,13 +174,15 @@ def explain(path: PathLike, model: PathLike | Model, out: PathLike, *, methods: 
         Where to write ``report.html``, ``result.json`` and the pictures.
     methods
         As in `read`.
+    questions
+        Which questions, of a task that asks many of one examination: ``("L4/L5 left foraminal",)``. By default the task chooses.
 
     Raises
     ------
     InputError
         If there are several examinations under the path.
     TaskError
-        If the model has nothing to look into.
+        If the model has nothing to look into, or is not asked such a question.
     """
     from spinelab import report
     from spinelab.serve import examinations
@@ -194,9 +196,10 @@ def explain(path: PathLike, model: PathLike | Model, out: PathLike, *, methods: 
         given = f"{source}: {len(found)} examinations" if how else "No map to make"
         raise InputError(given, expected="one examination and one map or more", action="give one film or study; `spinelab read` takes many")
     study = replace(found[0].open(), id=found[0].name)
+    how = replace(how, checks=("weights", "curves"), questions=tuple(questions))
     result = task.predict(loaded, study)
-    maps = task.explain(loaded, study, replace(how, checks=("weights", "curves")))
-    sheets = task.layers(loaded, study)
+    maps = task.explain(loaded, study, how)
+    sheets = task.layers(loaded, study, how)
     if not maps and not sheets:
         raise TaskError(f"{loaded.name} has no network to look into", expected="a model that is a network", action="choose another model")
     return report.write_explained(result, maps, sheets, folder, phantom_model=_of_phantoms(loaded), model_summary=_summary(loaded))

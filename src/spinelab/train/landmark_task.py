@@ -251,6 +251,7 @@ class LandmarkTask(Task):
         """Return where the network saw landmarks: the highest of all its maps at each place, whatever method is asked for."""
         from spinelab.train.landmark_heat import seen_where
 
+        (how or Explaining()).of_one_question(self.name)
         film = pooled(self.prepare(study, model.settings).pixels[0], self.own(model.settings).detail)
         return [Explanation("landmark maps", "landmarks", film, seen_where(self._live(model)[0], film[None]), "")]
 

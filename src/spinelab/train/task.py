@@ -121,9 +121,9 @@ class NetworkTask(Task):
         """Return heatmaps of the predicted class for every view that exists, with their checks; by default the one method that costs no more than an answer."""
         from spinelab.train.explaining import explanations
 
-        return explanations(self, self._live(model), model, study, how or Explaining())
+        return explanations(self, self._live(model), model, study, (how or Explaining()).of_one_question(self.name))
 
-    def layers(self, model: Model, study: Study) -> list[Sheet]:
+    def layers(self, model: Model, study: Study, how: Explaining | None = None) -> list[Sheet]:
         """Return the filters of the network's first layer, and what the last layer of each resolution shows of a study."""
         from spinelab.train.explaining import sheets
 

@@ -66,12 +66,20 @@ def explain(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="One image, DICOM file or series, or a zip.")],
     out: options.Out,
     methods: Annotated[str, typer.Option("--methods", metavar="METHODS", help="As --explain of `spinelab read`.")] = "all",
+    question: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--question",
+            metavar="WORDS",
+            help="Explain this question of a task that asks many, such as 'L4/L5 left foraminal'; may be repeated. By default the three most probably severe.",
+        ),
+    ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Look into a network: every heatmap of one film with all its checks, the filters of the first layer, what its layers show."""
     from spinelab.serve import api
 
-    found = api.explain(path, model, out, methods=methods)
+    found = api.explain(path, model, out, methods=methods, questions=question or ())
     if as_json:
         show.print_json(found.to_dict())
     else:

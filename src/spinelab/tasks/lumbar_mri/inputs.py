@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinelab.core import Image, Study
-from spinelab.geometry.planes import hang, to_plane, unit_normal
+from spinelab.geometry.planes import hang, to_patient, to_plane, unit_normal
 from spinelab.tasks.lumbar_mri.laterality import mirror
 from spinelab.tasks.lumbar_mri.parts import is_mirrored
 from spinelab.tasks.lumbar_mri.places import Place
@@ -43,6 +43,11 @@ def series_of(study: Study, place: Place) -> Image:
     return next(image for image in study.images if mark is not None and image.facts["series_id"].value == mark.series)
 
 
+def slice_number(series: Image, index: int) -> int:
+    """Return the number by which files and tables name a slice."""
+    return int(series.facts["instance_numbers"].value[index])
+
+
 def _prepared(image: Image, place: Place, settings: LumbarMriSettings) -> Prepared:
     stack, affines = image.pixels, image.facts["slice_affines"].value
     chosen = neighbours(affines, place.index, settings.slices)
@@ -73,6 +78,15 @@ def neighbours(affines: NDArray[np.float64], index: int, count: int) -> list[int
             near = tilt <= NEIGHBOUR_DEG and apart <= NEIGHBOUR_MM * max(1, abs(step))
         found.append(other if near else None)
     return found
+
+
+def in_patient(study: Study, place: Place, settings: LumbarMriSettings, x: float, y: float) -> tuple[float, float, float]:
+    """Return the patient millimetres (LPS) of a pixel of the network's picture of a place, as it hangs, not mirrored."""
+    image = series_of(study, place)
+    picture, matrix = _hung(image.pixels[place.index], image.facts["slice_affines"].value[place.index])
+    column, row = _window(matrix, picture.shape, place, settings) @ [x, y, 1.0]
+    left, back, up = map(float, to_patient(matrix, float(column), float(row)))
+    return left, back, up
 
 
 def _hung(pixels: NDArray[np.generic], affine: NDArray[np.float64]) -> tuple[NDArray[np.generic], NDArray[np.float64]]:

@@ -30,7 +30,7 @@ from spinelab.core import (
 )
 from spinelab.evaluation.rsna import CONDITIONS
 from spinelab.tasks.lumbar_mri import data
-from spinelab.tasks.lumbar_mri.parts import SHARED, is_mirrored, joined, on_plane, part_models, part_of, plane_of_row
+from spinelab.tasks.lumbar_mri.parts import SHARED, joined, on_plane, part_models, part_of, plane_of_row
 from spinelab.tasks.lumbar_mri.questions import questions_of
 from spinelab.tasks.lumbar_mri.settings import CONDITION, SEVERITY, LumbarMriSettings
 from spinelab.tasks.lumbar_mri.tables import LAYOUT
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from spinelab.tasks.lumbar_mri.places import Place
 
 SHOWN: Final = 3
-"""Questions of an examination that are explained: those with the highest probability of the highest grade."""
+"""Questions of an examination that are explained where none is named: those with the highest probability of the highest grade."""
 
 
 MARKED: Final = "marked slice"
@@ -102,7 +102,7 @@ class LumbarMri(NetworkTask):
         return sections.submission(model, results)
 
     def shown(self, model: Model, study: Study) -> Study:
-        """Return the slice through the canal with its levels, and an axial slice a level."""
+        """Return the slices on which the questions are graded: canal, foramina of either side, and the recesses of each level."""
         from spinelab.tasks.lumbar_mri import finding, pictures
 
         located = finding.located(model, study)
@@ -222,27 +222,31 @@ class LumbarMri(NetworkTask):
         return Result(self.name, model.name, study.id, findings=tuple(findings), notes=notes)
 
     def explain(self, model: Model, study: Study, how: Explaining | None = None) -> list[Explanation]:
-        """Show where the networks looked, for the questions with the highest probability of the highest grade."""
-        from spinelab.tasks.lumbar_mri import finding
+        """Show where the networks looked, for the questions that are named, or those with the highest probability of the highest grade."""
+        from spinelab.tasks.lumbar_mri.explaining import as_it_hangs
 
+        how = how or Explaining()
         maps = []
-        for place, part, asked in self._highest(model, study)[:SHOWN]:
-            turned = ", shown mirrored" if is_mirrored(place, _own(model.settings)) else ""
-            maps += [replace(m, view=f"{finding.said(place)}{turned}") for m in super().explain(part, asked, how) if m.view == MARKED]
+        for place, part, asked in self._chosen(model, study, how):
+            seen = super().explain(part, asked, replace(how, questions=()))
+            maps += [as_it_hangs(one, asked, place, _own(model.settings)) for one in seen if one.view == MARKED]
         return maps
 
-    def layers(self, model: Model, study: Study) -> list[Sheet]:
-        """Show the inside of the network that grades the question with the highest probability of the highest grade."""
-        return [sheet for _, part, asked in self._highest(model, study)[:1] for sheet in super(LumbarMri, self).layers(part, asked)]
+    def layers(self, model: Model, study: Study, how: Explaining | None = None) -> list[Sheet]:
+        """Show the inside of the network that grades the first question that is named, or the one with the highest probability of the highest grade."""
+        from spinelab.tasks.lumbar_mri.finding import said
 
-    def _highest(self, model: Model, study: Study) -> list[tuple[Place, Model, Study]]:
-        """Return places, their networks and the study with that one place, the highest probability of the highest grade first."""
-        from spinelab.tasks.lumbar_mri import finding
+        first = self._chosen(model, study, how or Explaining())[:1]
+        return [replace(s, text=f"{s.text} {said(place)}.") for place, part, asked in first for s in super(LumbarMri, self).layers(part, asked)]
+
+    def _chosen(self, model: Model, study: Study, how: Explaining) -> list[tuple[Place, Model, Study]]:
+        """Return the places whose questions are explained, their networks, and the study with that one place."""
+        from spinelab.tasks.lumbar_mri import explaining, finding
 
         located, parts = finding.located(model, study), part_models(model)
         answers = self._graded(model, located.study, located.places)
         ranked = sorted((p for p in located.places if p.target.question.place in answers), key=lambda p: -answers[p.target.question.place][-1])
-        found = ((place, on_plane(parts, place)) for place in ranked)
+        found = ((place, on_plane(parts, place)) for place in explaining.chosen(ranked, how.questions, SHOWN))
         return [(place, part, finding.asked_at(located.study, place)) for place, part in found if part is not None]
 
     def view_names(self, settings: Settings) -> tuple[str, ...]:
