@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
-from spinelab.core import InputError
+from spinelab.core import InputError, Run, TaskError
+from spinelab.experiments import Design, compare
+from spinelab.experiments.asked import ask
 from spinelab.geometry import CORNER_LANDMARKS
 from spinelab.tasks import scoliosis
 from spinelab.tasks.scoliosis.measure import CHALLENGE
+from spinelab.tasks.scoliosis.settings import ScoliosisSettings
+from spinelab.tasks.scoliosis.task import Scoliosis
 
 ROWS, COLUMNS = 200, 80
 REAL = Path(__file__).parents[2].parent / "shared" / "data" / "scoliosis-ap"
@@ -87,6 +91,16 @@ def test_angles_are_those_of_the_table_and_decide_the_class(layout):
     examples = read(layout)
     assert [values(e)["cobb_max", "deg"] for e in examples] == [41.5, 42.5, 41.5, 42.5, 43.5]
     assert examples.labels("surgical_range") == ["surgical-range"] * 5
+
+
+def test_another_threshold_draws_other_classes_wherever_they_are_asked_for(layout, tmp_path):
+    films, task, settings = read(layout), Scoliosis(), ScoliosisSettings(threshold_deg=42.0)
+    labels = task.labelled(films, settings).labels("surgical_range")
+    assert labels == ["below", "surgical-range", "below", "surgical-range", "surgical-range"]
+    assert ask(task, films, settings).question_labels("surgical_range") == labels
+    assert task.labelled(films, ScoliosisSettings()) is films
+    with pytest.raises(TaskError, match="different threshold_deg"):
+        compare(task, films, out=tmp_path / "out", settings=settings, vary={"threshold_deg": [40.0, 45.0]}, design=Design(folds=2), resume=False, run=Run())
 
 
 def test_angles_are_measured_where_there_is_no_table(layout):

@@ -163,6 +163,8 @@ class Task(ABC):
     settings_type: ClassVar[type[Settings]]
     groupings: ClassVar[tuple[str, ...]] = ()
     """Facts of a question, beside sex, age and site, by which an evaluation is split up."""
+    draws_classes: ClassVar[frozenset[str]] = frozenset()
+    """Settings that decide which class a true measurement belongs to: models that differ in them answer different questions."""
 
     @abstractmethod
     def phantom(self, rng: np.random.Generator, difficulty: str = "typical") -> Example:
@@ -206,6 +208,10 @@ class Task(ABC):
         Where a task says nothing, what the truth's landmarks enclose is taken, if the examination is one picture.
         """
         return {}
+
+    def labelled(self, examples: Examples, settings: Settings) -> Examples:
+        """Return examples whose truth has the classes that these settings draw (see ``draws_classes``); as they are by default."""
+        return examples
 
     def asked(self, examples: Examples, settings: Settings) -> Examples:
         """Return one example a question, each with its whole examination as ``of``; the examinations themselves where each is one question."""

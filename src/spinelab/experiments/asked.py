@@ -67,6 +67,7 @@ def one_question(examples: Examples, target: str) -> Asked:
 def ask(task: Task, examples: Examples, settings: Settings) -> Asked:
     """Return what a task asks about these examinations."""
     target = task.target(settings)
+    examples = task.labelled(examples, settings)
     questions = task.asked(examples, settings)
     if questions is examples:
         return one_question(examples, target)

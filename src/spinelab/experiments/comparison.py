@@ -112,6 +112,11 @@ def _common_target(task: Task, variants: Sequence[Plan]) -> str:
             expected="one target for all",
             action="compare the targets one at a time",
         )
+    drawn = [name for name in sorted(task.draws_classes) if len({v.settings.to_dict()[name] for v in variants}) > 1]
+    if drawn:
+        raise TaskError(
+            f"Models whose classes are drawn at different {', '.join(drawn)}", expected="one truth for all", action="compare them one value at a time"
+        )
     return targets.pop()
 
 

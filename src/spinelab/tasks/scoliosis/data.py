@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -129,6 +130,15 @@ def truth(points: NDArray[np.float64], angles: NDArray[np.float64] | None, study
         measurements=tuple(Measurement(name, value, unit) for (name, unit), value in values.items()),
         landmarks=tuple(Landmark(name, float(x), float(y)) for name, (x, y) in zip(CORNER_LANDMARKS, points, strict=True)),
     )
+
+
+def with_class(example: Example, threshold_deg: float) -> Example:
+    """Return an example whose class is drawn at another threshold; one without the largest angle as it is."""
+    angle = next((m.value for m in example.truth.measurements if (m.name, m.unit) == ("cobb_max", "deg")), None)
+    if angle is None:
+        return example
+    others = tuple(finding for finding in example.truth.findings if finding.name != TARGET)
+    return replace(example, truth=replace(example.truth, findings=(Finding(TARGET, class_of(angle, threshold_deg)), *others)))
 
 
 def _open(path: Path) -> Study:

@@ -64,6 +64,7 @@ class Scoliosis(LandmarkTask):
     gives: ClassVar[str] = "four corners of each vertebra and its level with a certainty; Cobb angles by two rules, with intervals or the reason why withheld"
     source: ClassVar[str] = "METHODS section 4; SpineWeb data set 16 and the AASCE challenge (MICCAI 2019)"
     settings_type: ClassVar[type[Settings]] = ScoliosisSettings
+    draws_classes: ClassVar[frozenset[str]] = frozenset({"threshold_deg"})
     not_of_films: ClassVar[frozenset[str]] = frozenset({"threshold_deg", "classifier_size", "classifier_epochs"})
 
     def examples(self, root: Path) -> Examples:
@@ -84,6 +85,13 @@ class Scoliosis(LandmarkTask):
 
     def classes(self, examples: Examples, settings: Settings) -> tuple[str, ...]:
         return measure.CLASSES
+
+    def labelled(self, examples: Examples, settings: Settings) -> Examples:
+        """Return the examples with their classes drawn at the threshold of these settings."""
+        threshold = _own(settings).threshold_deg
+        if threshold == ScoliosisSettings().threshold_deg:
+            return examples
+        return replace(examples, items=tuple(data.with_class(example, threshold) for example in examples))
 
     def route(self, settings: Settings) -> str:
         return "classifies" if _own(settings).model in CLASSIFIERS else "measures"
