@@ -12,6 +12,7 @@ from typing import Final
 
 from spinelab import io, tasks
 from spinelab.io.packing import packed
+from spinelab.serve.models import card_of
 
 LARGEST_MB: Final = 8.0
 SHELF: Final = Path(__file__).parents[1] / "src" / "spinelab" / "models"
@@ -25,7 +26,7 @@ def main(source: str, name: str) -> int:
         sys.stderr.write(f"{source} did not learn from phantoms alone: patients' models are not shipped\n")
         return 2
     record = model.record | {"data": data | {"root": "phantoms of spinelab"}, "stored": "first network in 8 bits, the rest in half precision"}
-    card = (Path(source) / "card.md").read_text(encoding="utf-8")
+    card = card_of(tasks.load(model.task))
     io.save_model(replace(model, tensors=packed(model.tensors, eight_bits=("first.",)), record=record, network=None), SHELF / name, card)
     size = sum(path.stat().st_size for path in (SHELF / name).iterdir()) / 1e6
     sys.stdout.write(f"{SHELF / name}: {size:.1f} MB\n")

@@ -45,6 +45,7 @@ def model(films: Path) -> Path:
     assert f"Model: {folder}" in result.stdout
     assert "phantom" in result.stdout.lower()
     assert not (films.parent / "model.work").exists()
+    assert (folder / "card.md").read_text(encoding="utf-8").startswith("> Figures in this card are of models that the authors trained")
     return folder
 
 

@@ -1,12 +1,15 @@
 import math
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from spinelab.core import Fact, Image, Model, NotSureError, Quantity, Study, unknown
+from spinelab.core import Fact, Image, Model, NotSureError, Quantity, Study, TaskError, unknown
 from spinelab.evaluation import fit_conformal
 from spinelab.geometry import LATERAL_LANDMARKS, SAGITTAL_QUANTITIES, SCHWAB_GRADES
+from spinelab.tasks.whole_spine.settings import WholeSpineSettings
 from spinelab.tasks.whole_spine.task import WholeSpine
 from spinelab.train.landmark_reading import Reading
 
@@ -169,3 +172,17 @@ def test_the_levels_are_judged_by_those_on_the_film_and_cannot_be_counted_withou
     assert levels(middle, model_of()).label == "uncertain"
     assert not levels(middle, model_of()).probabilities
     assert any("to count from" in note for note in TASK.notes(middle, model_of(), study()))
+
+
+def test_the_sources_own_settings_in_the_how_to_are_settings():
+    text = (Path(__file__).parents[2] / "docs" / "how-to" / "whole-spine.md").read_text(encoding="utf-8")
+    preset = tomllib.loads(text.partition("```toml\n")[2].partition("```")[0])
+    chosen = WholeSpineSettings().with_overrides(preset)
+    assert (chosen.model, chosen.loss, chosen.rows, chosen.columns, chosen.zoom_side) == ("unet", "heatmap", 1024, 448, 1024)
+    assert chosen.to_dict() | preset == chosen.to_dict()
+
+
+def test_a_picture_that_cannot_be_halved_five_times_is_refused_before_the_training():
+    with pytest.raises(TaskError, match="zoom_side=100") as refusal:
+        WholeSpineSettings(zoom_side=100)
+    assert "zoom_side=96" in str(refusal.value)

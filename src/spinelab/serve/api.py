@@ -36,6 +36,7 @@ MODEL_FILES: Final = ("model.json", "weights.safetensors")
 COMPARISON_FILES: Final = ("comparison.json", "experiment.json")
 EVALUATION_FILES: Final = ("evaluation.json",)
 PHANTOM_NOTE: Final = "The model was trained on digital phantoms: what it says is no evidence about a patient."
+NOT_ITS_OWN: Final = "> Figures in this card are of models that the authors trained, as told beside them. What the model in this folder reaches, `spinelab evaluate` tells."
 GLANCED: Final = 20
 """Examinations whose heatmaps are compared with those of random weights unasked; among more, reading would become slower by it."""
 RESULT_FILES: Final = ("result.json", "results.csv", "measurements.csv")
@@ -375,7 +376,5 @@ def _examples(name: str, data: PathLike) -> tuple[Task, Examples]:
 
 
 def _card(task: Task) -> str:
-    """Return the task's own card, which goes into every model folder."""
-    from importlib.resources import files
-
-    return (files(type(task).__module__.rpartition(".")[0]) / "card.md").read_text(encoding="utf-8")
+    """Return the task's own card with a word on whose figures it holds, for every model folder."""
+    return f"{NOT_ITS_OWN}\n\n{models.card_of(task)}"

@@ -23,6 +23,13 @@ def load(model: PathLike | Model) -> tuple[Model, Task]:
     return model, tasks.load(model.task)
 
 
+def card_of(task: Task) -> str:
+    """Return the card that the task's authors wrote."""
+    from importlib.resources import files
+
+    return (files(type(task).__module__.rpartition(".")[0]) / "card.md").read_text(encoding="utf-8")
+
+
 def _check_folder(place: PathLike) -> None:
     """Refuse what is no model folder in words that name the ones that are."""
     expected = "a model folder written by `spinelab fit`, or builtin:NAME"

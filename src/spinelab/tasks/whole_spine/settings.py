@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from spinelab.core import setting
+from spinelab.core import TaskError, setting
 from spinelab.geometry import LATERAL_LANDMARKS
 from spinelab.tasks.whole_spine.measure import CERVICAL
 from spinelab.train.landmark_settings import LandmarkSettings
@@ -21,6 +21,8 @@ GROUPS: Final[tuple[tuple[str, ...], ...]] = (
     ("FH_1", "FH_2"),
 )
 """What is looked at together from near: an endplate, or two that face each other, so that each fills its picture."""
+ZOOM_MULTIPLE: Final = 32
+"""Networks halve a picture up to five times."""
 ZOOMS: Final = {"groups": GROUPS, "cervical": (CERVICAL,), "none": ()}
 
 
@@ -29,8 +31,7 @@ class WholeSpineSettings(LandmarkSettings):
     """How the 26 landmarks of a lateral film are learnt: on the whole film first, then from near.
 
     The defaults are chosen so that a few hundred films are learnt in about half an hour on two processor cores. The source's own way, for a
-    GPU: ``model=unet loss=heatmap rows=1024 columns=448 detail=2 zoom_to=cervical zoom_side=1024 zoom_sigma=15 sigma=10 shift=.1 zoom=.1 turn_deg=10
-    epochs=300 batch_size=10 lr=1e-3 minutes=0 flip=false``.
+    GPU, stands in the how-to of the task.
     """
 
     model: str = LandmarkSettings.otherwise("model", "compact-small")
@@ -52,6 +53,12 @@ class WholeSpineSettings(LandmarkSettings):
         "SRS-Schwab modifier asked for besides, as a class: pi_ll_modifier, sva_modifier, pt_modifier; every film then needs its landmarks",
         choices=("", "pi_ll_modifier", "sva_modifier", "pt_modifier"),
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.zoom_side % ZOOM_MULTIPLE:
+            nearest = max(64, round(self.zoom_side / ZOOM_MULTIPLE) * ZOOM_MULTIPLE)
+            raise TaskError(f"zoom_side={self.zoom_side}", expected=f"a multiple of {ZOOM_MULTIPLE}", action=f"try zoom_side={nearest}")
 
     @property
     def groups(self) -> tuple[tuple[int, ...], ...]:
