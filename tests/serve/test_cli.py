@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -94,6 +96,15 @@ def test_explain_looks_into_the_network(films: Path, model: Path, tmp_path: Path
     assert {"layer-1.png", "map-1-grad-cam.png", "report.html", "result.json"} <= {p.name for p in (tmp_path / "inside").iterdir()}
     assert "Does a map depend on what was learnt?" in (tmp_path / "inside" / "report.html").read_text(encoding="utf-8")
     assert "takes many" in refused("explain", model, films, "--out", tmp_path / "no")
+    pixels = cv2.imread(str(picture), cv2.IMREAD_GRAYSCALE)
+    mask = np.zeros(pixels.shape, np.uint8)
+    mask[: len(mask) // 2] = 1
+    cv2.imwrite(str(tmp_path / "mask.png"), mask)
+    masked = spinelab("explain", model, picture, "--out", tmp_path / "masked", "--methods", "gradcam", "--mask", tmp_path / "mask.png", "--json")
+    (told,) = json.loads(masked.stdout)["explanations"]
+    assert 0.1 < told["area_inside"] < 0.6
+    assert 0 <= told["share_inside"] <= 1
+    assert told["peak_inside"] in (True, False)
     assert "asks one" in refused("explain", model, picture, "--out", tmp_path / "no", "--question", "L4/L5 canal")
 
 

@@ -166,7 +166,9 @@ def read(
     return [replace(result, explanations=told.get(result.study, ())) for result in results]
 
 
-def explain(path: PathLike, model: PathLike | Model, out: PathLike, *, methods: str = ALL, questions: Sequence[str] = ()) -> Result:
+def explain(
+    path: PathLike, model: PathLike | Model, out: PathLike, *, methods: str = ALL, questions: Sequence[str] = (), mask: PathLike | None = None
+) -> Result:
     """Answer for one examination and look into the network: every map with all its checks, the filters of its first layer, what its layers show.
 
     Parameters
@@ -178,15 +180,18 @@ def explain(path: PathLike, model: PathLike | Model, out: PathLike, *, methods: 
     questions
         Which questions, of a task that asks many of one examination: ``("L4/L5 left foraminal",)``. By default the task chooses.
 
+    mask
+        A picture of the film's own size, not 0 inside the anatomy or a lesion: every map says how much of it lies there. One film at a time.
+
     Raises
     ------
     InputError
-        If there are several examinations under the path.
+        If there are several examinations under the path, or the mask does not fit the film.
     TaskError
         If the model has nothing to look into, or is not asked such a question.
     """
     from spinelab import report
-    from spinelab.serve import examinations
+    from spinelab.serve import examinations, masks
 
     how = Explaining.chosen(methods)
     source = places.existing(path, "an image, a DICOM file or series, or a zip")
@@ -197,9 +202,12 @@ def explain(path: PathLike, model: PathLike | Model, out: PathLike, *, methods: 
         given = f"{source}: {len(found)} examinations" if how else "No map to make"
         raise InputError(given, expected="one examination and one map or more", action="give one film or study; `spinelab read` takes many")
     study = replace(found[0].open(), id=found[0].name)
-    how = replace(how, checks=("weights", "curves"), questions=tuple(questions))
+    regions = {} if mask is None else {"": masks.read_mask(mask, study)}
+    how = replace(how, checks=("weights", "curves"), questions=tuple(questions), regions=regions)
     result = task.predict(loaded, study)
     maps = task.explain(loaded, study, how)
+    if regions:
+        masks.check_laid_over(maps, loaded)
     sheets = task.layers(loaded, study, how)
     if not maps and not sheets:
         raise TaskError(f"{loaded.name} has no network to look into", expected="a model that is a network", action="choose another model")

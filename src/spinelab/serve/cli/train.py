@@ -74,12 +74,20 @@ def explain(
             help="Explain this question of a task that asks many, such as 'L4/L5 left foraminal'; may be repeated. By default the three most probably severe.",
         ),
     ] = None,
+    mask: Annotated[
+        Path | None,
+        typer.Option(
+            "--mask",
+            metavar="FILE",
+            help="Say how much of each map lies inside this mask of the anatomy or a lesion: .png, .nii or .npy of the film's own size, 0 outside.",
+        ),
+    ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Look into a network: every heatmap of one film with all its checks, the filters of the first layer, what its layers show."""
     from spinelab.serve import api
 
-    found = api.explain(path, model, out, methods=methods, questions=question or ())
+    found = api.explain(path, model, out, methods=methods, questions=question or (), mask=mask)
     if as_json:
         show.print_json(found.to_dict())
     else:

@@ -54,7 +54,8 @@ def read_bare(source: Path | str | Sequence[Path] | Study) -> Study:
         return _from_folder(folder, str(folder), source[0].stem, source)
     path = Path(source)
     if path.is_dir():
-        return _from_folder(path, str(path), study_folder(path).resolve().name)
+        path = study_folder(path)
+        return _from_folder(path, str(path), path.resolve().name)
     if path.is_file() and kind_of(path, str(path)) == "zip":
         with unpacked(path, str(path)) as folder:
             return _from_folder(folder, str(path), path.stem)
@@ -69,7 +70,7 @@ def _is_arranged(study: Study) -> bool:
 
 def _from_folder(folder: Path, name: str, label: str, files: Sequence[Path] | None = None) -> Study:
     found = read_mr_study(folder, name, files)
-    stated, told = stated_kinds(study_folder(folder))
+    stated, told = stated_kinds(folder)
     images, notes = [], [*found.notes, *told]
     for key, series in found.series.items():
         by_table = stated_kind(stated, key, series) if stated else None
