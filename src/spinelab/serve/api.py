@@ -36,9 +36,8 @@ MODEL_FILES: Final = ("model.json", "weights.safetensors")
 COMPARISON_FILES: Final = ("comparison.json", "experiment.json")
 EVALUATION_FILES: Final = ("evaluation.json",)
 PHANTOM_NOTE: Final = "The model was trained on digital phantoms: what it says is no evidence about a patient."
-NOT_ITS_OWN: Final = (
-    "> Figures in this card are of models that the authors trained, as told beside them. What the model in this folder reaches, `spinelab evaluate` tells."
-)
+NOT_ITS_OWN: Final = """> Figures in this card are of models that the authors trained, as told beside them.
+> What the model in this folder reaches, `spinelab evaluate` tells."""
 GLANCED: Final = 20
 """Examinations whose heatmaps are compared with those of random weights unasked; among more, reading would become slower by it."""
 RESULT_FILES: Final = ("result.json", "results.csv", "measurements.csv")
