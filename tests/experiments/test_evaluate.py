@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from spinelab.core import Finding, Result, TaskError
+from spinelab.core import Finding, Judgement, Result, TaskError
+from spinelab.evaluation.types import Estimate
 from spinelab.experiments import evaluate, fit
 
 
@@ -47,3 +48,14 @@ def test_a_collapsed_model_is_called_so(toy, make_examples, tmp_path, quick_run)
     model = fit(toy, make_examples(), toy.settings_type(model="constant"), quick_run)
     found = evaluate(toy, model, make_examples(seed=5), out=tmp_path, run=quick_run)
     assert "collapsed" in found.headline
+
+
+def test_a_tasks_own_constants_are_named_and_not_the_majoritys(toy, make_examples, tmp_path, quick_run, monkeypatch):
+    own = Judgement({"weighted_log_loss": Estimate(0.2)}, constants={"uniform": {"weighted_log_loss": Estimate(1.1)}})
+    monkeypatch.setattr(toy, "judge", lambda examples, predictions, *, bootstraps: own)
+    model = fit(toy, make_examples(), toy.settings_type(), quick_run)
+    found = evaluate(toy, model, make_examples(seed=5), out=tmp_path, run=quick_run, bootstraps=50)
+    assert found.variant.metrics["weighted_log_loss"].value == 0.2
+    assert "weighted_log_loss" not in found.baseline["metrics"]
+    assert json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))["baseline"]["constants"]["uniform"]["weighted_log_loss"]["value"] == 1.1
+    assert any("uniform (weighted log loss 1.10)" in text for text in found.statements)

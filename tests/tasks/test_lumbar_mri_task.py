@@ -209,7 +209,9 @@ def test_the_best_constant_stands_beside_and_a_constant_gains_nothing() -> None:
     per_column = rsna_baselines(table.labels, bootstraps=20)["baselines"]["weighted-frequencies-per-column"]
     constant = scores.constant_answers(table, "weighted-frequencies-per-column").probabilities[0]
     judged = scores.judge(answers(labels, np.array(constant)), bootstraps=50)
-    assert judged.baseline["rsna_score"].value == pytest.approx(per_column["score"])
+    assert not judged.baseline
+    assert judged.constants["frequencies weighted 1, 2, 4, per column"]["rsna_score"].value == pytest.approx(per_column["score"])
+    assert judged.constants["uniform"]["weighted_log_loss"].value == pytest.approx(np.log(3))
     assert judged.metrics["weighted_log_loss_gain"].value == pytest.approx(0.0, abs=1e-9)
     assert "not-better-than-prior" in judged.flags
     sure = np.eye(3)[labels] * 0.9 + 0.1 / 3

@@ -15,7 +15,7 @@ from spinelab.evaluation.types import Estimate, Predictions
 from spinelab.experiments import words
 from spinelab.experiments.constant import majority
 from spinelab.experiments.folds import probability_table
-from spinelab.experiments.judged import judge
+from spinelab.experiments.judged import judge, with_constants
 from spinelab.report.content import DataSummary, Flag, Variant
 
 IN_SUBGROUPS = ("accuracy", "balanced_accuracy", "sensitivity", "specificity", "auroc", "brier")
@@ -83,5 +83,4 @@ def classify(task: Task, model: Model, examples: Examples, labels: Sequence[str]
     )
     base = majority([model.classes[i] for i in predictions.truth], predictions.patients, model.classes, bootstraps=bootstraps)
     judged = judge(task, examples, predictions, base, bootstraps=bootstraps)
-    base["metrics"] |= judged.constant
-    return Classified(keep, predictions, judged.metrics, judged.flags, base)
+    return Classified(keep, predictions, judged.metrics, judged.flags, with_constants(base, judged.own))

@@ -199,7 +199,9 @@ def _statements(variant: Variant, data: DataSummary, design: Mapping[str, Any], 
         told += measured_words.statements(halves.measured)
         if halves.classified is None and data.classes:
             told.append(f"All examinations are {next(iter(data.classes))!r} or none was given a class: telling classes apart is not judged.")
-    return tuple(dict.fromkeys([*told, *words.statements([variant], [], data, design)]))
+    if halves.classified is not None:
+        told.append(words.constants(halves.classified.base))
+    return tuple(dict.fromkeys(t for t in (*told, *words.statements([variant], [], data, design)) if t))
 
 
 def _subgroups(task: Task, examples: Examples, halves: _Halves, bootstraps: int) -> tuple[dict[str, Any], ...]:

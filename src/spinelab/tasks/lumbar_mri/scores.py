@@ -58,9 +58,9 @@ def answers_of(predictions: Predictions) -> Answers | None:
 
 
 def judge(predictions: Predictions, *, bootstraps: int, seed: int = 0) -> Judgement:
-    """Return score, its parts and the weighted log loss of all questions together, each with an interval over examinations, and those of the best constant.
+    """Return score, its parts and the weighted log loss of all questions together, each with an interval over examinations, and those of constants.
 
-    The constants are made from the grades that are judged, which favours them.
+    The constants are made from the grades that are judged, which favours them. What is gained is over the one with the lowest loss.
     """
     answers = answers_of(predictions)
     if answers is None:
@@ -69,15 +69,23 @@ def judge(predictions: Predictions, *, bootstraps: int, seed: int = 0) -> Judgem
     constants = {name: _scores(constant_answers(answers, name), bootstraps, seed) for name in CONSTANTS}
     best = min(constants, key=lambda name: constants[name][LOSS].value)
     gain = _less(constants[best][LOSS], own[LOSS])
-    metrics: dict[str, Estimate] = {name: found.estimate() for name, found in own.items() if not np.isnan(found.value)} | {GAIN: gain}
-    baseline = {name: found.estimate() for name, found in constants[best].items() if not np.isnan(found.value)}
+    metrics = _estimates(own) | {GAIN: gain}
     flags = {} if gain.lo is not None and gain.lo > 0 else {"not-better-than-prior": _no_gain(own[LOSS].estimate(), constants[best][LOSS].value, best)}
-    return Judgement(metrics, baseline, flags)
+    return Judgement(metrics, flags=flags, constants={said_constant(name): _estimates(found) for name, found in constants.items()})
+
+
+def _estimates(figures: Mapping[str, Distribution]) -> dict[str, Estimate]:
+    return {name: found.estimate() for name, found in figures.items() if not np.isnan(found.value)}
+
+
+def said_constant(name: str) -> str:
+    """Return how a constant answer is called in a table."""
+    return name.replace("-", " ").replace("weighted frequencies", "frequencies weighted 1, 2, 4,")
 
 
 def _no_gain(own: Estimate, constant: float, name: str) -> str:
     limits = f" ({own.lo:.3f} to {own.hi:.3f})" if own.lo is not None and own.hi is not None else ""
-    return f"Weighted log loss {own.value:.3f}{limits}: not shown to be lower than the {constant:.3f} of a constant answer ({name.replace('-', ' ')})."
+    return f"Weighted log loss {own.value:.3f}{limits}: not shown to be lower than the {constant:.3f} of a constant answer ({said_constant(name)})."
 
 
 def constant_answers(answers: Answers, name: str) -> Answers:
@@ -119,7 +127,7 @@ def _less(constant: Distribution, own: Distribution) -> Estimate:
 def score_table(tables: Mapping[str, Answers], *, bootstraps: int = 1000) -> dict[str, Any]:
     """Return the table of the competition's figures: a row a model, then a row a constant."""
     some = next(iter(tables.values()))
-    rows = {**tables, **{name.replace("-", " "): constant_answers(some, name) for name in CONSTANTS}}
+    rows = {**tables, **{said_constant(name): constant_answers(some, name) for name in CONSTANTS}}
     scored = {name: {k: d.estimate() for k, d in _scores(table, bootstraps, 0).items()} for name, table in rows.items()}
     keys = [LOSS, *map(_key, SCORES)]
     columns = ("answers", "weighted log loss, all questions", "score", *(part.replace("_", " ") for part in SCORES if part != "score"))
