@@ -48,10 +48,7 @@ class Classified:
         index = np.flatnonzero(rows[self.keep])
         if index.size == 0:
             return {}
-        p = self.predictions
-        images, patients = (tuple(names[i] for i in index) for names in (p.images, p.patients))
-        part = Predictions(p.classes, images, patients, p.truth[index], p.probabilities[:, index], p.folds[:, index])
-        return compute_metrics(part, metrics=list(IN_SUBGROUPS), bootstraps=bootstraps)
+        return compute_metrics(self.predictions.subset(index), metrics=list(IN_SUBGROUPS), bootstraps=bootstraps)
 
 
 def known_labels(model: Model, examples: Examples, target: str) -> list[str]:

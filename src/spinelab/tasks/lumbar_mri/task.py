@@ -90,10 +90,11 @@ class LumbarMri(NetworkTask):
         return scores.judge(predictions, bootstraps=bootstraps)
 
     def sections(self, examples: Examples, answers: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Return the competition's score beside three constants, and the figures by condition, level, side and series."""
-        from spinelab.tasks.lumbar_mri import sections
+        """Return the competition's score beside its constants, and the figures by condition, level, side and series; of told conditions, those by series."""
+        from spinelab.tasks.lumbar_mri import conditions, scores, sections
 
-        return sections.of_answers(answers)
+        series = {row.id: plane_of_row(row) for row in examples}
+        return [*sections.of_answers(scores.tables_of(answers, series)), *conditions.of_answers(answers, series)]
 
     def tables(self, model: Model, results: Sequence[Result]) -> dict[str, str]:
         """Return the competition's submission; a withheld question gets the training data's weighted frequencies."""
