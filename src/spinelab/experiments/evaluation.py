@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -86,12 +87,20 @@ def _halves(
     measured = _measured(task, model, examples, results, check, bootstraps) if measures else None
     answered = classified is not None or (measured is not None and any(r.measurements or r.landmarks for r in results))
     if not answered:
-        raise TaskError(
-            f"{model.name} answered none of the {len(examples)} examinations",
-            expected="some that it can read",
-            action="look at `spinelab read` on one of them for the reason",
-        )
+        raise _unanswered(model, examples, results)
     return _Halves(classified, measured)
+
+
+def _unanswered(model: Model, examples: Examples, results: Sequence[Result]) -> TaskError:
+    """Return the refusal where nothing was answered, with the reason that was given most often."""
+    examinations = {example.of.id if example.of is not None else example.id for example in examples}
+    reasons = Counter(note for result in results for note in result.notes)
+    why = f" ({reasons.most_common(1)[0][0]})" if reasons else ""
+    return TaskError(
+        f"{model.name} answered none of the {len(examinations)} examinations{why}",
+        expected="some that it can read",
+        action="look at `spinelab read` on one of them" if reasons else "look at `spinelab read` on one of them for the reason",
+    )
 
 
 def _measured(task: Task, model: Model, examples: Examples, results: Sequence[Result], check: DataCheck, bootstraps: int) -> Measured:
