@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
-from spinelab.core import InputError, TaskError
+from spinelab.core import InputError, Judgement, TaskError
+from spinelab.evaluation.types import Estimate
 from spinelab.experiments import Design, compare
 from spinelab.experiments.folds import fold_folder
 
@@ -50,6 +51,15 @@ def test_the_paper_s_trap_a_majority_answer_with_high_accuracy_is_collapsed(toy,
     assert constant.rank is None
     assert found.headline.startswith("Cannot tell")
     assert "81%" in found.headline
+
+
+def test_the_majority_has_no_score_that_belongs_to_another_constant(toy, make_examples, tmp_path, quick_run, monkeypatch):
+    own = Judgement({"rsna_score": Estimate(0.3)}, constants={"per column": {"rsna_score": Estimate(0.75)}})
+    monkeypatch.setattr(toy, "judge", lambda examples, predictions, *, bootstraps: own)
+    found = run(toy, make_examples(), tmp_path / "out", quick_run, models=("mean",))
+    assert "rsna_score" not in found.baseline["metrics"]
+    assert found.baseline["constants"] == own.constants
+    assert any("per column (RSNA score 0.75)" in text for text in found.statements)
 
 
 def test_one_answer_in_each_fold_is_collapse_even_if_the_folds_disagree(toy, make_examples, tmp_path, quick_run):

@@ -1,8 +1,10 @@
 import json
+from dataclasses import replace
 
 import pytest
 
-from spinelab.core import Finding, Result, TaskError
+from spinelab.core import Finding, InputError, Judgement, Result, TaskError
+from spinelab.evaluation.types import Estimate
 from spinelab.experiments import evaluate, fit
 
 
@@ -47,3 +49,44 @@ def test_a_collapsed_model_is_called_so(toy, make_examples, tmp_path, quick_run)
     model = fit(toy, make_examples(), toy.settings_type(model="constant"), quick_run)
     found = evaluate(toy, model, make_examples(seed=5), out=tmp_path, run=quick_run)
     assert "collapsed" in found.headline
+
+
+def test_a_tasks_own_constants_are_named_and_not_the_majoritys(toy, make_examples, tmp_path, quick_run, monkeypatch):
+    own = Judgement({"weighted_log_loss": Estimate(0.2)}, constants={"uniform": {"weighted_log_loss": Estimate(1.1)}})
+    monkeypatch.setattr(toy, "judge", lambda examples, predictions, *, bootstraps: own)
+    model = fit(toy, make_examples(), toy.settings_type(), quick_run)
+    found = evaluate(toy, model, make_examples(seed=5), out=tmp_path, run=quick_run, bootstraps=50)
+    assert found.variant.metrics["weighted_log_loss"].value == 0.2
+    assert "weighted_log_loss" not in found.baseline["metrics"]
+    assert json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))["baseline"]["constants"]["uniform"]["weighted_log_loss"]["value"] == 1.1
+    assert any("uniform (weighted log loss 1.10)" in text for text in found.statements)
+
+
+def unreadable():
+    raise InputError("/home/somebody/x.png is truncated", expected="a whole image", action="bring it again")
+
+
+def test_what_cannot_be_read_is_left_out_and_named(toy, make_examples, relabel, tmp_path, quick_run):
+    model = fit(toy, make_examples(), toy.settings_type(), quick_run)
+    heard = []
+    examples = relabel(make_examples(seed=5), 3, open=unreadable)
+    found = evaluate(toy, model, examples, out=tmp_path, run=replace(quick_run, tell=heard.append), bootstraps=50)
+    assert found.data.examinations == 79
+    assert found.data.notes == ("1 of 80 examinations cannot be read and were left out: p001f1",)
+    assert any("x.png is truncated" in sentence for sentence in heard)
+    assert "somebody" not in (tmp_path / "evaluation.json").read_text(encoding="utf-8")
+    with pytest.raises(InputError, match="2 of 2 examinations") as refusal:
+        evaluate(toy, model, relabel(relabel(make_examples().subset([0, 79]), 0, open=unreadable), 1, open=unreadable), out=tmp_path, run=quick_run)
+    assert "trained" not in str(refusal.value)
+
+
+def test_an_evaluation_does_not_speak_of_splits_folds_or_rankings(toy, make_examples, relabel, tmp_path, quick_run):
+    model = fit(toy, make_examples(), toy.settings_type(), quick_run)
+    model.record["stopped"] = "last-epoch"
+    tried = make_examples(patients=20, seed=5)
+    tried = relabel(tried, 2, open=tried[0].open, patient=None)
+    found = evaluate(toy, model, tried, out=tmp_path, run=quick_run, bootstraps=50)
+    texts = " ".join([*found.statements, *(flag.text for flag in (*found.data.flags, *found.variant.flags))])
+    assert {"duplicates", "patients-unknown", "too-few-patients"} <= {flag.code for flag in found.data.flags}
+    assert "last epoch allowed was reached" in texts
+    assert not any(word in texts for word in ("split", "fold", "rank"))

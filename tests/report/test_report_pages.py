@@ -164,6 +164,23 @@ def test_evaluation_has_metrics_at_the_top(evaluation_of, tmp_path):
     assert (tmp_path / "predictions.csv").read_text().count("\n") == 121
 
 
+def test_a_tasks_constants_have_rows_of_their_own(comparison_of, evaluation_of, tmp_path):
+    """The score of a constant that knows frequencies is not said to be that of always answering the most frequent class."""
+    constants = {"uniform": {"rsna_score": Estimate(0.9876)}, "per column": {"rsna_score": Estimate(0.7531)}}
+    made = comparison_of(1)
+    scored = [dataclasses.replace(v, metrics={**v.metrics, "rsna_score": Estimate(0.5)}) for v in made.variants]
+    made = dataclasses.replace(made, variants=tuple(scored), baseline={**made.baseline, "constants": constants})
+    page = write_comparison(made, tmp_path).read_text(encoding="utf-8")
+    row = next(part for part in page.split("<tr") if "Majority baseline" in part and 'scope="row"' in part)
+    assert "0.988" not in row
+    assert [part.count("0.988") + part.count("0.753") for part in page.split("<tr") if ">Constant answer<" in part] == [1, 1]
+    jsonschema.validate(json.loads((tmp_path / "comparison.json").read_text(encoding="utf-8")), schema("comparison"))
+    tried = evaluation_of(variant=scored[0], baseline={"majority_class": "straight", "metrics": {}, "constants": constants})
+    page = write_evaluation(tried, tmp_path).read_text(encoding="utf-8")
+    assert all(text in page for text in ("Constant: uniform", "0.988", "Constant: per column", "0.753"))
+    jsonschema.validate(json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8")), schema("evaluation"))
+
+
 def test_comparison_json_is_as_agreed(comparison_of, tmp_path):
     made = comparison_of(2, patients=3, cases=1)
     small = dataclasses.replace(made, variants=tuple(dataclasses.replace(v, histories=(v.histories[0][:2],)) for v in made.variants))

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,11 +13,11 @@ from spinelab.evaluation.rsna import COLUMNS, GRADES, rsna_score
 from spinelab.evaluation.rsna_baselines import rsna_baselines
 from spinelab.evaluation.rsna_submission import read_submission
 from spinelab.evaluation.types import Predictions
-from spinelab.experiments import baselines
+from spinelab.experiments import baselines, evaluate
 from spinelab.experiments.asked import ask
 from spinelab.experiments.splits import Split
 from spinelab.geometry.planes import flip_affine
-from spinelab.tasks.lumbar_mri import pictures, scores
+from spinelab.tasks.lumbar_mri import finding, pictures, scores
 from spinelab.tasks.lumbar_mri.augmenting import paper
 from spinelab.tasks.lumbar_mri.grading import GradeLoss, shares_of
 from spinelab.tasks.lumbar_mri.inputs import neighbours, prepare_place, series_of
@@ -210,7 +211,9 @@ def test_the_best_constant_stands_beside_and_a_constant_gains_nothing() -> None:
     per_column = rsna_baselines(table.labels, bootstraps=20)["baselines"]["weighted-frequencies-per-column"]
     constant = scores.constant_answers(table, "weighted-frequencies-per-column").probabilities[0]
     judged = scores.judge(answers(labels, np.array(constant)), bootstraps=50)
-    assert judged.baseline["rsna_score"].value == pytest.approx(per_column["score"])
+    assert not judged.baseline
+    assert judged.constants["frequencies weighted 1, 2, 4, per column"]["rsna_score"].value == pytest.approx(per_column["score"])
+    assert judged.constants["uniform"]["weighted_log_loss"].value == pytest.approx(np.log(3))
     assert judged.metrics["weighted_log_loss_gain"].value == pytest.approx(0.0, abs=1e-9)
     assert "not-better-than-prior" in judged.flags
     sure = np.eye(3)[labels] * 0.9 + 0.1 / 3
@@ -319,6 +322,52 @@ def test_data_without_marks_cannot_be_learnt(folder: Path, tmp_path: Path) -> No
         (tmp_path / name).write_bytes((folder / name).read_bytes())
     with pytest.raises(InputError, match="marked in a picture"):
         TASK.fit(TASK.examples(tmp_path), QUICK, Run())
+
+
+def part_of(folder: Path, out: Path, *names: str) -> Examples:
+    """Return the data set with these tables alone."""
+    for name in names:
+        (out / name).write_bytes((folder / name).read_bytes())
+    (out / "train_images").symlink_to(folder / "train_images")
+    return TASK.examples(out)
+
+
+def same_answers(a: list, b: list) -> None:
+    assert [x.study for x in a] == [y.study for y in b]
+    for one, other in zip(a, b, strict=True):
+        assert one.finding("severity").probabilities == pytest.approx(other.finding("severity").probabilities, abs=1e-4)
+
+
+def test_examinations_without_marks_are_answered_where_the_levels_are_found(
+    model: Model, data: Examples, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare = part_of(folder, tmp_path, "train.csv", "train_series_descriptions.csv").subset([0, 1])
+    assert any("6 studies have no coordinates" in note for note in bare.notes)
+    marked = {e.id: e.open().facts["places"].value for e in data.subset([0, 1])}
+    found = SimpleNamespace(find=lambda study: SimpleNamespace(places=marked[study.id], withheld={}, certainty=0.97, notes=()))
+    monkeypatch.setattr(finding, "_finder", lambda model, record: found)
+    finds = replace(model, record={**model.record, "levels": {"names": {}}}, kept={})
+    heard: list[str] = []
+    own = TASK.predict_many(finds, TASK.asked(bare, QUICK), Run(tell=heard.append))
+    same_answers(own, TASK.predict_many(model, TASK.asked(data.subset([0, 1]), QUICK), Run()))
+    assert all(any("found by the program" in note for note in result.notes) for result in own)
+    assert heard == ["2 examination(s) come without coordinates: their levels are found by the program."]
+
+
+def test_examinations_without_marks_say_why_a_model_without_a_level_finder_has_no_answer(model: Model, folder: Path, tmp_path: Path) -> None:
+    bare = part_of(folder, tmp_path, "train.csv")
+    assert any("train_series_descriptions.csv is absent" in note for note in bare.notes)
+    with pytest.raises(TaskError, match=r"none of the 2 examinations \(.*no level finder"):
+        evaluate(TASK, model, bare.subset([0, 1]), out=tmp_path / "out", run=Run(), bootstraps=20)
+
+
+def test_without_the_table_of_series_the_marks_count_and_headers_tell_the_kinds(model: Model, data: Examples, folder: Path, tmp_path: Path) -> None:
+    untold = part_of(folder, tmp_path, "train.csv", "train_label_coordinates.csv")
+    assert not any("were left out" in note for note in untold.notes)
+    kinds = {p.target.question.finding: p.target.description for p in untold[0].open().facts["places"].value}
+    assert kinds == {q.finding: q.series for q in QUESTIONS}
+    answers = [TASK.predict_many(model, TASK.asked(some.subset([0]), QUICK), Run()) for some in (untold, data)]
+    same_answers(*answers)
 
 
 def test_what_is_graded_highest_is_explained(model: Model, data: Examples) -> None:

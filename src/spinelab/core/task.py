@@ -139,13 +139,15 @@ class Run:
 class Judgement:
     """What a task's own measure says of a model's answers, beside the metrics that every classification has.
 
-    ``metrics`` and ``baseline`` map names to estimates (`spinelab.evaluation.Estimate`): the model's, and those of the constant answer that does
-    best. ``flags`` maps words of the reports' vocabulary to sentences.
+    ``metrics`` and ``baseline`` map names to estimates (`spinelab.evaluation.Estimate`): the model's, and those of always answering the most
+    frequent class. ``constants`` holds the same of other answers that need no picture, by what they are called. ``flags`` maps words of the
+    reports' vocabulary to sentences.
     """
 
     metrics: Mapping[str, Any] = field(default_factory=dict)
     baseline: Mapping[str, Any] = field(default_factory=dict)
     flags: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 class Task(ABC):
@@ -222,7 +224,7 @@ class Task(ABC):
         return model
 
     def judge(self, examples: Examples, predictions: Any, *, bootstraps: int) -> Judgement:
-        """Return the task's own metrics of a model's answers (`spinelab.evaluation.Predictions`), and those of the best constant."""
+        """Return the task's own metrics of a model's answers (`spinelab.evaluation.Predictions`), and those of constant answers."""
         return Judgement()
 
     def sections(self, examples: Examples, answers: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -46,6 +46,11 @@ class Predictions:
     probabilities: NDArray[np.float64]
     folds: NDArray[np.int64]
 
+    def subset(self, index: NDArray[np.integer[Any]]) -> Predictions:
+        """Return the answers for the examinations at these positions."""
+        images, patients = (tuple(names[int(i)] for i in index) for names in (self.images, self.patients))
+        return Predictions(self.classes, images, patients, self.truth[index], self.probabilities[:, index], self.folds[:, index])
+
     @property
     def answers(self) -> NDArray[np.int64]:
         """(R, n) index of the most probable class."""

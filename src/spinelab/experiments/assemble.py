@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import TaskError
+from spinelab.core import Judgement, TaskError
 from spinelab.evaluation.types import Predictions
 from spinelab.experiments.bench import Bench, CaseFile, FoldResult, Trained
 from spinelab.experiments.flags import of_training
@@ -75,7 +75,7 @@ def variant_of(bench: Bench, trained: Trained, predictions: Predictions | None, 
         failure = Flag("failed", few if trained.failure is None else f"Training failed: {trained.failure}")
         return Variant(plan.name, plan.varied, plan.settings.to_dict(), {}, (failure,), None, None, notes=(failure.text,), route=route)
     records = [fold.record for fold in trained.folds]
-    judged = _judged(bench, predictions, base) if predictions is not None else Judged({}, (), {})
+    judged = _judged(bench, predictions, base) if predictions is not None else Judged({}, (), Judgement())
     flags = [*(of_measured(measured) if measured is not None else ()), *judged.flags, *of_training(records)]
     return Variant(
         name=plan.name,

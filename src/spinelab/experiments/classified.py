@@ -15,7 +15,7 @@ from spinelab.evaluation.types import Estimate, Predictions
 from spinelab.experiments import words
 from spinelab.experiments.constant import majority
 from spinelab.experiments.folds import probability_table
-from spinelab.experiments.judged import judge
+from spinelab.experiments.judged import judge, with_constants
 from spinelab.report.content import DataSummary, Flag, Variant
 
 IN_SUBGROUPS = ("accuracy", "balanced_accuracy", "sensitivity", "specificity", "auroc", "brier")
@@ -48,10 +48,7 @@ class Classified:
         index = np.flatnonzero(rows[self.keep])
         if index.size == 0:
             return {}
-        p = self.predictions
-        images, patients = (tuple(names[i] for i in index) for names in (p.images, p.patients))
-        part = Predictions(p.classes, images, patients, p.truth[index], p.probabilities[:, index], p.folds[:, index])
-        return compute_metrics(part, metrics=list(IN_SUBGROUPS), bootstraps=bootstraps)
+        return compute_metrics(self.predictions.subset(index), metrics=list(IN_SUBGROUPS), bootstraps=bootstraps)
 
 
 def known_labels(model: Model, examples: Examples, target: str) -> list[str]:
@@ -83,5 +80,4 @@ def classify(task: Task, model: Model, examples: Examples, labels: Sequence[str]
     )
     base = majority([model.classes[i] for i in predictions.truth], predictions.patients, model.classes, bootstraps=bootstraps)
     judged = judge(task, examples, predictions, base, bootstraps=bootstraps)
-    base["metrics"] |= judged.constant
-    return Classified(keep, predictions, judged.metrics, judged.flags, base)
+    return Classified(keep, predictions, judged.metrics, judged.flags, with_constants(base, judged.own))

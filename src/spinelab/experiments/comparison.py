@@ -23,6 +23,7 @@ from spinelab.experiments.data_check import announce, check_data, with_groups
 from spinelab.experiments.design import Design, claim_folder
 from spinelab.experiments.error_columns import measured_pairs
 from spinelab.experiments.folds import fold_folder, run_fold
+from spinelab.experiments.judged import with_constants
 from spinelab.experiments.learning_curve import learning_curve
 from spinelab.experiments.measured_variants import constant_error, measured_of, on_common_films, skipped_films
 from spinelab.experiments.named_splits import part_to_learn
@@ -161,7 +162,7 @@ def _conclude(bench: Bench, trained: Sequence[Trained], data: DataSummary, start
     base: dict[str, Any] = {}
     if some is not None:
         base = majority([bench.classes[i] for i in some.truth], some.patients, bench.classes, bootstraps=bench.design.bootstraps)
-        base["metrics"] |= bench.task.judge(bench.examples, some, bootstraps=bench.design.bootstraps).baseline
+        base = with_constants(base, bench.task.judge(bench.examples, some, bootstraps=bench.design.bootstraps))
     variants = [variant_of(bench, t, predictions.get(t.plan.key), base, measured_of(bench, t)) for t in trained]
     skipped = ""
     if ranking.measures:
@@ -182,7 +183,7 @@ def _conclude(bench: Bench, trained: Sequence[Trained], data: DataSummary, start
         question=bench.task.question,
         target=bench.target,
         headline=ranked_words.headline(variants, pairs, data, base, ranking),
-        statements=tuple(dict.fromkeys(t for t in (routes, *words.statements(variants, pairs, data, design), skipped) if t)),
+        statements=tuple(dict.fromkeys(t for t in (routes, *words.statements(variants, pairs, data, design), words.constants(base), skipped) if t)),
         rank_by=ranking.metric,
         variants=tuple(variants),
         baseline={k: v for k, v in base.items() if k != "predictions"},

@@ -13,6 +13,7 @@ import numpy as np
 from spinelab.core import Example, Examples, InputError, Progress, Run, silent
 from spinelab.evaluation.types import Estimate
 from spinelab.experiments.asked import Asked, one_question
+from spinelab.experiments.data_words import LEARNT_FROM, DataWords
 from spinelab.experiments.duplicates import Duplicate, Fingerprint, find_duplicates, merge_groups
 from spinelab.experiments.opening import open_all
 from spinelab.experiments.shortcuts import patient_facts, probe
@@ -50,24 +51,34 @@ def with_groups(examples: Examples, groups: Sequence[str]) -> Examples:
     return replace(examples, items=tuple(e if e.group == g else replace(e, patient=g) for e, g in zip(examples, groups, strict=True)))
 
 
-def check_data(examples: Examples, target: str, progress: Progress = silent, *, measures: bool = False, asked: Asked | None = None) -> DataCheck:
+def check_data(
+    examples: Examples,
+    target: str,
+    progress: Progress = silent,
+    *,
+    measures: bool = False,
+    asked: Asked | None = None,
+    words: DataWords = LEARNT_FROM,
+) -> DataCheck:
     """Open every file once and say what stands in the way of an honest comparison.
 
     Parameters
     ----------
-    asked
-        The examinations and the questions about them.
     target
         The finding that is learnt; without one, nothing that needs classes is looked at.
     measures
         Whether models for these data measure as well: then a single class is no reason to refuse.
     asked
         The questions about these examinations, where each is not one question.
+    words
+        What a finding means, which depends on whether models learn from these data.
 
     Raises
     ------
+    UnreadableError
+        If files cannot be read; all of them are counted, and up to five named.
     InputError
-        If files cannot be read (all of them are named, up to five), or if there are fewer than two classes to tell apart.
+        If there are no examples, or if there are fewer than two classes to tell apart.
     """
     if not len(examples):
         raise InputError(f"{examples.root}: no examples", expected="a data set with its truth", action="check the path and the layout")
@@ -82,8 +93,8 @@ def check_data(examples: Examples, target: str, progress: Progress = silent, *, 
     listed = tuple(_listed(examples, labels, d) for d in duplicates)
     leaks = tuple(d for d in listed if not d["same_patient"])
     conflicts = () if asked.several else _conflicts(examples, labels, listed)
-    few = _few(asked.question_labels(target) if target else (), asked.spread(groups), known=examples.patients_known)
-    flags = _flags(examples, few, listed, leaks, conflicts, shortcuts)
+    few = _few(asked.question_labels(target) if target else (), asked.spread(groups), words.few, known=examples.patients_known)
+    flags = _flags(examples, few, listed, leaks, conflicts, shortcuts, words)
     summary = DataSummary(
         root=examples.root.name,
         digest=_digest(examples, [] if measures or asked.several else labels, prints),
@@ -202,44 +213,45 @@ def _flags(
     leaks: Sequence[Mapping[str, Any]],
     conflicts: Sequence[Mapping[str, Any]],
     shortcuts: Sequence[Mapping[str, Any]],
+    words: DataWords,
 ) -> tuple[Flag, ...]:
     flags = [
         (examples.phantom, "phantom-data", "These are digital phantoms: the figures say that the program works, nothing about patients."),
         (
             not examples.patients_known,
             "patients-unknown",
-            "No patient column: films of one patient may stand on both sides of a split, and every figure may be too good.",
+            f"No patient column: {words.unknown}.",
         ),
         (few is not None, "too-few-patients", few or ""),
         (
             bool(duplicates),
             "duplicates",
-            f"{_plural(len(duplicates), 'pair')} of (nearly) equal pictures; copies were kept on one side of every split.",
+            f"{_plural(len(duplicates), 'pair')} of (nearly) equal pictures; {words.copies}.",
         ),
-        (any(d["same_patient"] is False for d in leaks), "duplicates-across-patients", _across(leaks)),
+        (any(d["same_patient"] is False for d in leaks), "duplicates-across-patients", _across(leaks, words.across)),
         (bool(conflicts), "conflicting-labels", _conflict_words(conflicts)),
         *[(True, "shortcut", _shortcut_words(s)) for s in shortcuts if s["suspicious"]],
     ]
     return tuple(Flag(code, text) for holds, code, text in flags if holds)
 
 
-def _few(labels: Sequence[str], groups: Sequence[str], *, known: bool) -> str | None:
+def _few(labels: Sequence[str], groups: Sequence[str], consequence: str, *, known: bool) -> str | None:
     """Return the sentence on too few patients, of the rarest class where there are classes."""
     rarest, count = next(iter(patients_per_class(labels, groups).items())) if labels else ("", len(set(groups)))
     if count >= FEW_PATIENTS:
         return None
     who = "patients" if known else "images (patients are not known)"
     whose = f"The rarest class, {rarest}, has" if labels else "There are"
-    return f"{whose} {count} {who}: too few to rank models that are close."
+    return f"{whose} {count} {who}: {consequence}."
 
 
 def _plural(count: int, noun: str) -> str:
     return f"{count} {noun}{'s' * (count != 1)}"
 
 
-def _across(leaks: Sequence[Mapping[str, Any]]) -> str:
+def _across(leaks: Sequence[Mapping[str, Any]], consequence: str) -> str:
     count = sum(d["same_patient"] is False for d in leaks)
-    return f"{_plural(count, 'pair')} of (nearly) equal pictures stand under two patients; these patients were treated as one in every split."
+    return f"{_plural(count, 'pair')} of (nearly) equal pictures stand under two patients; {consequence}."
 
 
 def _conflict_words(conflicts: Sequence[Mapping[str, Any]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,13 +19,15 @@ from spinelab.experiments.asked import ask
 from spinelab.experiments.bench import AnswerClock
 from spinelab.experiments.classified import Classified, classify, known_labels
 from spinelab.experiments.constant_measures import learnt_constants
-from spinelab.experiments.data_check import DataCheck, announce, check_data, with_groups
+from spinelab.experiments.data_check import SHOWN, DataCheck, announce, check_data, with_groups
+from spinelab.experiments.data_words import JUDGED_ON
 from spinelab.experiments.flags import of_training
 from spinelab.experiments.gallery import with_worst
 from spinelab.experiments.looked import looked
 from spinelab.experiments.measured import Rows, has_measured_truth, measure, part_of
 from spinelab.experiments.measured_flags import of_measured
 from spinelab.experiments.named_splits import part_to_try
+from spinelab.experiments.opening import UnreadableError
 from spinelab.experiments.subgroups import subgroups
 from spinelab.report import write_evaluation
 from spinelab.report.content import DataSummary, Evaluation, Flag, Variant
@@ -43,6 +46,16 @@ class _Halves:
     looks: tuple[Mapping[str, Any], ...] = ()
 
 
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """What is known before a model answers: the questions, their classes, what was found in the data, and whether measurements are judged."""
+
+    questions: Examples
+    labels: tuple[str, ...]
+    check: DataCheck
+    measures: bool
+
+
 def evaluate(
     task: Task,
     model: Model,
@@ -58,52 +71,77 @@ def evaluate(
 
     Writes ``evaluation.json``, ``predictions.csv`` and ``report.html``; where landmarks are measured also ``landmarks.csv``. Of data
     that come with splits the test split is used, or the one named. ``explaining`` chooses the maps that tell where the model looked, where the truth tells
-    where it should; ``None``: none.
+    where it should; ``None``: none. Examinations that cannot be read are left out, and named in the notes.
 
     Raises
     ------
     TaskError
         If there is no such split, the folder holds a class that the model does not know, or none of its examinations was answered.
     InputError
-        If a model that only measures meets data without measured truth.
+        If a model that only measures meets data without measured truth, or no examination can be read.
     """
     part = part_to_try(examples, split, run.tell)
-    target, asked = task.target(model.settings), ask(task, part.examples, model.settings)
-    examples = asked.examinations
-    measures = has_measured_truth(task, model.settings, examples)
-    if not target and not measures:
-        raise InputError(
-            f"{examples.root}: no examination with a true measurement", expected="measurements or landmarks to compare with", action="use data with a truth"
-        )
-    examples = asked.questions
-    labels = known_labels(model, examples, target) if target else []
-    check = check_data(asked.examinations, target, run.progress, measures=measures, asked=asked)
+    try:
+        known = _known(task, model, part.examples, run)
+    except UnreadableError as error:
+        known = _known(task, model, _readable(part.examples, error, run), run)
+    check, examples = known.check, known.questions
     announce(check.summary, run)
-    examples = with_groups(examples, asked.spread(check.groups)) if asked.several else examples
     clock = AnswerClock(run)
     results = task.predict_many(model, examples, clock.run)
     predict_ms = clock.milliseconds(len(examples))
-    halves = _halves(task, model, examples, results, labels, check, measures=measures, bootstraps=bootstraps)
+    halves = _halves(task, model, examples, results, known, bootstraps=bootstraps)
     halves = replace(halves, looks=_looks(task, model, examples, halves.classified, explaining, run))
     evaluation = _conclude(task, model, examples, halves, check.summary, predict_ms, bootstraps, part.name)
     write_evaluation(evaluation, out)
     return evaluation
 
 
-def _halves(
-    task: Task, model: Model, examples: Examples, results: Sequence[Result], labels: Sequence[str], check: DataCheck, *, measures: bool, bootstraps: int
-) -> _Halves:
-    several = len(set(labels)) > 1
-    classified = classify(task, model, examples, labels, results, bootstraps) if several else None
-    measured = _measured(task, model, examples, results, check, bootstraps) if measures else None
+def _known(task: Task, model: Model, examples: Examples, run: Run) -> _Known:
+    """Open the examinations and return what is known of them; raises `UnreadableError` where some cannot be read."""
+    target, asked = task.target(model.settings), ask(task, examples, model.settings)
+    measures = has_measured_truth(task, model.settings, asked.examinations)
+    if not target and not measures:
+        raise InputError(
+            f"{examples.root}: no examination with a true measurement", expected="measurements or landmarks to compare with", action="use data with a truth"
+        )
+    labels = known_labels(model, asked.questions, target) if target else []
+    check = check_data(asked.examinations, target, run.progress, measures=measures, asked=asked, words=JUDGED_ON)
+    questions = with_groups(asked.questions, asked.spread(check.groups)) if asked.several else asked.questions
+    return _Known(questions, tuple(labels), check, measures=measures)
+
+
+def _readable(examples: Examples, error: UnreadableError, run: Run) -> Examples:
+    """Return the examinations without those that cannot be read, which a note names."""
+    kept = examples.subset([i for i, example in enumerate(examples) if example.id not in error.names])
+    if not len(kept):
+        raise InputError(error.given, expected=error.expected, action="repair these files; there is nothing to judge") from error
+    run.tell(f"{error.given}. They are left out.")
+    more = ", ..." if len(error.names) > SHOWN else ""
+    note = f"{len(error.names)} of {len(examples)} examinations cannot be read and were left out: {', '.join(error.names[:SHOWN])}{more}"
+    return replace(kept, notes=(*kept.notes, note))
+
+
+def _halves(task: Task, model: Model, examples: Examples, results: Sequence[Result], known: _Known, *, bootstraps: int) -> _Halves:
+    several = len(set(known.labels)) > 1
+    classified = classify(task, model, examples, known.labels, results, bootstraps) if several else None
+    measured = _measured(task, model, examples, results, known.check, bootstraps) if known.measures else None
     answered = classified is not None or (measured is not None and any(r.measurements or r.landmarks for r in results))
     if not answered:
-        raise TaskError(
-            f"{model.name} answered none of the {len(examples)} examinations",
-            expected="some that it can read",
-            action="look at `spinelab read` on one of them for the reason",
-        )
+        raise _unanswered(model, examples, results)
     return _Halves(classified, measured)
+
+
+def _unanswered(model: Model, examples: Examples, results: Sequence[Result]) -> TaskError:
+    """Return the refusal where nothing was answered, with the reason that was given most often."""
+    examinations = {example.of.id if example.of is not None else example.id for example in examples}
+    reasons = Counter(note for result in results for note in result.notes)
+    why = f" ({reasons.most_common(1)[0][0]})" if reasons else ""
+    return TaskError(
+        f"{model.name} answered none of the {len(examinations)} examinations{why}",
+        expected="some that it can read",
+        action="look at `spinelab read` on one of them" if reasons else "look at `spinelab read` on one of them for the reason",
+    )
 
 
 def _measured(task: Task, model: Model, examples: Examples, results: Sequence[Result], check: DataCheck, bootstraps: int) -> Measured:
@@ -213,7 +251,9 @@ def _statements(variant: Variant, data: DataSummary, design: Mapping[str, Any], 
         told += measured_words.statements(halves.measured)
         if halves.classified is None and data.classes:
             told.append(f"All examinations are {next(iter(data.classes))!r} or none was given a class: telling classes apart is not judged.")
-    return tuple(dict.fromkeys([*told, *words.statements([variant], [], data, design)]))
+    if halves.classified is not None:
+        told.append(words.constants(halves.classified.base))
+    return tuple(dict.fromkeys(t for t in (*told, *words.statements([variant], [], data, design)) if t))
 
 
 def _subgroups(task: Task, examples: Examples, halves: _Halves, bootstraps: int) -> tuple[dict[str, Any], ...]:

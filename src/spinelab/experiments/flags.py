@@ -85,6 +85,7 @@ def of_training(records: Sequence[Mapping[str, Any]]) -> list[Flag]:
         found.append(Flag("mixed-precision", f"Trained in {', '.join(sorted(precisions))} precision."))
     unfinished = sum(r.get("stopped") == "last-epoch" for r in records)
     if unfinished:
-        text = f"In {unfinished} of {len(records)} folds the last epoch allowed was reached before early stopping: more epochs may change its figures."
+        where = f"In {unfinished} of {len(records)} folds the" if len(records) > 1 else "The"
+        text = f"{where} last epoch allowed was reached before early stopping: more epochs may change its figures."
         found.append(Flag("not-trained-to-the-end", text))
     return found

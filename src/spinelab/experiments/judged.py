@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from spinelab.core import Examples, Task
+from spinelab.core import Examples, Judgement, Task
 from spinelab.evaluation import compute_metrics, paired_difference
 from spinelab.evaluation.types import Estimate, Predictions
 from spinelab.experiments.flags import against_chance, against_majority, collapse, never_answered
@@ -17,11 +17,11 @@ from spinelab.report.content import Flag
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """Metrics and flags of a model's classes, those of the task included, and the task's own figures of its best constant answer."""
+    """Metrics and flags of a model's classes, those of the task included, and what the task's own judgement is."""
 
     metrics: dict[str, Estimate]
     flags: tuple[Flag, ...]
-    constant: Mapping[str, Estimate]
+    own: Judgement
 
 
 def judge(
@@ -47,7 +47,13 @@ def judge(
         against_chance(metrics[ranked], ranked, len(predictions.classes)),
     )
     flags = (*(flag for flag in found if flag is not None), *(Flag(*flag) for flag in own.flags.items()))
-    return Judged(metrics | dict(own.metrics), flags, own.baseline)
+    return Judged(metrics | dict(own.metrics), flags, own)
+
+
+def with_constants(base: Mapping[str, Any], own: Judgement) -> dict[str, Any]:
+    """Return the majority's figures with the task's own of it, and beside them what other answers reach that need no picture."""
+    others = {"constants": own.constants} if own.constants else {}
+    return {**base, "metrics": {**base["metrics"], **own.baseline}, **others}
 
 
 def gain_over(predictions: Predictions, constant: Predictions, bootstraps: int) -> Estimate:

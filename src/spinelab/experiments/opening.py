@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,26 +17,34 @@ Opened = tuple[list[Fingerprint], list[dict[str, float]], list[tuple[int, int]],
 """Fingerprints of all pictures; facts, size and spacing of each example's first."""
 
 
+class UnreadableError(InputError):
+    """Examinations that cannot be read, by name."""
+
+    def __init__(self, names: Sequence[str], given: str, *, expected: str, action: str) -> None:
+        super().__init__(given, expected=expected, action=action)
+        self.names = tuple(names)
+
+
 def open_all(examples: Examples, progress: Progress) -> Opened:
     """Return fingerprints of all pictures, and facts, rows and columns, and spacing in millimetres of each example's first.
 
     Raises
     ------
-    InputError
+    UnreadableError
         If files cannot be read; all of them are counted, and up to five named.
     """
     prints: list[Fingerprint] = []
     spacings: list[tuple[float, float] | None] = []
     facts: list[dict[str, float]] = []
     sizes: list[tuple[int, int]] = []
-    broken: list[InputError] = []
+    broken: dict[str, InputError] = {}
     for index, example in enumerate(examples):
         progress(index, len(examples), "opening every file")
         try:
             study = example.open()
             pictures = [(image, to_uint8(_flat(image))) for image in study.images]
         except InputError as error:
-            broken.append(error)
+            broken[example.id] = error
             continue
         prints += [_print_of(index, image, picture) for image, picture in pictures]
         if pictures:
@@ -71,11 +79,13 @@ def _file_bytes(image: Image) -> int:
     return path.stat().st_size if image.source and path.is_file() else image.pixels.nbytes
 
 
-def _unreadable(examples: Examples, broken: Sequence[InputError]) -> InputError:
-    shown = "; ".join(error.given for error in broken[:5])
+def _unreadable(examples: Examples, broken: Mapping[str, InputError]) -> UnreadableError:
+    errors = list(broken.values())
+    shown = "; ".join(error.given for error in errors[:5])
     more = f"; and {len(broken) - 5} more" if len(broken) > 5 else ""
-    return InputError(
+    return UnreadableError(
+        tuple(broken),
         f"{len(broken)} of {len(examples)} examinations in {examples.root} cannot be read: {shown}{more}",
-        expected=broken[0].expected,
+        expected=errors[0].expected,
         action="repair these files, or take them out of the folder or the manifest; nothing was trained",
     )

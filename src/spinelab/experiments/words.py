@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from spinelab.evaluation.types import Estimate
 from spinelab.report.content import DataSummary, Pair, Variant
+from spinelab.report.words import MAIN_METRICS, lower_start, metric
 
 METRIC_WORDS: Mapping[str, str] = {
     "balanced_accuracy": "balanced accuracy",
@@ -43,6 +44,16 @@ def rarest(data: DataSummary) -> str:
 def origin(data: DataSummary) -> str:
     """Return what stands before any figure made from phantoms."""
     return "On digital phantoms, not patients: " if data.phantom else ""
+
+
+def constants(baseline: Mapping[str, Any]) -> str:
+    """Return what answers reach that need no picture, in the main metrics that a task judges them by; nothing where it judges none."""
+    told = [f"{name} ({', '.join(_main_figures(figures))})" for name, figures in baseline.get("constants", {}).items()]
+    return f"Answers without a picture, made from these very data, which favours them: {'; '.join(told)}." if told else ""
+
+
+def _main_figures(figures: Mapping[str, Estimate]) -> list[str]:
+    return [f"{lower_start(metric(name).title)} {figures[name].value:.2f}" for name in MAIN_METRICS if name in figures and figures[name].value is not None]
 
 
 def has(variant: Variant, code: str) -> bool:

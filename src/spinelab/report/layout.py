@@ -81,6 +81,11 @@ def baseline_metrics(baseline: Mapping[str, Any]) -> dict[str, Estimate]:
     return {name: estimate(value) for name, value in dict(baseline.get("metrics") or {}).items()}
 
 
+def other_constants(baseline: Mapping[str, Any]) -> dict[str, dict[str, Estimate]]:
+    """Return what a task's own constant answers reach, by what they are called."""
+    return {name: baseline_metrics({"metrics": metrics}) for name, metrics in dict(baseline.get("constants") or {}).items()}
+
+
 def settings_tables(variants: Sequence[Variant]) -> tuple[Table, Table]:
     """Return the settings that vary, a row a model, and all settings, a row a setting (one value where all models agree)."""
     varied = list(dict.fromkeys(key for variant in variants for key in variant.settings))

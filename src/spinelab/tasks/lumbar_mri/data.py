@@ -39,7 +39,10 @@ def targets(root: Path) -> tuple[dict[str, list[Target]], list[str]]:
     """Read the three tables into the 25 targets of every study, and notes on what was left out or looks wrong; no picture is opened."""
     root = _folder(root)
     marks, notes = read_marks(root) if (root / COORDINATES_FILE).is_file() else ([], [f"{COORDINATES_FILE} is absent: no target has a place"])
-    merged, more = merge(read_grades(root), marks, read_series(root / SERIES_FILE) if (root / SERIES_FILE).is_file() else {})
+    series = read_series(root / SERIES_FILE) if (root / SERIES_FILE).is_file() else None
+    if series is None:
+        notes.append(f"{SERIES_FILE} is absent: series are told apart by their headers")
+    merged, more = merge(read_grades(root), marks, series)
     return merged, notes + more
 
 
@@ -60,6 +63,8 @@ def examples(root: Path) -> Examples:
     notes += told([item.id for item in items if not item.truth.findings], "studies have no grade at all and were left out")
     if not graded:
         raise InputError(f"{root / GRADES_FILE} grades nothing", expected="Normal/Mild, Moderate or Severe in some cells", action="check the file")
+    unmarked = [item.id for item in graded if not is_marked(item)]
+    notes += told(unmarked, "studies have no coordinates: nothing is learnt from them, and a model that finds levels places their questions by itself")
     missing = sum(target.grade is None for row in found.values() for target in row)
     notes += [f"{missing} of {25 * len(found)} targets have no grade and are not scored"] if missing else []
     for description in DESCRIPTIONS:
@@ -91,6 +96,12 @@ def target_of(example: Example, question: Question) -> Target | None:
     """Return grade and mark of one question about an examination of this layout."""
     targets = example.facts.get("targets")
     return None if targets is None else targets.value[question.place]
+
+
+def is_marked(example: Example) -> bool:
+    """Return whether any question is marked in an examination of this layout; those of another layout say nothing of it and count as marked."""
+    targets = example.facts.get("targets")
+    return targets is None or any(target.mark is not None for target in targets.value)
 
 
 def series_files(example: Example, question: Question) -> dict[str, Path]:

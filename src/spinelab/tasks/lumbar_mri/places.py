@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -25,7 +25,7 @@ _SAME_SIDE_MM: Final = 1.0
 class Target:
     """One question of one study: its true grade (``None``: not graded) and where it was marked (``None``: nowhere).
 
-    ``description`` is that of the series on which it was marked.
+    ``description`` is that of the series on which it was marked; ``None`` also where no table tells it, before the pictures are opened.
     """
 
     study: str
@@ -39,8 +39,11 @@ class Target:
         return None if self.grade is None else GRADE_NAMES[self.grade]
 
 
-def merge(labels: RsnaLabels, marks: Sequence[Mark], series: Mapping[str, Mapping[str, Series]]) -> tuple[dict[str, list[Target]], list[str]]:
-    """Return the 25 targets of every study, in the order of `QUESTIONS`, and notes on what was left out or looks wrong."""
+def merge(labels: RsnaLabels, marks: Sequence[Mark], series: Mapping[str, Mapping[str, Series]] | None) -> tuple[dict[str, list[Target]], list[str]]:
+    """Return the 25 targets of every study, in the order of `QUESTIONS`, and notes on what was left out or looks wrong.
+
+    Without a table of the series every mark is kept, and its kind of series is told when the pictures are opened.
+    """
     usable, notes = _usable(labels, marks, series)
     by_question: dict[tuple[str, int], list[Mark]] = defaultdict(list)
     for item in usable:
@@ -51,8 +54,8 @@ def merge(labels: RsnaLabels, marks: Sequence[Mark], series: Mapping[str, Mappin
         row = []
         for question, grade in zip(QUESTIONS, grades, strict=True):
             found = by_question.get((study, question.place), [])
-            mark = _chosen(found, series.get(study, {}))
-            kind = series[study][mark.series].description if mark else None
+            mark = _chosen(found, (series or {}).get(study, {}))
+            kind = series[study][mark.series].description if mark and series is not None else None
             row.append(Target(study, question, None if grade < 0 else grade, mark, kind))
             where = f"{study} {question.column}"
             if len(found) > 1 and _apart(found):
@@ -69,11 +72,11 @@ def merge(labels: RsnaLabels, marks: Sequence[Mark], series: Mapping[str, Mappin
     return targets, notes
 
 
-def _usable(labels: RsnaLabels, marks: Sequence[Mark], series: Mapping[str, Mapping[str, Series]]) -> tuple[list[Mark], list[str]]:
-    """Return the marks whose study and series are known."""
+def _usable(labels: RsnaLabels, marks: Sequence[Mark], series: Mapping[str, Mapping[str, Series]] | None) -> tuple[list[Mark], list[str]]:
+    """Return the marks whose study and series are known; without a table of the series, those whose study is."""
     known = set(labels.studies)
     strangers = sorted({m.study for m in marks if m.study not in known})
-    elsewhere = [m for m in marks if m.study in known and m.series not in series.get(m.study, {})]
+    elsewhere = [m for m in marks if m.study in known and m.series not in series.get(m.study, {})] if series is not None else []
     gone = {id(m) for m in elsewhere}
     usable = [m for m in marks if m.study in known and id(m) not in gone]
     notes = told(strangers, "studies with coordinates have no row of grades")
@@ -82,7 +85,7 @@ def _usable(labels: RsnaLabels, marks: Sequence[Mark], series: Mapping[str, Mapp
 
 def _chosen(found: Sequence[Mark], series: Mapping[str, Series]) -> Mark | None:
     """Return the mark that counts: the first on the kind of series that readers used for the question, else the first."""
-    usual = [mark for mark in found if series[mark.series].description == mark.question.series]
+    usual = [mark for mark in found if mark.series in series and series[mark.series].description == mark.question.series]
     return next(iter([*usual, *found]), None)
 
 
@@ -114,7 +117,8 @@ class Place:
 def find_places(targets: Sequence[Target], series: Mapping[str, MrSeries]) -> tuple[list[Place], list[str]]:
     """Find the marks in the series that were read; those on a slice that is not there or outside the picture are left out.
 
-    A pair whose left mark lies to the patient's right of the right one is named in the notes: a coordinate or a label is exchanged.
+    Where no table tells the kind of a series its headers do; where they do not either, it is taken for the usual one. A pair whose left mark
+    lies to the patient's right of the right one is named in the notes: a coordinate or a label is exchanged.
     """
     places, absent, outside = [], [], []
     for target in targets:
@@ -130,7 +134,8 @@ def find_places(targets: Sequence[Target], series: Mapping[str, MrSeries]) -> tu
             outside.append(f"{target.question.column} at {mark.x:.0f}, {mark.y:.0f} of {columns} x {rows}")
         else:
             x, y, z = map(float, to_patient(stack.affines[index], mark.x, mark.y))
-            places.append(Place(target, index, mark.x, mark.y, (x, y, z)))
+            kind = target.description or stack.kind.description or target.question.series
+            places.append(Place(replace(target, description=kind), index, mark.x, mark.y, (x, y, z)))
     notes = told(absent, "mark(s) lie on a slice that is not there and were left out")
     notes += told(outside, "mark(s) lie outside the picture and were left out")
     return places, notes + told(exchanged(places), "pair(s) of marks have left and right exchanged")

@@ -20,6 +20,7 @@ from spinelab.core import (
     InputError,
     Judgement,
     Model,
+    NotSureError,
     Progress,
     Result,
     Run,
@@ -31,7 +32,7 @@ from spinelab.core import (
 from spinelab.evaluation.rsna import CONDITIONS
 from spinelab.tasks.lumbar_mri import data
 from spinelab.tasks.lumbar_mri.parts import SHARED, joined, on_plane, part_models, part_of, plane_of_row
-from spinelab.tasks.lumbar_mri.questions import questions_of
+from spinelab.tasks.lumbar_mri.questions import question_of_row, questions_of
 from spinelab.tasks.lumbar_mri.settings import CONDITION, SEVERITY, LumbarMriSettings
 from spinelab.tasks.lumbar_mri.tables import LAYOUT
 from spinelab.tasks.lumbar_mri.targets import GRADE_NAMES, QUESTIONS, TASK_NAME, Question
@@ -90,10 +91,11 @@ class LumbarMri(NetworkTask):
         return scores.judge(predictions, bootstraps=bootstraps)
 
     def sections(self, examples: Examples, answers: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Return the competition's score beside three constants, and the figures by condition, level, side and series."""
-        from spinelab.tasks.lumbar_mri import sections
+        """Return the competition's score beside its constants, and the figures by condition, level, side and series; of told conditions, those by series."""
+        from spinelab.tasks.lumbar_mri import conditions, scores, sections
 
-        return sections.of_answers(answers)
+        series = {row.id: plane_of_row(row) for row in examples}
+        return [*sections.of_answers(scores.tables_of(answers, series)), *conditions.of_answers(answers, series)]
 
     def tables(self, model: Model, results: Sequence[Result]) -> dict[str, str]:
         """Return the competition's submission; what was withheld or refused gets the training data's weighted frequencies."""
@@ -189,12 +191,12 @@ class LumbarMri(NetworkTask):
         return finding.with_levels(model, examples, run)
 
     def predict_many(self, model: Model, examples: Examples, run: Run) -> list[Result]:
-        """Answer many questions, or many examinations one after the other."""
+        """Answer many questions, or many examinations one after the other; of an examination without marks where the model finds its levels."""
         if any(example.of is None for example in examples):
             return [replace(self.predict(model, example.open()), study=example.id) for example in examples]
-        found: dict[int, Result] = {}
+        found = self._at_found_places(model, examples, run)
         for name, part in part_models(model).items():
-            at = [i for i, row in enumerate(examples) if name == SHARED or plane_of_row(row) == name]
+            at = [i for i, row in enumerate(examples) if i not in found and (name == SHARED or plane_of_row(row) == name)]
             answers = super().predict_many(part, examples.subset(at), run) if at else []
             found |= dict(zip(at, answers, strict=True))
         return [found.get(i) or self._not_learnt(model, row) for i, row in enumerate(examples)]
@@ -274,6 +276,28 @@ class LumbarMri(NetworkTask):
             found |= {place.target.question.place: row for place, row in zip(own, shares, strict=True)}
         return found
 
+    def _at_found_places(self, model: Model, rows: Examples, run: Run) -> dict[int, Result]:
+        """Return by position the answers of the questions whose examination nobody marked."""
+        by_study: dict[str, list[int]] = {}
+        for i, row in enumerate(rows):
+            if row.of is not None and not data.is_marked(row.of):
+                by_study.setdefault(row.of.id, []).append(i)
+        if by_study and "levels" in model.record:
+            run.tell(f"{len(by_study)} examination(s) come without coordinates: their levels are found by the program.")
+        found: dict[int, Result] = {}
+        for done, at in enumerate(by_study.values(), 1):
+            whole = self._whole(model, rows[at[0]].of)
+            found |= {i: _of_question(whole, rows[i]) for i in at}
+            run.progress(done, len(by_study), "finding the levels")
+        return found
+
+    def _whole(self, model: Model, example: Example) -> Result:
+        """Return the answer for an examination, without findings and with the reason where it cannot be read."""
+        try:
+            return self.predict(model, example.open())
+        except NotSureError as refusal:
+            return Result(self.name, model.name, example.id, notes=(f"No answer: {refusal.given}.",))
+
     def _not_learnt(self, model: Model, row: Example) -> Result:
         return Result(self.name, model.name, row.id, notes=(f"No answer: the model has learnt no {plane_of_row(row)} pictures.",))
 
@@ -287,6 +311,14 @@ def _answer(question: Question, shares: NDArray[np.float64] | None) -> Finding:
         return question.answer(None)
     most = _most("", GRADE_NAMES, shares)
     return question.answer(most.label, dict(most.probabilities))
+
+
+def _of_question(whole: Result, row: Example) -> Result:
+    """Return one question's part of the answer for its examination."""
+    _, question = question_of_row(row.id)
+    own = whole.finding(question.finding, site=question.level, side=question.side)
+    findings = (replace(own, name=SEVERITY, site=None, side=None),) if own is not None and own.label is not None else ()
+    return replace(whole, study=row.id, findings=findings)
 
 
 def _examinations(rows: Examples) -> Examples:
