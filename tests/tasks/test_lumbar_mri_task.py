@@ -438,6 +438,16 @@ def test_the_letters_at_the_edges_are_the_patients(data: Examples) -> None:
     assert np.array_equal(plain.pixels, other.pixels)
 
 
+def test_letters_are_read_on_white() -> None:
+    """White letters on a bright sac could not be read: at least as much dark rim as letter is drawn."""
+    white = np.full((60, 120), 255, np.uint8)
+    pictures._write(white, "R", (40, 40))
+    assert (white < 60).sum() > 60
+    black = np.zeros((60, 120), np.uint8)
+    pictures._write(black, "R", (40, 40))
+    assert (black > 200).sum() > 30
+
+
 def test_an_enlarged_slice_keeps_its_place_in_the_patient() -> None:
     from spinelab.tasks.lumbar_mri.pictures import _enlarged
 

@@ -25,6 +25,8 @@ STRUCTURES: Final = {"spinal_canal_stenosis": "canal", "neural_foraminal_narrowi
 _SIDES: Final = (None, "right", "left")
 _RING_PX: Final = 8
 _BESIDE_PX: Final = 14
+_RIM_PX: Final = 2
+"""A thicker stroke would do for the rim, but not every version of OpenCV draws letters thicker."""
 _ASIDE_PX: Final = (46, -40)
 """From an axial mark to its letter, outwards and forwards: beside the bright sac, before the facet joint."""
 _WHITE: Final = 255
@@ -142,6 +144,8 @@ def _edges(picture: NDArray[np.uint8], affine: NDArray[np.float64]) -> None:
 
 
 def _write(picture: NDArray[np.uint8], text: str, at: tuple[int, int]) -> None:
-    """Write white on a broad dark rim, so that it is read on any tissue."""
-    for colour, width in ((0, 8), (_WHITE, 2)):
-        cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.85, colour, width, cv2.LINE_AA)
+    """Write white with a dark rim, so that it is read on bright fat as well as on a dark disc."""
+    around = [(right, down) for right in (-_RIM_PX, 0, _RIM_PX) for down in (-_RIM_PX, 0, _RIM_PX) if (right, down) != (0, 0)]
+    for colour, places in ((0, around), (_WHITE, [(0, 0)])):
+        for right, down in places:
+            cv2.putText(picture, text, (at[0] + right, at[1] + down), cv2.FONT_HERSHEY_SIMPLEX, 0.85, colour, 2, cv2.LINE_AA)
