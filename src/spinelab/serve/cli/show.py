@@ -73,6 +73,8 @@ def comparison(found: Comparison, out: Path) -> None:
     ]
     constant = found.baseline.get("metrics", {})
     rows.append(("", constant_name(found.baseline), *(estimate(constant.get(name)) for name in names), "", "", ""))
+    others = found.baseline.get("constants", {}).items()
+    rows += [("", called, *(estimate(figures.get(name)) for name in names), "", "", "") for called, figures in others]
     table(("rank", "model", *(name.replace("_", " ") for name in names), "answer", "pass", "weights"), rows)
     say()
     _listed("Flags:", [f"{v.name}: {', '.join(dict.fromkeys(flag.code for flag in v.flags))}" for v in found.variants if v.flags])
@@ -93,6 +95,8 @@ def evaluation(found: Evaluation, out: Path) -> None:
     say()
     constant = {**found.baseline.get("metrics", {}), **_constants(found.variant)}
     rows = [(name.replace("_", " "), estimate(value), estimate(constant.get(name))) for name, value in found.variant.figures.items()]
+    others = found.baseline.get("constants", {}).items()
+    rows += [(f"{name.replace('_', ' ')}, {called}", "", estimate(value)) for called, figures in others for name, value in figures.items()]
     table(("metric", "model (95 % interval)", "constant answer"), rows)
     say()
     _listed("Flags:", [f"{flag.code}: {flag.text}" for flag in found.variant.flags])
@@ -126,8 +130,8 @@ def model(made: Model, folder: Path) -> None:
     rows = [
         ("trained on", _part(record.get("train"), patients_known=data.get("patients") is not None)),
         ("validated on", _part(record.get("validation"), patients_known=data.get("patients") is not None)),
-        ("starting weights", _because(weights)),
-        ("precision", _because(precision)),
+        ("starting weights", _said(weights)),
+        ("precision", _said(precision)),
         ("device", record.get("device")),
         ("passes", f"{record['epochs']}, best {record['best_epoch']} (stopped: {record['stopped']})" if "best_epoch" in record else None),
         ("time", f"{record['seconds']:.0f} s" if "seconds" in record else None),
@@ -147,11 +151,11 @@ def _part(part: Mapping[str, Any] | None, *, patients_known: bool) -> str | None
     return f"{part['examples']} examinations{whose}" + (f": {classes}" if classes else "")
 
 
-def _because(choice: Mapping[str, Any] | str) -> str | None:
-    """Say a choice with its reason; models without a network have neither."""
-    if isinstance(choice, str) or not choice:
-        return str(choice or "") or None
-    return f"{choice['used']}: {choice['why']}"
+def _said(choice: Mapping[str, Any] | str) -> str | None:
+    """Say a choice with its reason, as the pages do; models without a network have neither."""
+    from spinelab.report.words import settled
+
+    return str(settled(choice) or "") or None
 
 
 def baselines(found: Mapping[str, Any]) -> None:
