@@ -83,18 +83,6 @@ class MrSeries:
     def shape_yx(self) -> tuple[int, int]:
         return self.slices[0].shape_yx
 
-    def place_of(self, instance: int) -> int:
-        """Return the place of the slice with this number; raises `InputError` if the series has none."""
-        for place, item in enumerate(self.slices):
-            if item.instance == instance:
-                return place
-        numbers = sorted(item.instance for item in self.slices)
-        raise InputError(
-            f"{self.name} has no slice number {instance}",
-            expected=f"one of its {len(numbers)} numbers, {numbers[0]} to {numbers[-1]}",
-            action="correct the table",
-        )
-
     def image(self) -> Image:
         """Decode all slices into one image (slice, row, column).
 

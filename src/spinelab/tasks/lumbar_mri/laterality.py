@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spinelab.core import InputError
 from spinelab.geometry.planes import plane_of
-from spinelab.tasks.lumbar_mri.targets import QUESTIONS, Question
+from spinelab.tasks.lumbar_mri.targets import Question
 
 _LEFT_RIGHT: Final = 0
 _AXES: Final = {"x": "columns", "y": "rows", "z": "slices"}
@@ -70,8 +70,3 @@ def mirror(
             column = "xy".index(axis)
             points[:, column] = pixels.shape[place] - 1 - points[:, column]
     return np.flip(pixels, place), tuple(question.mirrored for question in questions), points
-
-
-def swap_sides(values: NDArray[Any], axis: int = -1) -> NDArray[Any]:
-    """Exchange left and right targets along an axis of 25: grades (n, 25), probabilities (n, 25, 3) with ``axis=1``."""
-    return np.take(values, [question.mirrored.place for question in QUESTIONS], axis=axis)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spinelab.evaluation.rsna import LEVELS, RsnaLabels
 from spinelab.geometry.planes import to_patient
@@ -118,7 +118,7 @@ def find_places(targets: Sequence[Target], series: Mapping[str, MrSeries]) -> tu
     """Find the marks in the series that were read; those on a slice that is not there or outside the picture are left out.
 
     Where no table tells the kind of a series its headers do; where they do not either, it is taken for the usual one. A pair whose left mark
-    lies to the patient's right of the right one is named in the notes: a coordinate or a label is exchanged.
+    lies to the patient's right of the right one, or of which the lower level lies higher, is named in the notes: a coordinate or a label is exchanged.
     """
     places, absent, outside = [], [], []
     for target in targets:
@@ -138,7 +138,8 @@ def find_places(targets: Sequence[Target], series: Mapping[str, MrSeries]) -> tu
             places.append(Place(replace(target, description=kind), index, mark.x, mark.y, (x, y, z)))
     notes = told(absent, "mark(s) lie on a slice that is not there and were left out")
     notes += told(outside, "mark(s) lie outside the picture and were left out")
-    return places, notes + told(exchanged(places), "pair(s) of marks have left and right exchanged")
+    notes += told(exchanged(places), "pair(s) of marks have left and right exchanged")
+    return places, notes + told(out_of_order(places), "pair(s) of neighbouring levels lie the wrong way round")
 
 
 def exchanged(places: Sequence[Place]) -> list[str]:
@@ -151,8 +152,15 @@ def exchanged(places: Sequence[Place]) -> list[str]:
     return [f"{name} {level}" for (name, level), sides in points.items() if len(sides) == 2 and sides["left"] < sides["right"] - _SAME_SIDE_MM]
 
 
-def levels_in_order(places: Sequence[Place]) -> NDArray[np.bool_]:
-    """Return for each neighbouring pair of marked canal levels whether the lower one lies lower in the patient."""
-    heights = {p.target.question.level: p.point_mm[2] for p in places if p.target.question.side is None}
-    known = [heights[level] for level in LEVEL_NAMES if level in heights]
-    return np.diff(known) < 0
+def out_of_order(places: Sequence[Place]) -> list[str]:
+    """Name neighbouring levels of one condition and side of which the lower one lies higher in the patient (LPS z grows to the head)."""
+    heights: dict[tuple[str, str | None], dict[str, float]] = defaultdict(dict)
+    for place in places:
+        question = place.target.question
+        heights[question.finding, question.side][question.level] = place.point_mm[2]
+    found = []
+    for (finding, side), by_level in heights.items():
+        known = [level for level in LEVEL_NAMES if level in by_level]
+        name = f"{finding} {side}" if side else finding
+        found += [f"{name} {upper} and {lower}" for upper, lower in pairwise(known) if by_level[lower] >= by_level[upper]]
+    return found
