@@ -170,7 +170,7 @@ def test_maps_come_with_their_checks_and_travel_to_the_report(trained):
     assert (cam.label, cam.view, cam.flags) == ("lesion", "", ())
     assert cam.inside.share > 3 * cam.inside.area
     assert cam.curves.better_than_chance
-    assert abs(gradients.unaccounted) < 0.01
+    assert abs(gradients.unaccounted) < 0.05
     facts = json.loads(json.dumps(cam.facts(), allow_nan=False))
     assert facts["model"] == "MCNN"
     assert facts["curves"]["deletion_auc"] < facts["curves"]["insertion_auc"]
