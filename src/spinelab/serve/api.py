@@ -39,6 +39,7 @@ PHANTOM_NOTE: Final = "The model was trained on digital phantoms: what it says i
 GLANCED: Final = 20
 """Examinations whose heatmaps are compared with those of random weights unasked; among more, reading would become slower by it."""
 RESULT_FILES: Final = ("result.json", "results.csv", "measurements.csv")
+READ_ELSEWHERE: Final = "choose another --out, or delete that folder; answers of two readings are never mixed"
 
 
 def describe_tasks(name: str | None = None) -> list[dict[str, Any]]:
@@ -146,7 +147,7 @@ def read(
 
     how = Explaining.chosen(explain)
     source = places.existing(path, "an image, a DICOM file or series, a zip, or a folder of examinations")
-    folder = None if out is None else places.new_folder(out, ours=RESULT_FILES, reuse=True, data=source)
+    folder = None if out is None else places.new_folder(out, ours=RESULT_FILES, data=source, hint=READ_ELSEWHERE)
     loaded, task = models.load(model)
     run = run or Run()
     found = {examination.name: examination for examination in examinations.find(source, loaded.settings)}
@@ -189,7 +190,7 @@ def explain(path: PathLike, model: PathLike | Model, out: PathLike, *, methods: 
 
     how = Explaining.chosen(methods)
     source = places.existing(path, "an image, a DICOM file or series, or a zip")
-    folder = places.new_folder(out, ours=RESULT_FILES, reuse=True, data=source)
+    folder = places.new_folder(out, ours=RESULT_FILES, data=source, hint=READ_ELSEWHERE)
     loaded, task = models.load(model)
     found = examinations.find(source, loaded.settings)
     if len(found) != 1 or how is None:
