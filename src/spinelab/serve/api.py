@@ -131,7 +131,8 @@ def read(
         A model folder, ``builtin:NAME``, or a model in memory.
     out
         Where to write ``result.json``, ``report.html``, a PNG a heatmap and, of a model that measures, ``report.pdf``; a subfolder each where
-        there are many, with ``measurements.csv`` above them. Nothing is written without it.
+        there are many, with ``measurements.csv`` above them. Among many every ``result.json`` is written as soon as its film is read, so that an
+        interruption loses no answer. Nothing is written without it.
     serial
         The films are of one patient, although the files do not say so. Films that name the same patient are compared in any case.
     explain
@@ -143,6 +144,7 @@ def read(
     results
         One an examination; with ``out`` they tell of the heatmaps that were written.
     """
+    from spinelab import report
     from spinelab.serve import examinations, readings
 
     how = Explaining.chosen(explain)
@@ -150,14 +152,20 @@ def read(
     folder = None if out is None else places.new_folder(out, ours=RESULT_FILES, data=source, hint=READ_ELSEWHERE)
     loaded, task = models.load(model)
     run = run or Run()
-    found = {examination.name: examination for examination in examinations.find(source, loaded.settings)}
+    listed = examinations.find(source, loaded.settings)
+    if serial:
+        readings.check_one_patient(examinations.patients(listed), len(listed))
+    found = {examination.name: examination for examination in listed}
     seen, people = examinations.Reopened(found, found), readings.People(task, loaded)
+    places_of = report.folder_names(found)
     results = []
     for done, name in enumerate(found):
         run.progress(done, len(found), f"reading {name}")
         results.append(_answer(task, loaded, seen, name, people))
+        if folder is not None and len(found) > 1:
+            report.write_text(folder / places_of[name] / "result.json", results[-1].to_json())
     if serial:
-        people.check_one_patient()
+        readings.check_one_patient(people.named, len(people.visits))
     if folder is None:
         return results
     if how is not None and explain is None and len(found) > GLANCED:
