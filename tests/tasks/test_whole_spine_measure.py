@@ -155,18 +155,10 @@ def test_what_is_said_of_the_scale():
     assert "0.14 mm" in scale.notes(film_with())[0]
     assert "in pixels only" in scale.notes(film_with(spacing=unknown("absent")))[0]
     both = film_with(PixelSpacing="0.12\\0.12", ImagerPixelSpacing="0.14\\0.14", magnification=1.1)
-    assert scale.spacing_of(both).known
     assert "a magnification of 1.17" in scale.notes(both)[1]
     assert scale.notes(both)[2].startswith("Magnification: 1.1")
     wide = film_with(spacing=Fact((0.14, 0.2), "header"))
     assert "(rows) x 0.2 mm (columns)" in scale.notes(wide)[0]
-
-
-@pytest.mark.parametrize(("pixel", "imager"), [("0.2\\0.2", "0.14\\0.14"), ("0.14\\0.14", "1\\1")])
-def test_spacings_that_contradict_each_other_are_no_spacing(pixel, imager):
-    image = film_with(PixelSpacing=pixel, ImagerPixelSpacing=imager)
-    assert "contradict each other" in scale.spacing_of(image).source
-    assert "in pixels only" in scale.notes(image)[0]
 
 
 def study(*images):

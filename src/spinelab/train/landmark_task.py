@@ -94,10 +94,6 @@ class LandmarkTask(Task):
             raise InputError(f"{study.id}: {len(study.images)} images", expected="one film", action="give the films one at a time")
         return study.images[0]
 
-    def spacing(self, image: Image) -> Fact:
-        """Return the millimetres a pixel to measure with."""
-        return image.spacing_mm
-
     def findings(self, reading: Reading, model: Model, samples: Values, given: Sequence[Measurement]) -> tuple[Finding, ...]:
         """Return what follows from the measurements that are ``given``; ``samples`` hold every quantity for each set of sampled landmarks."""
         return ()
@@ -235,7 +231,7 @@ class LandmarkTask(Task):
         size = (int(shape[0]), int(shape[1]))
         where: Placement = place(size, settings.rows, settings.columns)
         return on_film(
-            seen, self.names_of(model), where, self.spacing(self.film(study, settings)), size, prior, float(settings.rows) * float(seen.facts.get("size", 1.0))
+            seen, self.names_of(model), where, self.film(study, settings).spacing_mm, size, prior, float(settings.rows) * float(seen.facts.get("size", 1.0))
         )
 
     def measured(self, model: Model, reading: Reading, samples: Values | None = None) -> dict[tuple[str, str], Measured]:

@@ -119,9 +119,6 @@ class WholeSpine(LandmarkTask):
             seen = piece.only_the_piece(seen, self.names_of(model), ShapeModel.from_dict(stored), float(self.own(model.settings).rows))
         return super().on_film(model, seen, study, shape)
 
-    def spacing(self, image: Image) -> Fact:
-        return scale.spacing_of(image)
-
     def measure(self, points: Mapping[str, NDArray[np.float64]], spacing_mm: tuple[float, float] | None, declared: Mapping[str, Any]) -> Values:
         return measure.measure(points, spacing_mm)
 
