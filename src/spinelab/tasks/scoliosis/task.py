@@ -31,7 +31,8 @@ from spinelab.core import (
 )
 from spinelab.geometry import CORNER_LANDMARKS, THORACOLUMBAR, reference_range
 from spinelab.tasks.scoliosis import data, drawing, measure, words
-from spinelab.tasks.scoliosis.settings import CLASSIFIERS, ScoliosisSettings
+from spinelab.tasks.scoliosis.settings import CLASSIFIERS, FILMS, ScoliosisSettings
+from spinelab.train.landmark_film import FilmKind
 from spinelab.train.landmark_settings import LandmarkSettings
 from spinelab.train.landmark_task import LandmarkTask
 
@@ -65,6 +66,7 @@ class Scoliosis(LandmarkTask):
     source: ClassVar[str] = "METHODS section 4; SpineWeb data set 16 and the AASCE challenge (MICCAI 2019)"
     settings_type: ClassVar[type[Settings]] = ScoliosisSettings
     not_of_films: ClassVar[frozenset[str]] = frozenset({"threshold_deg", "classifier_size", "classifier_epochs"})
+    films: ClassVar[FilmKind] = FILMS
 
     def examples(self, root: Path) -> Examples:
         return data.examples(root, ScoliosisSettings().threshold_deg)
