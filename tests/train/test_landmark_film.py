@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spinelab import tasks
-from spinelab.core import Fact, Image, InputError, NotSureError, Study
+from spinelab.core import Fact, Image, InputError, Model, NotSureError, Study
 from spinelab.tasks.scoliosis.classifier import Classifier
 from spinelab.train import ImageSettings
 
@@ -24,6 +24,13 @@ def film(name: str, *images: Image) -> Image:
 def test_the_film_of_the_right_view_is_chosen(task, wanted):
     assert film(task, FRONT, SIDE) is wanted
     assert film(task, SIDE, FRONT) is wanted
+
+
+@pytest.mark.parametrize(("name", "wanted"), [("whole-spine", SIDE), ("scoliosis", FRONT)])
+def test_the_page_shows_the_film_that_is_measured_on(name, wanted):
+    task = tasks.load(name)
+    shown = task.shown(Model("m", task.settings_type(), (), {}), Study("film", images=(FRONT, SIDE)))
+    assert shown.images == (wanted,)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from spinelab import io
-from spinelab.core import Explanation, Heatmap, InputError, NotSureError, Settings, Study
+from spinelab.core import Explanation, Heatmap, InputError, NotSureError, Settings, SpinelabError, Study
 from spinelab.io.dicom_spacing import PROJECTIONS
 from spinelab.io.read import study_id
 from spinelab.io.sniff import kind_of
@@ -72,10 +72,11 @@ class Shown(Mapping[str, Study]):
         self._studies, self._shown = studies, shown
 
     def __getitem__(self, name: str) -> Study:
+        study = self._studies[name]
         try:
-            return self._shown(self._studies[name])
-        except NotSureError:
-            return self._studies[name]
+            return self._shown(study)
+        except SpinelabError:
+            return study
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._studies)

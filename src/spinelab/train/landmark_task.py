@@ -93,6 +93,10 @@ class LandmarkTask(Task):
         """Return the film to measure on, as `film_of`."""
         return film_of(study, self.films, self.takes)
 
+    def shown(self, model: Model, study: Study) -> Study:
+        """Return the study with the film that is measured on alone: the lines on the page belong to no other."""
+        return replace(study, images=(self.film(study, model.settings),))
+
     def findings(self, reading: Reading, model: Model, samples: Values, given: Sequence[Measurement]) -> tuple[Finding, ...]:
         """Return what follows from the measurements that are ``given``; ``samples`` hold every quantity for each set of sampled landmarks."""
         return ()
