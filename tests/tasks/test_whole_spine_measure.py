@@ -157,6 +157,8 @@ def test_what_is_said_of_the_scale():
     both = film_with(PixelSpacing="0.12\\0.12", ImagerPixelSpacing="0.14\\0.14", magnification=1.1)
     assert "a magnification of 1.17" in scale.notes(both)[1]
     assert scale.notes(both)[2].startswith("Magnification: 1.1")
+    by_table = film_with(PixelSpacing="1\\1", ImagerPixelSpacing="0.14\\0.14", spacing=Fact((0.13, 0.13), "films.csv"))
+    assert scale.notes(by_table) == ("Pixel spacing: 0.13 mm (films.csv).",)
     wide = film_with(spacing=Fact((0.14, 0.2), "header"))
     assert "(rows) x 0.2 mm (columns)" in scale.notes(wide)[0]
 

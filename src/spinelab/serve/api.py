@@ -119,7 +119,14 @@ def fit(
 
 
 def read(
-    path: PathLike, model: PathLike | Model, out: PathLike | None = None, *, serial: bool = False, explain: str | None = None, run: Run | None = None
+    path: PathLike,
+    model: PathLike | Model,
+    out: PathLike | None = None,
+    *,
+    serial: bool = False,
+    films: PathLike | None = None,
+    explain: str | None = None,
+    run: Run | None = None,
 ) -> list[Result]:
     """Read one examination or a folder of many, and answer for each.
 
@@ -135,6 +142,8 @@ def read(
         interruption loses no answer. Nothing is written without it.
     serial
         The films are of one patient, although the files do not say so. Films that name the same patient are compared in any case.
+    films
+        A CSV with what the files do not state: the column ``image`` and any of `spinelab.serve.stated.COLUMNS`.
     explain
         Which heatmaps: words of `spinelab.core.explaining.METHODS` with commas between them, ``all`` or ``none``; by default the one that costs
         no more than an answer.
@@ -145,7 +154,7 @@ def read(
         One an examination; with ``out`` they tell of the heatmaps that were written.
     """
     from spinelab import report
-    from spinelab.serve import examinations, readings
+    from spinelab.serve import examinations, readings, stated
 
     how = Explaining.chosen(explain)
     source = places.existing(path, "an image, a DICOM file or series, a zip, or a folder of examinations")
@@ -153,6 +162,8 @@ def read(
     loaded, task = models.load(model)
     run = run or Run()
     listed = examinations.find(source, loaded.settings)
+    if films is not None:
+        listed = stated.with_table(listed, places.existing(films, "a CSV about the films"), source)
     if serial:
         readings.check_one_patient(examinations.patients(listed), len(listed))
     found = {examination.name: examination for examination in listed}

@@ -42,7 +42,7 @@ def notes(image: Image) -> tuple[str, ...]:
     size = f"{rows:.4g} mm" if abs(rows - columns) < 1e-3 * rows else f"{rows:.4g} mm (rows) x {columns:.4g} mm (columns)"
     said = [f"Pixel spacing: {size} ({spacing.source})."]
     pixel, imager = _stated(image, "PixelSpacing"), _stated(image, "ImagerPixelSpacing")
-    if pixel and imager and abs(imager / pixel - 1) > 1e-3:
+    if pixel and imager and abs(imager / pixel - 1) > 1e-3 and spacing.source.startswith("DICOM"):
         said.append(
             f"PixelSpacing {pixel:.4g} mm and ImagerPixelSpacing {imager:.4g} mm differ: taken for a correction of a magnification of {imager / pixel:.2f}."
         )
