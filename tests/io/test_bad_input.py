@@ -155,7 +155,9 @@ def test_deep_nesting(tmp_path, make, store):
 def test_sequence_where_a_number_belongs(make, store, tmp_path):
     dataset = make(FILM, Modality="DX")
     dataset.add_new("PixelSpacing", "SQ", Sequence([Dataset()]))
-    refused(store(dataset, tmp_path / "a.dcm"))
+    assert io.read_image(store(dataset, tmp_path / "a.dcm")).spacing_mm.value is None
+    dataset.add_new("BitsStored", "SQ", Sequence([Dataset()]))
+    refused(store(dataset, tmp_path / "b.dcm"))
 
 
 def test_a_slice_cut_off_in_a_series_is_named(write_series):

@@ -44,21 +44,52 @@ def test_no_spacing_is_unknown(dicom):
 
 @pytest.mark.parametrize("keyword", ["PixelSpacing", "ImagerPixelSpacing"])
 @pytest.mark.parametrize("bad", [["0", "0"], ["NaN", "0.1"], ["-0.1", "0.1"], ["inf", "inf"], ["1e9", "0.1"], ["0.1"]])
-def test_bad_spacing_names_tag_and_value(make, store, tmp_path, keyword, bad):
+def test_bad_spacing_costs_the_millimetres_not_the_film(make, store, tmp_path, keyword, bad):
     path = store(make(FILM, Modality="DX", **{keyword: ["0.123456", "0.1"][: len(bad)]}), tmp_path / "x.dcm")
     raw, width = path.read_bytes(), len("\\".join(["0.123456", "0.1"][: len(bad)]))
     text = "\\".join(bad).ljust(width + width % 2).encode()
     old = "\\".join(["0.123456", "0.1"][: len(bad)]).ljust(width + width % 2).encode()
     assert raw.count(old) == 1 and len(text) == len(old)
     path.write_bytes(raw.replace(old, text))
-    with pytest.raises(InputError, match=rf"{keyword} \(00"):
-        io.read_image(path)
+    found = io.read_image(path).spacing_mm
+    assert found.value is None
+    assert found.source.startswith(f"DICOM {keyword} (00")
+
+
+def test_bad_spacing_of_slices_names_tag_and_value(dicom):
+    with pytest.raises(InputError, match=r"PixelSpacing \(0028,0030\) is 0"):
+        spacing(dicom, Modality="CT", PixelSpacing=[0, 0])
 
 
 @pytest.mark.parametrize("bad", ["0", "0.5", "100"])
 def test_bad_magnification(dicom, bad):
-    with pytest.raises(InputError, match="EstimatedRadiographicMagnificationFactor"):
-        spacing(dicom, ImagerPixelSpacing=[0.15, 0.15], EstimatedRadiographicMagnificationFactor=bad)
+    found = spacing(dicom, ImagerPixelSpacing=[0.15, 0.15], EstimatedRadiographicMagnificationFactor=bad).spacing_mm
+    assert found.value is None
+    assert f"EstimatedRadiographicMagnificationFactor (0018,1114) is {bad}" in found.source
+
+
+@pytest.mark.parametrize(("pixel", "imager"), [(0.2, 0.14), (0.1, 0.5), (1, 0.14)])
+def test_spacings_that_contradict_each_other_are_no_spacing(dicom, pixel, imager):
+    found = spacing(dicom, PixelSpacing=[pixel, pixel], ImagerPixelSpacing=[imager, imager]).spacing_mm
+    assert found.value is None
+    assert "contradict each other" in found.source
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"PixelSpacing": [1, 1]},
+        {"ImagerPixelSpacing": [1, 1]},
+        {"PixelSpacing": [1, 1], "ImagerPixelSpacing": [1, 1]},
+        {"Modality": "OT", "PixelSpacing": [1, 1]},
+    ],
+)
+def test_one_millimetre_is_a_placeholder_unless_calibrated(dicom, stated):
+    found = spacing(dicom, **stated).spacing_mm
+    assert found.value is None
+    assert "exactly 1 mm, a placeholder" in found.source
+    assert spacing(dicom, PixelSpacing=[1, 1], PixelSpacingCalibrationType="FIDUCIAL").spacing_mm.value == (1, 1)
+    assert spacing(dicom, Modality="MR", PixelSpacing=[1, 1]).spacing_mm.value == (1, 1)
 
 
 def _region(dx, dy, units=3, form=1):

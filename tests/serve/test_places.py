@@ -29,6 +29,20 @@ def test_earlier_work_is_taken_up_only_when_asked(tmp_path: Path) -> None:
     assert places.new_folder(tmp_path, ours=("experiment.json",), reuse=True) == tmp_path
 
 
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot be written: a part of the path is a file"):
+        places.new_folder(tmp_path / "file" / "deep" / "out")
+
+    def closed(path: str, *_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", path)
+
+    monkeypatch.setattr("os.mkdir", closed)
+    with pytest.raises(InputError, match="out cannot be written: the file system is read-only"):
+        places.new_folder(tmp_path / "deep" / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="is a file"):

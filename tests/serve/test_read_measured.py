@@ -99,7 +99,6 @@ def test_one_film_is_decoded_once_and_told_as_a_phantom_models(model, tmp_path, 
     html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "Made up" in html
     assert ">here</text>" in html
-    assert api.read(tmp_path / "film.dcm", model, tmp_path / "out")  # a second reading may replace the first
 
 
 def test_a_folder_compares_films_of_a_patient_and_keeps_refused_ones(model, tmp_path):
@@ -121,7 +120,18 @@ def test_a_folder_compares_films_of_a_patient_and_keeps_refused_ones(model, tmp_
     assert json.loads((tmp_path / "out" / "c" / "result.json").read_text())["measurements"] == []
 
 
-def test_serial_is_for_one_patient(model, tmp_path):
+def test_a_second_reading_is_not_mixed_with_the_first(model, tmp_path):
+    dicom(tmp_path / "a.dcm", 40, day="20240101", patient="P1")
+    dicom(tmp_path / "b.dcm", 50, day="20240101", patient="P2")
+    api.read(tmp_path / "a.dcm", model, tmp_path / "out")
+    first = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    for again in (lambda: api.read(tmp_path / "b.dcm", model, tmp_path / "out"), lambda: api.explain(tmp_path / "b.dcm", model, tmp_path / "out")):
+        with pytest.raises(InputError, match=r"earlier work.*another --out, or delete"):
+            again()
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == first
+
+
+def test_serial_is_for_one_patient(model, tmp_path, monkeypatch):
     films = tmp_path / "films"
     films.mkdir()
     dicom(films / "a.dcm", 40, day="20220101", patient="P1")
@@ -131,6 +141,25 @@ def test_serial_is_for_one_patient(model, tmp_path):
     api.read(films, model, tmp_path / "two", serial=True)
     assert (tmp_path / "two" / "changes.csv").is_file()
     dicom(films / "c.dcm", 50, day="20240101", patient="P3")
+    monkeypatch.setattr(Ruler, "predict", lambda *_: pytest.fail("a film was read before the patients were compared"))
     with pytest.raises(InputError, match="2 patients"):
         api.read(films, model, tmp_path / "three", serial=True)
     assert not (tmp_path / "three").exists()
+
+
+def test_an_interruption_loses_no_answer(model, tmp_path, monkeypatch):
+    films = tmp_path / "films"
+    films.mkdir()
+    for n, name in enumerate("abc"):
+        dicom(films / f"{name}.dcm", 40 + n, day="20240101", patient=f"P{n}")
+
+    def stopped(self, model, study, predict=Ruler.predict):
+        if study.id == "c":
+            raise KeyboardInterrupt
+        return predict(self, model, study)
+
+    monkeypatch.setattr(Ruler, "predict", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        api.read(films, model, tmp_path / "out")
+    kept = {path.parent.name: json.loads(path.read_text(encoding="utf-8")) for path in (tmp_path / "out").rglob("*.json")}
+    assert {name: one["measurements"][0]["value"] for name, one in kept.items()} == {"a": 40.0, "b": 41.0}

@@ -99,7 +99,7 @@ def test_a_spreadsheet_with_semicolons_decimal_commas_and_a_byte_order_mark(tmp_
         ("image,landmark,x,y,patient\n1.png,a,1,2,A\n1.png,b,1,2,B\n", "has patient 'A' and 'B'"),
         ("image,landmark,x,y,patient\n1.png,a,1,2,A\n2.png,a,1,2,\n", "no patient for 2.png"),
         ("image,landmark,x,y,spacing_mm\n1.png,a,1,2,0\n", "spacing_mm is 0"),
-        ("image,landmark,x,y,age\n1.png,a,1,2,200\n", "age 200"),
+        ("image,landmark,x,y,age\n1.png,a,1,2,200\n", "age '200'"),
         ("image,landmark,x,y,sex\n1.png,a,1,2,q\n", "sex 'q'"),
         ("image,landmark,x,y\n1.png,a,1,2,3\n", "5 cells under 4 columns"),
         ("image,landmark,x,y\n9.png,a,1,2\n", "none of its 1 pictures"),

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spinelab.core import Fact, Image, InputError, Landmark, Measurement, NotSureError, Result, Study, unknown
+from spinelab.core import Fact, Image, Landmark, Measurement, Result, unknown
 from spinelab.geometry import LATERAL_LANDMARKS, SAGITTAL_QUANTITIES, schwab
 from spinelab.tasks.whole_spine import film, scale
 from spinelab.tasks.whole_spine.drawing import strokes
@@ -155,28 +155,12 @@ def test_what_is_said_of_the_scale():
     assert "0.14 mm" in scale.notes(film_with())[0]
     assert "in pixels only" in scale.notes(film_with(spacing=unknown("absent")))[0]
     both = film_with(PixelSpacing="0.12\\0.12", ImagerPixelSpacing="0.14\\0.14", magnification=1.1)
-    assert scale.spacing_of(both).known
     assert "a magnification of 1.17" in scale.notes(both)[1]
     assert scale.notes(both)[2].startswith("Magnification: 1.1")
+    by_table = film_with(PixelSpacing="1\\1", ImagerPixelSpacing="0.14\\0.14", spacing=Fact((0.13, 0.13), "films.csv"))
+    assert scale.notes(by_table) == ("Pixel spacing: 0.13 mm (films.csv).",)
     wide = film_with(spacing=Fact((0.14, 0.2), "header"))
     assert "(rows) x 0.2 mm (columns)" in scale.notes(wide)[0]
-
-
-@pytest.mark.parametrize(("pixel", "imager"), [("0.2\\0.2", "0.14\\0.14"), ("0.14\\0.14", "1\\1")])
-def test_spacings_that_contradict_each_other_are_no_spacing(pixel, imager):
-    image = film_with(PixelSpacing=pixel, ImagerPixelSpacing=imager)
-    assert "contradict each other" in scale.spacing_of(image).source
-    assert "in pixels only" in scale.notes(image)[0]
-
-
-def study(*images):
-    return Study("film", images=images)
-
-
-def test_the_lateral_film_is_chosen():
-    side = Image(np.zeros((900, 800), np.uint16), view=Fact("LATERAL", "DICOM"), modality=Fact("DX", "DICOM"))
-    front = Image(np.zeros((900, 400), np.uint16), view=Fact("AP", "DICOM"))
-    assert film.lateral_film(study(front, side)) is side
 
 
 def test_parts_that_do_not_lie_one_below_the_other_are_no_spine():
@@ -185,32 +169,6 @@ def test_parts_that_do_not_lie_one_below_the_other_are_no_spine():
     assert film.misplaced(drawn() | {"FH_1": np.array([1000.0, 10.0]), "FH_2": np.array([1000.0, 10.0])}).startswith("the hips would lie above the sacrum")
     upside_down = {name: 4000 - at for name, at in drawn().items()}
     assert "C7 would lie above the skull base" in film.misplaced(upside_down)
-
-
-@pytest.mark.parametrize(
-    ("image", "says"),
-    [
-        (Image(np.zeros((900, 400), np.uint8), view=Fact("AP", "DICOM ViewPosition")), "the view is AP"),
-        (Image(np.zeros((900, 400), np.uint8), modality=Fact("MR", "DICOM")), "no radiograph"),
-        (Image(np.zeros((200, 90), np.uint8)), "only 90 x 200 pixels"),
-        (Image(np.tile(np.array([220, 120, 30], np.uint8), (900, 400, 1)), axes="YXC"), "in colour"),
-    ],
-)
-def test_what_cannot_be_a_lateral_film_is_refused(image, says):
-    with pytest.raises(NotSureError, match=says):
-        film.lateral_film(study(image))
-
-
-def test_a_grey_film_stored_in_colour_is_read():
-    assert film.lateral_film(study(Image(np.full((900, 400, 3), 90, np.uint8), axes="YXC"))).shape_yx == (900, 400)
-
-
-def test_volumes_and_several_films_are_refused():
-    plain = Image(np.zeros((900, 400), np.uint8))
-    with pytest.raises(InputError, match="2 pictures"):
-        film.lateral_film(study(plain, plain))
-    with pytest.raises(InputError, match="no single picture"):
-        film.lateral_film(study(Image(np.zeros((3, 900, 400), np.uint8), axes="ZYX")))
 
 
 @pytest.mark.parametrize("side", [1.0, -1.0])

@@ -5,9 +5,11 @@ import pytest
 
 from spinelab.core import InputError, Result
 from spinelab.io import to_uint8
-from spinelab.tasks.whole_spine import film, phantom, scale
+from spinelab.tasks.whole_spine import phantom, scale
 from spinelab.tasks.whole_spine.data import examples
 from spinelab.tasks.whole_spine.measure import facing
+from spinelab.tasks.whole_spine.settings import WholeSpineSettings
+from spinelab.tasks.whole_spine.task import WholeSpine
 
 SMALL = 0.25
 FILMS = 5
@@ -74,7 +76,7 @@ def test_a_film_is_twelve_bits_with_spacing_window_and_person(found):
     assert study.patient.value == example.patient
     assert study.facts["site"].value in phantom.SITES
     assert study.facts["study_date"].known
-    assert film.lateral_film(study) is image
+    assert WholeSpine().film(study, WholeSpineSettings()) is image
     assert to_uint8(image).std() > 20
 
 

@@ -91,8 +91,6 @@ def test_spacing_that_is_absent_or_impossible_gives_no_millimetres():
     assert absent["sva", "px"].value is not None
     wrong = given(reading(spacing=Fact((3.0, 3.0), "header")))
     assert "is not plausible" in wrong["sva", "mm"].withheld
-    contradicted = TASK.spacing(study(PixelSpacing="0.2\\0.2", ImagerPixelSpacing="0.1\\0.1").images[0])
-    assert not contradicted.known
 
 
 def test_classes_come_with_the_probability_that_the_intervals_give():

@@ -11,14 +11,30 @@ from spinelab.io.gate import check_spacing
 PROJECTIONS: Final = ("CR", "DX", "DR", "RG", "RF", "XA", "MG", "IO", "PX")
 _AT_DETECTOR: Final = "at the detector; magnification not stated, distances in the patient are smaller"
 _MAGNIFICATION_LIMITS: Final = (1.0, 5.0)
+_CORRECTION_LIMITS: Final = (0.98, 1.6)
+"""ImagerPixelSpacing in PixelSpacing of a standing film: 1 if not corrected, up to 1.5 for a wide patient close to the tube."""
+_SLICES: Final = ("CT", "MR", "PT", "NM")
 _CENTIMETRES: Final = 3
 _TWO_DIMENSIONAL: Final = 1
 
 
 def in_plane(header: Header) -> tuple[Fact, dict[str, Fact]]:
-    """Return the spacing (row, column) in mm as a fact, and what is known of the magnification."""
+    """Return the spacing (row, column) in mm as a fact, and what is known of the magnification.
+
+    A spacing that cannot be right is unknown, with the reason: a film without millimetres still has angles. Slices are refused, for their
+    geometry is nothing without it.
+    """
     if header.items("SequenceOfUltrasoundRegions"):
         return _ultrasound(header), {}
+    try:
+        return _picture(header)
+    except InputError as refusal:
+        if header.text("Modality") in _SLICES:
+            raise
+        return unknown(f"DICOM {refusal.given.removeprefix(f'{header.name}: ')}: no spacing"), {}
+
+
+def _picture(header: Header) -> tuple[Fact, dict[str, Fact]]:
     pixel, imager = _pair(header, "PixelSpacing"), _pair(header, "ImagerPixelSpacing")
     if imager is None and header.text("Modality") not in PROJECTIONS:
         return _plain(header, pixel), {}
@@ -28,18 +44,31 @@ def in_plane(header: Header) -> tuple[Fact, dict[str, Fact]]:
 def _projection(header: Header, pixel: tuple[float, ...] | None, imager: tuple[float, ...] | None) -> tuple[Fact, dict[str, Fact]]:
     """Choose between PixelSpacing and the detector's spacing (PS3.3 10.7.1.3): equal values without a calibration are the detector's."""
     calibration = header.text("PixelSpacingCalibrationType")
+    if pixel is not None and imager is not None and (doubt := _contradiction(pixel, imager)):
+        return unknown(doubt), {"magnification": _magnification(header)[0]}
     if pixel is not None and (calibration or (imager is not None and pixel != imager)):
         how = f"calibrated: {calibration}" if calibration else "differs from ImagerPixelSpacing, so corrected for magnification"
         return Fact(pixel, f"DICOM {tag('PixelSpacing')}, {how}"), {"magnification": unknown("already in PixelSpacing, not stated separately")}
-    if imager is not None:
-        return _from_detector(header, imager, "ImagerPixelSpacing")
-    if pixel is not None:
-        fact = Fact(pixel, f"DICOM {tag('PixelSpacing')}; calibration not stated{_placeholder(pixel)}")
-        return fact, {"magnification": _magnification(header)[0]}
     film = _pair(header, "NominalScannedPixelSpacing")
-    if film is not None:
-        return _from_detector(header, film, "NominalScannedPixelSpacing")
-    return unknown("DICOM PixelSpacing and ImagerPixelSpacing absent"), {"magnification": _magnification(header)[0]}
+    stated = {"ImagerPixelSpacing": imager, "PixelSpacing": pixel, "NominalScannedPixelSpacing": film}
+    keyword, pair = next(((name, value) for name, value in stated.items() if value is not None), ("", None))
+    if pair is None:
+        return unknown("DICOM PixelSpacing and ImagerPixelSpacing absent"), {"magnification": _magnification(header)[0]}
+    if _placeholder(pair):
+        return _not_a_size(keyword), {"magnification": _magnification(header)[0]}
+    if keyword == "PixelSpacing":
+        return Fact(pair, f"DICOM {tag('PixelSpacing')}; calibration not stated"), {"magnification": _magnification(header)[0]}
+    return _from_detector(header, pair, keyword)
+
+
+def _contradiction(pixel: tuple[float, ...], imager: tuple[float, ...]) -> str:
+    """Return why PixelSpacing and ImagerPixelSpacing (mm) cannot both be right; empty if they can."""
+    low, high = _CORRECTION_LIMITS
+    wrong = next(((one, other) for one, other in zip(pixel, imager, strict=True) if not low <= other / one <= high), None)
+    if wrong is None:
+        return ""
+    one, other = wrong
+    return f"PixelSpacing {one:.3g} mm and ImagerPixelSpacing {other:.3g} mm contradict each other: no film magnifies by {other / one:.2f}"
 
 
 def _pair(header: Header, keyword: str) -> tuple[float, ...] | None:
@@ -47,15 +76,20 @@ def _pair(header: Header, keyword: str) -> tuple[float, ...] | None:
     return None if values is None else check_spacing(header.name, tag(keyword), values)
 
 
-def _placeholder(pair: tuple[float, ...]) -> str:
-    return "; exactly 1 mm: perhaps a placeholder" if set(pair) == {1.0} else ""
+def _placeholder(pair: tuple[float, ...]) -> bool:
+    return set(pair) == {1.0}
+
+
+def _not_a_size(keyword: str) -> Fact:
+    return unknown(f"DICOM {tag(keyword)} is exactly 1 mm, a placeholder that says nothing of the size")
 
 
 def _plain(header: Header, pixel: tuple[float, ...] | None) -> Fact:
     if pixel is None:
         return unknown("DICOM PixelSpacing absent")
-    doubt = _placeholder(pixel) if header.text("Modality") not in ("CT", "MR") else ""
-    return Fact(pixel, f"DICOM {tag('PixelSpacing')}{doubt}")
+    if header.text("Modality") not in _SLICES and _placeholder(pixel):
+        return _not_a_size("PixelSpacing")
+    return Fact(pixel, f"DICOM {tag('PixelSpacing')}")
 
 
 def _magnification(header: Header) -> tuple[Fact, float | None]:

@@ -15,7 +15,7 @@ from spinelab.report.content import (
     Variant,
 )
 from spinelab.report.explained import write_explained
-from spinelab.report.files import write_text
+from spinelab.report.files import folder_names, write_text
 from spinelab.report.heatmaps import summaries
 from spinelab.report.results import write_results
 from spinelab.report.serial import Visit
@@ -33,6 +33,7 @@ __all__ = [
     "Pair",
     "Variant",
     "Visit",
+    "folder_names",
     "summaries",
     "write_comparison",
     "write_evaluation",

@@ -41,6 +41,7 @@ NOT_ITS_OWN: Final = """> Figures in this card are of models that the authors tr
 GLANCED: Final = 20
 """Examinations whose heatmaps are compared with those of random weights unasked; among more, reading would become slower by it."""
 RESULT_FILES: Final = ("result.json", "results.csv", "measurements.csv")
+READ_ELSEWHERE: Final = "choose another --out, or delete that folder; answers of two readings are never mixed"
 
 
 def describe_tasks(name: str | None = None) -> list[dict[str, Any]]:
@@ -120,7 +121,14 @@ def fit(
 
 
 def read(
-    path: PathLike, model: PathLike | Model, out: PathLike | None = None, *, serial: bool = False, explain: str | None = None, run: Run | None = None
+    path: PathLike,
+    model: PathLike | Model,
+    out: PathLike | None = None,
+    *,
+    serial: bool = False,
+    films: PathLike | None = None,
+    explain: str | None = None,
+    run: Run | None = None,
 ) -> list[Result]:
     """Read one examination or a folder of many, and answer for each.
 
@@ -132,9 +140,12 @@ def read(
         A model folder, ``builtin:NAME``, or a model in memory.
     out
         Where to write ``result.json``, ``report.html``, a PNG a heatmap and, of a model that measures, ``report.pdf``; a subfolder each where
-        there are many, with ``measurements.csv`` above them. Nothing is written without it.
+        there are many, with ``measurements.csv`` above them. Among many every ``result.json`` is written as soon as its film is read, so that an
+        interruption loses no answer. Nothing is written without it.
     serial
         The films are of one patient, although the files do not say so. Films that name the same patient are compared in any case.
+    films
+        A CSV with what the files do not state: the column ``image`` and any of `spinelab.serve.stated.COLUMNS`.
     explain
         Which heatmaps: words of `spinelab.core.explaining.METHODS` with commas between them, ``all`` or ``none``; by default the one that costs
         no more than an answer.
@@ -144,21 +155,30 @@ def read(
     results
         One an examination; with ``out`` they tell of the heatmaps that were written.
     """
-    from spinelab.serve import examinations, readings
+    from spinelab import report
+    from spinelab.serve import examinations, readings, stated
 
     how = Explaining.chosen(explain)
     source = places.existing(path, "an image, a DICOM file or series, a zip, or a folder of examinations")
-    folder = None if out is None else places.new_folder(out, ours=RESULT_FILES, reuse=True, data=source)
+    folder = None if out is None else places.new_folder(out, ours=RESULT_FILES, data=source, hint=READ_ELSEWHERE)
     loaded, task = models.load(model)
     run = run or Run()
-    found = {examination.name: examination for examination in examinations.find(source, loaded.settings)}
+    listed = examinations.find(source, loaded.settings)
+    if films is not None:
+        listed = stated.with_table(listed, places.existing(films, "a CSV about the films"), source)
+    if serial:
+        readings.check_one_patient(examinations.patients(listed), len(listed))
+    found = {examination.name: examination for examination in listed}
     seen, people = examinations.Reopened(found, found), readings.People(task, loaded)
+    places_of = report.folder_names(found)
     results = []
     for done, name in enumerate(found):
         run.progress(done, len(found), f"reading {name}")
         results.append(_answer(task, loaded, seen, name, people))
+        if folder is not None and len(found) > 1:
+            report.write_text(folder / places_of[name] / "result.json", results[-1].to_json())
     if serial:
-        people.check_one_patient()
+        readings.check_one_patient(people.named, len(people.visits))
     if folder is None:
         return results
     if how is not None and explain is None and len(found) > GLANCED:
@@ -196,7 +216,7 @@ def explain(
 
     how = Explaining.chosen(methods)
     source = places.existing(path, "an image, a DICOM file or series, or a zip")
-    folder = places.new_folder(out, ours=RESULT_FILES, reuse=True, data=source)
+    folder = places.new_folder(out, ours=RESULT_FILES, data=source, hint=READ_ELSEWHERE)
     loaded, task = models.load(model)
     found = examinations.find(source, loaded.settings)
     if len(found) != 1 or how is None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from spinelab import io
-from spinelab.core import Explanation, Heatmap, InputError, NotSureError, Settings, Study
+from spinelab.core import Explanation, Heatmap, InputError, NotSureError, Settings, SpinelabError, Study
 from spinelab.io.dicom_spacing import PROJECTIONS
 from spinelab.io.read import study_id
 from spinelab.io.sniff import kind_of
@@ -34,10 +34,12 @@ _DIRECTORY: Final = "dicomdir"
 
 @dataclass(frozen=True, eq=False)
 class Examination:
-    """A name, and how to open what it names."""
+    """A name, how to open what it names, and the files that it is read from; ``patient`` is whom the user says that it shows."""
 
     name: str
     open: Callable[[], Study]
+    files: tuple[Path, ...] = ()
+    patient: str | None = None
 
 
 class Reopened(Mapping[str, Study]):
@@ -70,10 +72,11 @@ class Shown(Mapping[str, Study]):
         self._studies, self._shown = studies, shown
 
     def __getitem__(self, name: str) -> Study:
+        study = self._studies[name]
         try:
-            return self._shown(self._studies[name])
-        except NotSureError:
-            return self._studies[name]
+            return self._shown(study)
+        except SpinelabError:
+            return study
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._studies)
@@ -114,19 +117,19 @@ def find(source: Path, settings: Settings) -> list[Examination]:
     """
     read: Reader = getattr(settings, "read_study", io.read)
     if source.is_file():
-        return [Examination(study_id(source), partial(read, source))]
+        return [Examination(study_id(source), partial(read, source), (source,))]
     groups: dict[str, list[Path]] = defaultdict(list)
     together = len(getattr(settings, "views", ())) > 1
     for path in _files(source):
         groups[_key(path, source, together=together)].append(path)
     if len(groups) <= 1:
         alone: Callable[[Path], str] = getattr(settings, "study_name", lambda folder: folder.resolve().name)
-        return [Examination(alone(source), partial(read, source))]
+        return [Examination(alone(source), partial(read, source), tuple(path for paths in groups.values() for path in paths))]
     named: dict[str, list[Path]] = {}
     for paths in groups.values():
         name = _name(paths, source, together=together)
         named[name if name not in named else paths[0].relative_to(source).as_posix()] = paths
-    return [Examination(name, partial(_open, paths, source, read)) for name, paths in named.items()]
+    return [Examination(name, partial(_open, paths, source, read), tuple(paths)) for name, paths in named.items()]
 
 
 def _files(source: Path) -> list[Path]:
@@ -138,7 +141,7 @@ def _files(source: Path) -> list[Path]:
 def _key(path: Path, source: Path, *, together: bool) -> str:
     """Return what the files of one examination have in common."""
     if kind_of(path, str(path)) == "dicom":
-        uid, modality = _study_and_modality(path)
+        uid, modality = _stated(path, "StudyInstanceUID", "Modality")
         single = modality in _PICTURES and not together
         return f"study {uid}" if uid and not single else f"file {path}"
     if together and _VIEW_MARK.search(path.stem):
@@ -152,15 +155,22 @@ def _without_view(path: Path) -> str:
     return (folder / _VIEW_MARK.sub("", path.stem)).as_posix()
 
 
-def _study_and_modality(path: Path) -> tuple[str, str]:
-    """Return StudyInstanceUID and modality, or nothing where the header cannot be read: the reader will say why."""
+def patients(found: Iterable[Examination]) -> set[str]:
+    """Return the patients whom the user or the headers name, without decoding anything; archives are not looked into."""
+    named = {one.patient for one in found if one.patient}
+    first = (next((path for path in one.files if kind_of(path, str(path)) == "dicom"), None) for one in found)
+    return named | {text for path in first if path is not None and (text := _stated(path, "PatientID")[0])}
+
+
+def _stated(path: Path, *keywords: str) -> tuple[str, ...]:
+    """Return elements of a header as text, empty ones where it cannot be read: the reader will say why."""
     import pydicom
 
     try:
-        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["StudyInstanceUID", "Modality"], force=True)
+        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(keywords), force=True)
     except (pydicom.errors.InvalidDicomError, OSError, ValueError, KeyError, AttributeError, TypeError, NotImplementedError, EOFError):
-        return "", ""
-    return str(header.get("StudyInstanceUID", "")), str(header.get("Modality", ""))
+        return ("",) * len(keywords)
+    return tuple(str(header.get(keyword) or "") for keyword in keywords)
 
 
 def _name(paths: list[Path], source: Path, *, together: bool) -> str:

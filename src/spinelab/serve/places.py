@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from spinelab.core import InputError
 
@@ -53,7 +54,7 @@ def _nearest(missing: Path) -> str:
 
 
 def new_folder(path: PathLike, *, ours: tuple[str, ...] = (), reuse: bool = False, data: Path | None = None, hint: str = "") -> Path:
-    """Return a folder that may be written: absent, empty, or (with ``reuse``) one that earlier work of the same kind left.
+    """Return a folder that can be written: absent, empty, or (with ``reuse``) one that earlier work of the same kind left.
 
     Parameters
     ----------
@@ -81,7 +82,19 @@ def new_folder(path: PathLike, *, ours: tuple[str, ...] = (), reuse: bool = Fals
         )
     if earlier and not reuse:
         raise InputError(f"{folder} already holds earlier work", expected="a folder that is new or empty", action=hint or "choose another --out")
+    _check_writable(folder)
     return folder
+
+
+def _check_writable(folder: Path) -> None:
+    """Refuse a place where nothing can be written, before any work is done: permissions alone do not tell of a disk that is full or read-only."""
+    nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    try:
+        with TemporaryDirectory(prefix=".spinelab-", dir=nearest):
+            pass
+    except OSError as error:
+        reason, action = _DISK.get(error.errno or 0, (error.strerror or str(error), "choose another --out"))
+        raise InputError(f"--out {folder} cannot be written: {reason}", expected="a place that can be written", action=action) from error
 
 
 def _check_apart(folder: Path, data: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from spinelab.core import InputError, Model, Reference, Result, SpinelabError, Stroke, Study, Task
@@ -46,23 +46,29 @@ class People:
                 ranges[quantity.name] = usual
         self.references[study.id] = ranges
 
-    def check_one_patient(self) -> None:
-        """Refuse films of several patients that are said to be of one.
+    @property
+    def named(self) -> set[str]:
+        """Return the patients that the films name."""
+        return {visit.patient for visit in self.visits.values() if visit.patient is not None}
 
-        Raises
-        ------
-        InputError
-            When there is one film only, or the files name several patients.
-        """
-        named = sorted({visit.patient for visit in self.visits.values() if visit.patient is not None})
-        if len(named) > 1:
-            raise InputError(
-                f"The films name {len(named)} patients, such as {named[0]} and {named[1]}",
-                expected="films of one patient with --serial",
-                action="leave --serial out: films of the same patient are found by their PatientID; or put each patient's films into a folder of their own",
-            )
-        if len(self.visits) < 2:
-            raise InputError("--serial with one film", expected="several films of one patient", action="give the folder that holds all of them")
+
+def check_one_patient(named: Collection[str], films: int) -> None:
+    """Refuse films of several patients that are said to be of one, and a film alone.
+
+    Raises
+    ------
+    InputError
+        When there is one film only, or several patients are named.
+    """
+    if len(named) > 1:
+        first, second = sorted(named)[:2]
+        raise InputError(
+            f"The films name {len(named)} patients, such as {first} and {second}",
+            expected="films of one patient with --serial",
+            action="leave --serial out: films of the same patient are found by their PatientID; or put each patient's films into a folder of their own",
+        )
+    if films < 2:
+        raise InputError("--serial with one film", expected="several films of one patient", action="give the folder that holds all of them")
 
 
 def agreement(model: Model) -> dict[str, Mapping[str, Any]]:

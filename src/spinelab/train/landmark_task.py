@@ -18,7 +18,6 @@ from spinelab.core import (
     Fact,
     Finding,
     Image,
-    InputError,
     Landmark,
     Measurement,
     Model,
@@ -34,6 +33,7 @@ from spinelab.core import (
 )
 from spinelab.geometry.shape import ShapeModel
 from spinelab.train.canvas import Placement, PreparedCanvas, place, pooled, put
+from spinelab.train.landmark_film import FilmKind, film_of
 from spinelab.train.landmark_reading import Measured, Reading, Values, measured, on_film
 from spinelab.train.landmark_settings import LandmarkSettings, prepared_by
 
@@ -55,11 +55,12 @@ class LandmarkTask(Task):
     """Base of tasks that measure on landmarks; a subclass gives ``landmark_names``, ``mirror``, ``measure`` and ``withheld``.
 
     ``prepare_version`` belongs to the code that puts a film on the canvas: raise it with every change of what a prepared film looks like.
-    ``not_of_films`` names the task's own settings that do not change a prepared film.
+    ``not_of_films`` names the task's own settings that do not change a prepared film. ``films`` says which films the task takes by their header.
     """
 
     prepare_version: ClassVar[int] = 2
     not_of_films: ClassVar[frozenset[str]] = frozenset()
+    films: ClassVar[FilmKind] = FilmKind()
 
     @abstractmethod
     def landmark_names(self, examples: Examples, settings: Settings) -> tuple[str, ...]:
@@ -89,14 +90,12 @@ class LandmarkTask(Task):
         return (None, None)
 
     def film(self, study: Study, settings: Settings) -> Image:
-        """Return the film to measure on; raises `InputError` unless the study holds exactly one picture."""
-        if len(study.images) != 1:
-            raise InputError(f"{study.id}: {len(study.images)} images", expected="one film", action="give the films one at a time")
-        return study.images[0]
+        """Return the film to measure on, as `film_of`."""
+        return film_of(study, self.films, self.takes)
 
-    def spacing(self, image: Image) -> Fact:
-        """Return the millimetres a pixel to measure with."""
-        return image.spacing_mm
+    def shown(self, model: Model, study: Study) -> Study:
+        """Return the study with the film that is measured on alone: the lines on the page belong to no other."""
+        return replace(study, images=(self.film(study, model.settings),))
 
     def findings(self, reading: Reading, model: Model, samples: Values, given: Sequence[Measurement]) -> tuple[Finding, ...]:
         """Return what follows from the measurements that are ``given``; ``samples`` hold every quantity for each set of sampled landmarks."""
@@ -235,7 +234,7 @@ class LandmarkTask(Task):
         size = (int(shape[0]), int(shape[1]))
         where: Placement = place(size, settings.rows, settings.columns)
         return on_film(
-            seen, self.names_of(model), where, self.spacing(self.film(study, settings)), size, prior, float(settings.rows) * float(seen.facts.get("size", 1.0))
+            seen, self.names_of(model), where, self.film(study, settings).spacing_mm, size, prior, float(settings.rows) * float(seen.facts.get("size", 1.0))
         )
 
     def measured(self, model: Model, reading: Reading, samples: Values | None = None) -> dict[tuple[str, str], Measured]:

@@ -44,6 +44,10 @@ def read(
     model: Annotated[str, typer.Option("--model", metavar="MODEL", help="A model folder, or builtin:NAME.")],
     out: options.Out,
     serial: Annotated[bool, typer.Option("--serial", help="All films are of one patient: show what changed, by the dates in the files.")] = False,
+    films: Annotated[
+        Path | None,
+        typer.Option("--films", metavar="FILE.csv", help="What the files do not state: a CSV with image and any of patient, date, age_years, sex, spacing_mm."),
+    ] = None,
     explain: options.Explain = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -52,7 +56,7 @@ def read(
     from spinelab.serve.cli.progress import shown
 
     with shown() as progress:
-        found = api.read(path, model, out, serial=serial, explain=explain, run=options.make_run(progress))
+        found = api.read(path, model, out, serial=serial, films=films, explain=explain, run=options.make_run(progress))
     if as_json:
         show.print_json([result.to_dict() for result in found])
     else:

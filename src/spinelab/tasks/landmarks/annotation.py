@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from spinelab.core import Fact, InputError
+from spinelab.io.tables import age_of, sex_of
 
 Point = tuple[float, float]
 
@@ -17,7 +18,6 @@ LAYOUT: Final = (
     "and beside them, if something is to be measured, measurements.toml"
 )
 FACTS: Final = ("sex", "age", "site", "split")
-_SEXES: Final = {"f": "F", "female": "F", "w": "F", "m": "M", "male": "M", "o": "O", "other": "O"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,16 +57,6 @@ def number(text: object, where: str, what: str) -> float:
     return value
 
 
-def spacing_of(text: object, where: str) -> tuple[float, float] | None:
-    """Return the spacing of square pixels in mm, ``None`` for a blank; raises `InputError` outside .001 to 50 mm."""
-    if text is None or not str(text).strip():
-        return None
-    value = number(text, where, "spacing_mm")
-    if not 0.001 <= value <= 50:
-        raise InputError(f"{where}: spacing_mm is {value:g}", expected="millimetres a pixel, from 0.001 to 50, or blank", action="correct it or leave it blank")
-    return value, value
-
-
 def stated(said: Mapping[str, str | None], where: str, source: str) -> dict[str, Fact]:
     """Return what the data set states of `FACTS` about a picture; ``None`` is a column that is not there, an empty text a blank.
 
@@ -84,17 +74,10 @@ def stated(said: Mapping[str, str | None], where: str, source: str) -> dict[str,
     return facts
 
 
-def _value(name: str, text: str, where: str) -> str | float:
+def _value(name: str, text: str, where: str) -> str | float | None:
     if name == "sex":
-        if text.lower() not in _SEXES:
-            raise InputError(f"{where}: sex {text!r}", expected="F, M, O or blank", action="correct it or leave it blank")
-        return _SEXES[text.lower()]
-    if name == "age":
-        years = number(text, where, "age")
-        if not 0 <= years <= 130:
-            raise InputError(f"{where}: age {text}", expected="years from 0 to 130, or blank", action="correct it or leave it blank")
-        return years
-    return text
+        return sex_of(text, where)
+    return age_of(text, where, name) if name == "age" else text
 
 
 def in_order(names: Iterable[str]) -> tuple[str, ...]:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from spinelab.core import InputError
+from spinelab.io.tables import spacing_of
 from spinelab.io.text import read_text
-from spinelab.tasks.landmarks.annotation import FACTS, Annotated, Book, Point, in_order, number, spacing_of, stated
+from spinelab.tasks.landmarks.annotation import FACTS, Annotated, Book, Point, in_order, number, stated
 
 _EXPECTED: Final = "a COCO keypoints file: images, annotations with keypoints x, y, v, and categories with the names of their keypoints"
 
@@ -106,6 +107,6 @@ def _points(entry: Mapping[str, Any], names: tuple[str, ...], where: str) -> dic
 
 def _annotated(path: Path, image: Mapping[str, Any], points: Mapping[str, Point]) -> Annotated:
     where = f"{path.name} image {image['id']!r}"
-    said = {key: None if image.get(key) is None else str(image[key]).strip() for key in ("patient", *FACTS)}
+    said = {key: None if image.get(key) is None else str(image[key]).strip() for key in ("patient", "spacing_mm", *FACTS)}
     facts = stated(said, where, path.name)
-    return Annotated(str(image["file_name"]), points, where, said["patient"] or None, spacing_of(image.get("spacing_mm"), where), facts)
+    return Annotated(str(image["file_name"]), points, where, said["patient"] or None, spacing_of(said["spacing_mm"] or "", where), facts)

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from spinelab.core import InputError
+from spinelab.io.tables import spacing_of
 from spinelab.io.text import read_text
-from spinelab.tasks.landmarks.annotation import Annotated, Book, Point, in_order, number, spacing_of, stated
+from spinelab.tasks.landmarks.annotation import Annotated, Book, Point, in_order, number, stated
 
 FILE: Final = "landmarks.csv"
 _SAME: Final = {"path": "image", "file": "image", "filename": "image", "film": "image", "point": "landmark", "x_px": "x", "y_px": "y", "age_years": "age"}
@@ -132,7 +133,7 @@ def _annotated(path: Path, image: str, rows: Sequence[tuple[int, Row]], points: 
     where = f"{path.name} line {rows[0][0]}"
     facts = stated(about, where, path.name)
     there = {name: at for name, at in points.items() if at is not None}
-    return Annotated(image, there, where, about["patient"] or None, spacing_of(about["spacing_mm"], where), facts)
+    return Annotated(image, there, where, about["patient"] or None, spacing_of(about["spacing_mm"] or "", where), facts)
 
 
 def _check_patients(path: Path, pictures: Sequence[Annotated]) -> None:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Example, Examples, Finding, InputError, Model, Progress, Result, Settings, Study, silent
+from spinelab.core import Example, Examples, Finding, Model, Progress, Result, Settings, Study, TaskError, silent
 from spinelab.tasks.scoliosis import data, phantom
 from spinelab.tasks.scoliosis.measure import CLASSES, TARGET
-from spinelab.tasks.scoliosis.settings import ScoliosisSettings
+from spinelab.tasks.scoliosis.settings import FILMS, ScoliosisSettings
 from spinelab.train import ImageSettings, NetworkTask, Prepared, letterbox
+from spinelab.train.landmark_film import film_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,9 +36,10 @@ class Classifier(NetworkTask):
     def prepare(self, study: Study, settings: Settings) -> Prepared:
         from spinelab.io import to_uint8
 
-        if len(study.images) != 1 or not isinstance(settings, ImageSettings):
-            raise InputError(f"{study.id}: {len(study.images)} images", expected="one film", action="give the films one at a time")
-        return Prepared(letterbox(to_uint8(study.images[0]), settings.image_size)[None], np.ones(1, dtype=bool))
+        if not isinstance(settings, ImageSettings):
+            raise TaskError(f"Settings of type {type(settings).__name__}", expected="ImageSettings", action="make them with `settings_of`")
+        film = film_of(study, FILMS, "an AP radiograph of the spine")
+        return Prepared(letterbox(to_uint8(film), settings.image_size)[None], np.ones(1, dtype=bool))
 
     def network(self, settings: Settings, classes: Sequence[str]) -> nn.Module:
         from spinelab.nn import MultiViewNet, backbone

@@ -7,9 +7,11 @@ from typing import Final
 
 from spinelab.core import setting
 from spinelab.nn.names import LANDMARK_NETWORKS, NAMES
+from spinelab.train.landmark_film import RADIOGRAPHS, FilmKind
 from spinelab.train.landmark_settings import LandmarkSettings
 
 CLASSIFIERS: Final = NAMES
+FILMS: Final = FilmKind(views=("AP", "PA"), modalities=RADIOGRAPHS)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,8 @@ from spinelab.core import (
 )
 from spinelab.geometry import CORNER_LANDMARKS, THORACOLUMBAR, reference_range
 from spinelab.tasks.scoliosis import data, drawing, measure, words
-from spinelab.tasks.scoliosis.settings import CLASSIFIERS, ScoliosisSettings
+from spinelab.tasks.scoliosis.settings import CLASSIFIERS, FILMS, ScoliosisSettings
+from spinelab.train.landmark_film import FilmKind
 from spinelab.train.landmark_settings import LandmarkSettings
 from spinelab.train.landmark_task import LandmarkTask
 
@@ -66,6 +67,7 @@ class Scoliosis(LandmarkTask):
     settings_type: ClassVar[type[Settings]] = ScoliosisSettings
     draws_classes: ClassVar[frozenset[str]] = frozenset({"threshold_deg"})
     not_of_films: ClassVar[frozenset[str]] = frozenset({"threshold_deg", "classifier_size", "classifier_epochs"})
+    films: ClassVar[FilmKind] = FILMS
 
     def examples(self, root: Path) -> Examples:
         return data.examples(root, ScoliosisSettings().threshold_deg)

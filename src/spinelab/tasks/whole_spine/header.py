@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spinelab.core import Fact, InputError, unknown
-from spinelab.tasks.whole_spine.scale import agreed
 
 
 @dataclass(frozen=True)
@@ -52,9 +51,7 @@ def _dicom(path: Path) -> Header:
     size = (columns, rows) if columns and rows else None
     who, study = patient(header), study_facts(header)
     site, date = (study.get(key, unknown(f"DICOM {key} absent")) for key in ("site", "StudyDate"))
-    pixel, imager = (header.numbers(keyword, 2) for keyword in ("PixelSpacing", "ImagerPixelSpacing"))
-    spacing = agreed(in_plane(header)[0], pixel[0] if pixel else None, imager[0] if imager else None)
-    return Header(size, spacing, who.patient, who.sex, who.age_years, site, date)
+    return Header(size, in_plane(header)[0], who.patient, who.sex, who.age_years, site, date)
 
 
 def _size(path: Path) -> tuple[int, int] | None:

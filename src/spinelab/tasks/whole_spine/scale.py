@@ -8,13 +8,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Fact, Image, unknown
+from spinelab.core import Fact, Image
 
 ENDPLATES: Final = {"S": "upper endplate of S1", "L4": "upper endplate of L4", "L1": "upper endplate of L1", "T12": "lower endplate of T12"}
 DEPTH_LIMITS_MM: Final = (14.0, 70.0)
 """Depth of an endplate from a small child's T12 to a large man's S1 with a third of magnification."""
-MAGNIFICATION_LIMITS: Final = (0.98, 1.6)
-"""ImagerPixelSpacing in PixelSpacing of a standing film: 1 if not corrected, up to 1.5 for a wide patient close to the tube."""
 
 
 def implausible(points: Mapping[str, NDArray[np.float64]], spacing: Fact) -> str:
@@ -35,30 +33,16 @@ def _length(points: Mapping[str, NDArray[np.float64]], stem: str, scale: NDArray
     return float(np.hypot(*((points[f"{stem}_1"] - points[f"{stem}_2"]) * scale)))
 
 
-def agreed(spacing: Fact, pixel: float | None, imager: float | None) -> Fact:
-    """Return the spacing; unknown, with the reason, where PixelSpacing and ImagerPixelSpacing (mm) cannot both be right."""
-    low, high = MAGNIFICATION_LIMITS
-    if pixel and imager and not low <= imager / pixel <= high:
-        said = f"PixelSpacing {pixel:.3g} mm and ImagerPixelSpacing {imager:.3g} mm contradict each other: no film magnifies by {imager / pixel:.2f}"
-        return unknown(said)
-    return spacing
-
-
-def spacing_of(image: Image) -> Fact:
-    """Return the spacing of a film to measure with, as `agreed`."""
-    return agreed(image.spacing_mm, _stated(image, "PixelSpacing"), _stated(image, "ImagerPixelSpacing"))
-
-
 def notes(image: Image) -> tuple[str, ...]:
     """Return what a reader has to know about the film's scale: spacing, where it holds, magnification."""
-    spacing = spacing_of(image)
+    spacing = image.spacing_mm
     if not spacing.known:
         return (f"Pixel spacing: not known ({spacing.source}). SVA is given in pixels only.",)
     rows, columns = spacing.value
     size = f"{rows:.4g} mm" if abs(rows - columns) < 1e-3 * rows else f"{rows:.4g} mm (rows) x {columns:.4g} mm (columns)"
     said = [f"Pixel spacing: {size} ({spacing.source})."]
     pixel, imager = _stated(image, "PixelSpacing"), _stated(image, "ImagerPixelSpacing")
-    if pixel and imager and abs(imager / pixel - 1) > 1e-3:
+    if pixel and imager and abs(imager / pixel - 1) > 1e-3 and spacing.source.startswith("DICOM"):
         said.append(
             f"PixelSpacing {pixel:.4g} mm and ImagerPixelSpacing {imager:.4g} mm differ: taken for a correction of a magnification of {imager / pixel:.2f}."
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
 import math
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,7 @@ from typing import Final
 
 from spinelab.core import InputError
 from spinelab.geometry import LATERAL_LANDMARKS
-from spinelab.io.text import read_text
+from spinelab.io.tables import Row, age_of, read_rows, sex_of
 
 POINTS: Final = "landmarks.csv"
 SUBJECTS: Final = "subjects.csv"
@@ -20,9 +19,6 @@ COLUMNS: Final = ("film", "patient", "landmark", "x_px", "y_px")
 _EXPECTED: Final = f"{POINTS} with the columns {', '.join(COLUMNS)}: a row a landmark, absent ones left out"
 _SUBJECTS_EXPECTED: Final = f"{SUBJECTS} with the columns patient, age_years, sex, site (the last three optional)"
 _NAMES: Final = {name.lower(): name for name in LATERAL_LANDMARKS}
-_SEXES: Final = {"f": "F", "female": "F", "w": "F", "m": "M", "male": "M", "o": "O", "other": "O"}
-
-Row = Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -47,7 +43,7 @@ class Subject:
 
 def read_points(path: Path) -> tuple[Film, ...]:
     """Read the landmarks of every film; raises `InputError` with the line that is wrong. A column ``split`` is optional."""
-    rows = _rows(path, COLUMNS, ("split",), _EXPECTED)
+    rows = read_rows(path, COLUMNS, ("split",), _EXPECTED)
     films: dict[str, list[tuple[int, Row]]] = {}
     for line, row in rows:
         for column in COLUMNS:
@@ -89,33 +85,13 @@ def read_subjects(path: Path) -> dict[str, Subject]:
     if not path.is_file():
         return {}
     found: dict[str, Subject] = {}
-    for line, row in _rows(path, ("patient",), ("age_years", "sex", "site"), _SUBJECTS_EXPECTED):
+    for line, row in read_rows(path, ("patient",), ("age_years", "sex", "site"), _SUBJECTS_EXPECTED):
         where = f"{path.name} line {line}"
         if not row["patient"] or row["patient"] in found:
             said = f"patient {row['patient']} stands in two rows" if row["patient"] else "no patient"
             raise InputError(f"{where}: {said}", expected="one row a patient", action="correct the line")
-        found[row["patient"]] = Subject(_age(row.get("age_years", ""), where), _sex(row.get("sex", ""), where), row.get("site") or None)
+        found[row["patient"]] = Subject(age_of(row.get("age_years", ""), where), sex_of(row.get("sex", ""), where), row.get("site") or None)
     return found
-
-
-def _rows(path: Path, needed: Sequence[str], optional: Sequence[str], expected: str) -> list[tuple[int, Row]]:
-    lines = read_text(path, expected, kind="UTF-8 CSV", when_empty="write one row each").splitlines()
-    reader = csv.reader(lines, delimiter=max(",;\t", key=lines[0].count))
-    header = [name.strip().lower() for name in next(reader)]
-    absent = [name for name in needed if name not in header]
-    if absent:
-        raise InputError(
-            f"{path} has no column {' and '.join(absent)}; it has {', '.join(header)}", expected=expected, action="name the columns in the first row"
-        )
-    wanted = {name: header.index(name) for name in (*needed, *optional) if name in header}
-
-    def row(cells: list[str]) -> Row:
-        return {name: cells[at].strip() if at < len(cells) else "" for name, at in wanted.items()}
-
-    rows = [(reader.line_num, row(cells)) for cells in reader if any(cell.strip() for cell in cells)]
-    if not rows:
-        raise InputError(f"{path} has no rows", expected=expected, action="write one row each")
-    return rows
 
 
 def _number(text: str, where: str, what: str) -> float:
@@ -126,21 +102,3 @@ def _number(text: str, where: str, what: str) -> float:
     if not math.isfinite(value):
         raise InputError(f"{where}: {what} is {text[:40]!r}", expected="pixels of the original film", action="correct it; leave an absent landmark out")
     return value
-
-
-def _age(text: str, where: str) -> float | None:
-    if not text:
-        return None
-    try:
-        age = float(text)
-    except ValueError:
-        age = math.nan
-    if not 0 <= age <= 130:
-        raise InputError(f"{where}: age_years {text!r}", expected="years from 0 to 130, or blank", action="correct it or leave it blank")
-    return age
-
-
-def _sex(text: str, where: str) -> str | None:
-    if text and text.lower() not in _SEXES:
-        raise InputError(f"{where}: sex {text!r}", expected="F, M, O or blank", action="correct it or leave it blank")
-    return _SEXES.get(text.lower())

@@ -14,7 +14,6 @@ from spinelab.core import (
     Examples,
     Fact,
     Finding,
-    Image,
     Measurement,
     Model,
     Progress,
@@ -30,8 +29,9 @@ from spinelab.core import (
 from spinelab.geometry import LATERAL_LANDMARKS, NEEDS, SAGITTAL_QUANTITIES, SCHWAB_GRADES, reference_range
 from spinelab.geometry.shape import ShapeModel
 from spinelab.tasks.whole_spine import data, drawing, levels, measure, piece, scale
-from spinelab.tasks.whole_spine.film import lateral_film, misplaced
+from spinelab.tasks.whole_spine.film import FILMS, misplaced
 from spinelab.tasks.whole_spine.settings import WholeSpineSettings
+from spinelab.train.landmark_film import FilmKind
 from spinelab.train.landmark_task import LandmarkTask
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class WholeSpine(LandmarkTask):
     source: ClassVar[str] = "METHODS section 4 (Noh et al., Bioengineering 11:481, 2024)"
     settings_type: ClassVar[type[Settings]] = WholeSpineSettings
     not_of_films: ClassVar[frozenset[str]] = frozenset({"target", "zoom_to", "zoom_side", "zoom_sigma"})
+    films: ClassVar[FilmKind] = FILMS
 
     def examples(self, root: Path) -> Examples:
         return data.examples(root)
@@ -109,18 +110,12 @@ class WholeSpine(LandmarkTask):
     def drawing(self, result: Result, settings: Settings | None = None) -> tuple[Stroke, ...]:
         return drawing.strokes(result)
 
-    def film(self, study: Study, settings: Settings) -> Image:
-        return lateral_film(study)
-
     def on_film(self, model: Model, seen: Sighting, study: Study, shape: Sequence[int]) -> Reading:
         """Carry what was seen back to the film; landmarks beyond the part of the spine that the film shows count as absent."""
         stored = model.record.get("shape")
         if stored is not None:
             seen = piece.only_the_piece(seen, self.names_of(model), ShapeModel.from_dict(stored), float(self.own(model.settings).rows))
         return super().on_film(model, seen, study, shape)
-
-    def spacing(self, image: Image) -> Fact:
-        return scale.spacing_of(image)
 
     def measure(self, points: Mapping[str, NDArray[np.float64]], spacing_mm: tuple[float, float] | None, declared: Mapping[str, Any]) -> Values:
         return measure.measure(points, spacing_mm)

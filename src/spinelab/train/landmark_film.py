@@ -1,0 +1,70 @@
+"""From a study to the one film that is measured on, and what is refused unread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinelab.core import Image, InputError, NotSureError, Study
+from spinelab.io.dicom_spacing import PROJECTIONS
+
+RADIOGRAPHS: Final = (*PROJECTIONS, "OT", "SC")
+"""Modalities of a film; OT and SC are what exports call themselves."""
+COLOUR: Final = 0.12
+"""Mean difference between a picture's colour channels, as a share of full brightness, above which it is a photograph."""
+
+
+@dataclass(frozen=True)
+class FilmKind:
+    """Which films a task takes, by their header: views and modalities, any where none is named; ``least_side`` is in pixels."""
+
+    views: tuple[str, ...] = ()
+    modalities: tuple[str, ...] = ()
+    least_side: int = 0
+
+
+def film_of(study: Study, kind: FilmKind, takes: str) -> Image:
+    """Return the study's film: the one of a view that the task takes, or the only picture.
+
+    Raises
+    ------
+    InputError
+        If there is no picture or several that could be meant, or it is a volume or a cine loop.
+    NotSureError
+        If it cannot be a film of that kind: another view or modality by its header, a photograph in place of a radiograph, a thumbnail.
+    """
+    images = [image for image in study.images if image.view.value in kind.views] or list(study.images)
+    if len(images) != 1:
+        raise InputError(f"{study.id}: {len(images)} pictures", expected=f"one film: {takes}", action="give the films one at a time")
+    image = images[0]
+    if image.axes not in ("YX", "YXC") and image.pixels.shape[0] != 1:
+        raise InputError(f"{study.id} is no single picture ({image.axes})", expected=f"one film: {takes}", action="give the film")
+    reason = _refusal(image, kind)
+    if reason:
+        raise NotSureError(f"{study.id}: {reason}", expected=takes, action="check which film this is")
+    return image
+
+
+def _refusal(image: Image, kind: FilmKind) -> str:
+    """Return why a picture cannot be such a film; empty if nothing speaks against it."""
+    if kind.views and image.view.known and image.view.value not in kind.views:
+        return f"the header says that the view is {image.view.value} ({image.view.source})"
+    if kind.modalities and image.modality.known and image.modality.value not in kind.modalities:
+        return f"the header says that it is no radiograph (modality {image.modality.value})"
+    rows, columns = image.shape_yx
+    if max(rows, columns) < kind.least_side:
+        return f"the picture has only {columns} x {rows} pixels: no angle can be read from it"
+    if kind.modalities and image.axes.endswith("C") and _colourfulness(image.pixels) > COLOUR:
+        return "the picture is in colour: a photograph, no radiograph"
+    return ""
+
+
+def _colourfulness(pixels: NDArray[Any]) -> float:
+    """Return the mean distance between the largest and the smallest of red, green and blue, as a share of full brightness."""
+    step = max(1, pixels.shape[0] // 256)
+    sample = pixels.reshape(-1, *pixels.shape[-3:])[0][::step, ::step, :3].astype(np.float64)
+    full = float(np.iinfo(pixels.dtype).max) if pixels.dtype.kind in "ui" else max(float(sample.max()), 1e-9)
+    return float(np.mean(sample.max(axis=-1) - sample.min(axis=-1)) / full)

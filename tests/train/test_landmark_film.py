@@ -1,0 +1,73 @@
+"""Which picture of a study a landmark task measures on, and what it refuses unread, by the header."""
+
+import numpy as np
+import pytest
+
+from spinelab import tasks
+from spinelab.core import Fact, Image, InputError, Model, NotSureError, Study
+from spinelab.tasks.scoliosis.classifier import Classifier
+from spinelab.train import ImageSettings
+
+GREY = np.zeros((900, 400), np.uint8)
+SIDE = Image(GREY, view=Fact("LATERAL", "DICOM"), modality=Fact("DX", "DICOM"))
+FRONT = Image(GREY, view=Fact("AP", "DICOM ViewPosition"), modality=Fact("DX", "DICOM"))
+SLICE = Image(GREY, modality=Fact("MR", "DICOM"))
+PHOTOGRAPH = Image(np.tile(np.array([220, 120, 30], np.uint8), (900, 400, 1)), axes="YXC")
+
+
+def film(name: str, *images: Image) -> Image:
+    task = tasks.load(name)
+    return task.film(Study("film", images=images), task.settings_type())
+
+
+@pytest.mark.parametrize(("task", "wanted"), [("whole-spine", SIDE), ("scoliosis", FRONT)])
+def test_the_film_of_the_right_view_is_chosen(task, wanted):
+    assert film(task, FRONT, SIDE) is wanted
+    assert film(task, SIDE, FRONT) is wanted
+
+
+@pytest.mark.parametrize(("name", "wanted"), [("whole-spine", SIDE), ("scoliosis", FRONT)])
+def test_the_page_shows_the_film_that_is_measured_on(name, wanted):
+    task = tasks.load(name)
+    shown = task.shown(Model("m", task.settings_type(), (), {}), Study("film", images=(FRONT, SIDE)))
+    assert shown.images == (wanted,)
+
+
+@pytest.mark.parametrize(
+    ("task", "image", "says"),
+    [
+        ("whole-spine", FRONT, "the view is AP"),
+        ("scoliosis", SIDE, "the view is LATERAL"),
+        ("whole-spine", SLICE, "no radiograph"),
+        ("scoliosis", SLICE, "no radiograph"),
+        ("whole-spine", Image(np.zeros((200, 90), np.uint8)), "only 90 x 200 pixels"),
+        ("whole-spine", PHOTOGRAPH, "in colour"),
+        ("scoliosis", PHOTOGRAPH, "in colour"),
+    ],
+)
+def test_what_cannot_be_such_a_film_is_refused(task, image, says):
+    with pytest.raises(NotSureError, match=says):
+        film(task, image)
+
+
+def test_a_classifier_of_the_front_refuses_the_side():
+    with pytest.raises(NotSureError, match="the view is LATERAL"):
+        Classifier().prepare(Study("film", images=(SIDE,)), ImageSettings())
+
+
+@pytest.mark.parametrize("image", [FRONT, SIDE, SLICE, PHOTOGRAPH])
+def test_points_of_your_own_are_found_on_any_picture(image):
+    assert film("landmarks", image) is image
+
+
+@pytest.mark.parametrize("task", ["whole-spine", "scoliosis", "landmarks"])
+def test_volumes_and_several_films_are_refused(task):
+    plain = Image(GREY)
+    with pytest.raises(InputError, match="2 pictures"):
+        film(task, plain, plain)
+    with pytest.raises(InputError, match="no single picture"):
+        film(task, Image(np.zeros((3, 900, 400), np.uint8), axes="ZYX"))
+
+
+def test_a_grey_film_stored_in_colour_is_read():
+    assert film("whole-spine", Image(np.full((900, 400, 3), 90, np.uint8), axes="YXC")).shape_yx == (900, 400)
