@@ -95,9 +95,9 @@ def test_texts_replace_values():
 
 def test_the_challenge_s_angles_are_drawn_between_mid_lines():
     spine = drawn_spine(TRIPLE)
-    challenge = challenge_cobb(spine, 3000)
-    strokes = challenge_strokes(spine, challenge)
-    assert [s.measurement for s in arcs(strokes)] == ["cobb_max", "cobb_upper", "cobb_lower"]
+    challenge, names = challenge_cobb(spine, 3000), ["cobb_max", "cobb_upper", "cobb_lower"]
+    strokes = challenge_strokes(spine, dict(zip(names, challenge.ends, strict=True)), texts={"cobb_upper": "20°"})
+    assert [s.measurement for s in arcs(strokes)] == names
     assert [arc_deg(s) for s in arcs(strokes)] == pytest.approx(challenge.angles_deg.tolist())
 
 

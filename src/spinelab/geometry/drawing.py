@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from spinelab.core import Stroke
 from spinelab.geometry.apex import apex_point
-from spinelab.geometry.cobb import ChallengeCobb, as_corners, centres
+from spinelab.geometry.cobb import as_corners, centres
 from spinelab.geometry.coronal import apical_translation, t1_l5_offset
 from spinelab.geometry.curves import Curve
 from spinelab.geometry.levels import THORACOLUMBAR
@@ -31,8 +31,6 @@ REGION_MEASUREMENTS: Final[Mapping[str, str]] = {
     "lumbar": "cobb_thoracolumbar_lumbar",
 }
 """The measurement that the largest curve of a region gives."""
-
-_CHALLENGE: Final = ("cobb_max", "cobb_upper", "cobb_lower")
 
 
 def stroke(kind: str, points: Sequence[ArrayLike], role: str, text: str = "", *, layer: str, measurement: str = "") -> Stroke:
@@ -108,7 +106,7 @@ def cobb_strokes(
     width = float(np.median(np.linalg.norm(points[:, 1] - points[:, 0], axis=-1)))
     marks = list(vertebra_strokes(points, names))
     for curve in curves:
-        measurement = _measurement_of(curve, curves)
+        measurement = measurement_of(curve, curves)
         text = (texts or {}).get(measurement) or f"{curve.cobb_deg:.0f}°"
         upper, lower = points[curve.upper, :2], points[curve.lower, 2:]
         marks += angle_between_lines(upper, lower, text, aside=width, layer=COBB_LAYER, measurement=measurement)
@@ -116,24 +114,26 @@ def cobb_strokes(
     return tuple(marks)
 
 
-def _measurement_of(curve: Curve, curves: Sequence[Curve]) -> str:
+def measurement_of(curve: Curve, curves: Sequence[Curve]) -> str:
+    """Return the measurement that a curve gives, as the largest one of its region; empty where it gives none."""
     measurement = REGION_MEASUREMENTS.get(curve.region, "")
     rivals = [c for c in curves if REGION_MEASUREMENTS.get(c.region) == measurement]
     return measurement if measurement and curve is max(rivals, key=lambda c: c.cobb_deg) else ""
 
 
-def challenge_strokes(corners: ArrayLike, challenge: ChallengeCobb, *, texts: Mapping[str, str] | None = None) -> tuple[Stroke, ...]:
-    """Return how the three angles of the challenge's rule are drawn on one spine: between mid-lines of vertebrae."""
+def challenge_strokes(corners: ArrayLike, ends: Mapping[str, tuple[int, int]], *, texts: Mapping[str, str]) -> tuple[Stroke, ...]:
+    """Return how angles of the challenge's rule are drawn on one spine: between the mid-lines of two vertebrae.
+
+    ``ends`` are these two, from the top, and ``texts`` the values, both by measurement (``cobb_max``).
+    """
     points = as_corners(corners)
     width = float(np.median(np.linalg.norm(points[:, 1] - points[:, 0], axis=-1)))
     midlines = np.stack([(points[:, 0] + points[:, 2]) / 2, (points[:, 1] + points[:, 3]) / 2], axis=1)
     marks: list[Stroke] = []
-    for measurement, angle, (first, second) in zip(_CHALLENGE, challenge.angles_deg, challenge.ends, strict=True):
-        if first == second:
-            continue
-        text = (texts or {}).get(measurement) or f"{angle:.0f}°"
-        upper, lower = midlines[min(first, second)], midlines[max(first, second)]
-        marks += angle_between_lines(upper, lower, text, aside=1.2 * width, layer=CHALLENGE_LAYER, measurement=measurement)
+    for measurement, (upper, lower) in ends.items():
+        marks += angle_between_lines(
+            midlines[upper], midlines[lower], texts.get(measurement, ""), aside=1.2 * width, layer=CHALLENGE_LAYER, measurement=measurement
+        )
     return tuple(marks)
 
 

@@ -167,7 +167,9 @@ def _paired(old: Sequence[Measurement], new: Sequence[Measurement]) -> tuple[lis
     """Return which values belong together, and what has to be said about it; a curve that changed its side is not the same curve."""
     if len(old) == len(new) == 1:
         if old[0].side != new[0].side:
-            return [], f"its side changed from {old[0].side or 'not stated'} to {new[0].side or 'not stated'}, so that no change is stated"
+            known = old[0].side and new[0].side
+            why = f"its side changed from {old[0].side} to {new[0].side}" if known else "its side is known of one of the films only"
+            return [], f"{why}, so that no change is stated"
         moved = f"measured at {old[0].site or 'a place not stated'}, then at {new[0].site or 'a place not stated'}" if old[0].site != new[0].site else ""
         return [(old[0], new[0])], moved
     places = {(one.site, one.side): one for one in old}

@@ -117,6 +117,12 @@ class Scoliosis(LandmarkTask):
     def measure(self, points: Mapping[str, NDArray[np.float64]], spacing_mm: tuple[float, float] | None, declared: Mapping[str, Any]) -> Values:
         return measure.measure(points, spacing_mm, declared.get("film_rows"))
 
+    def places(self, reading: Reading, model: Model, study: Study) -> dict[str, tuple[str | None, str | None]]:
+        """Return the end vertebrae and the convexity of every Cobb angle; the side is unknown where the file does not state whose left it is."""
+        image = self.film(study, model.settings)
+        found = measure.places(reading.found(), reading.spacing.value, reading.shape[0])
+        return {name: (one.site, words.patient_side(image, "right" if one.to_the_right else "left")) for name, one in found.items()}
+
     def withheld(self, quantity: Quantity, present: Collection[str], spacing: Fact, declared: Mapping[str, Any]) -> str:
         return measure.withheld(quantity, present, spacing)
 
