@@ -106,6 +106,22 @@ def test_one_film_gives_page_pdf_and_result(tmp_path):
         assert expected in text, expected
 
 
+def test_another_rule_is_off_until_asked_for_and_stands_last(tmp_path):
+    rule = Stroke("line", ((10, 300), (90, 310)), "comparison", "AASCE", layer="AASCE rule", measurement="cobb_max")
+    asked = (dataclasses.replace(QUANTITIES[0], comparison=True), *QUANTITIES[1:])
+    settings = {"phantom_model": False, "quantities": asked, "studies": {"film": study()}}
+    path = write_results([result()], tmp_path, drawings={"film": (*STROKES, rule)}, **settings)
+    html = path.read_text(encoding="utf-8")
+    assert re.findall(r'id="layer-\d"( checked)?><label[^>]*><svg.*?</svg>([\w ]+)</label>', html)[-1] == ("", "AASCE rule")
+    assert html.count(" checked><label") == 4
+    assert 'stroke-dasharray="2.5 3.0"' in html
+    assert words(html).index("Sagittal vertical axis C7") < words(html).index("Largest Cobb angle T9")
+    printed = pdf_text((tmp_path / "report.pdf").read_bytes())
+    assert "42°" in printed
+    assert "AASCE" not in printed
+    assert "another rule" not in printed
+
+
 def test_the_page_allows_its_own_script_and_no_other(tmp_path):
     html = write([result(EVIL, notes=(EVIL,))], tmp_path, studies={EVIL: study(EVIL)}).read_text(encoding="utf-8")
     (script,) = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)

@@ -30,9 +30,9 @@ CLASSES: Final = ("below", "surgical-range")
 CHALLENGE: Final = ("cobb_max", "cobb_upper", "cobb_lower")
 REGIONAL_NAMES: Final = tuple(dict.fromkeys(REGION_MEASUREMENTS.values()))
 QUANTITIES: Final = (
-    Quantity("cobb_max", "deg", "Largest Cobb angle", "largest angle between the mid-lines of two vertebrae (AASCE challenge's rule)"),
-    Quantity("cobb_upper", "deg", "Cobb angle above it", "AASCE challenge's rule"),
-    Quantity("cobb_lower", "deg", "Cobb angle below it", "AASCE challenge's rule; in a low S shape the topmost curve"),
+    Quantity("cobb_max", "deg", "Largest angle by the AASCE rule", "largest angle between the mid-lines of two vertebrae", comparison=True),
+    Quantity("cobb_upper", "deg", "Second angle by the AASCE rule", "from the upper of these two vertebrae upwards", comparison=True),
+    Quantity("cobb_lower", "deg", "Third angle by the AASCE rule", "from the lower of them downwards; in a low S shape the topmost curve", comparison=True),
     Quantity("cobb_proximal_thoracic", "deg", "Proximal thoracic Cobb angle", "endplates of the end vertebrae of the curve with its apex at T3 to T5"),
     Quantity("cobb_main_thoracic", "deg", "Main thoracic Cobb angle", "endplates of the end vertebrae of the curve with its apex at T6 to T11/T12"),
     Quantity("cobb_thoracolumbar_lumbar", "deg", "Thoracolumbar / lumbar Cobb angle", "endplates of the end vertebrae of the curve with its apex at T12 to L4"),
