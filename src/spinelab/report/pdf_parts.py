@@ -9,7 +9,7 @@ from typing import Any, Final
 from spinelab.core import Finding
 from spinelab.report.pdf_type import markup, paragraph, printable, small_caps, typeset
 from spinelab.report.reading import SIDES, Levels, Reading, Row, Strip, shown, symbol
-from spinelab.report.serial import LARGER, FollowUp
+from spinelab.report.serial import LARGER, MEANING, FollowUp
 from spinelab.report.words import NONE, likelihood, number, sentence, spoken
 
 INK: Final = "#1f2933"
@@ -157,7 +157,7 @@ def _strip(strip: Strip, width: float) -> Any:
 
 
 def _change(one: FollowUp) -> list[Part]:
-    found: list[Part] = [_heading(f"Change since {one.earlier_day}", wide=True), _line(f"Against {one.earlier}, {one.interval} before.", 7, SOFT)]
+    found: list[Part] = [_heading(f"Change since {one.earlier_day}", wide=True), _line(f"Against {one.earlier}, {one.interval} before. {MEANING}", 7, SOFT)]
     if one.changes:
         found.append(lambda width: _changes(one, width))
     return [*found, *(_line(remark, 7, _CARE) for remark in one.remarks)]
@@ -165,7 +165,7 @@ def _change(one: FollowUp) -> list[Part]:
 
 def _changes(one: FollowUp, width: float) -> Any:
     columns = [share * width for share in (0.32, 0.11, 0.11, 0.13, 0.13, 0.2)]
-    header = ("Measurement", "Then", "Now", "Difference", "Detectable from", "Verdict")
+    header = ("Measurement", "Then", "Now", "Difference", "Landmark error", "Verdict")
     rows: list[list[Any]] = [[paragraph(text, 6.5, SOFT, right=0 < n < 5) for n, text in enumerate(header)]]
     for c in one.changes:
         gain = f"{'+' if c.difference > 0 else ''}{shown(c.difference, c.unit)}"

@@ -57,7 +57,7 @@ def write_results(  # noqa: PLR0913 - everything that a report can show
     visits
         By study the patient and the date, for films of one patient on several days.
     agreement
-        By column of a quantity the held-out agreement of the model; of it ``mdc``, the minimal detectable change, is used.
+        By column of a quantity the held-out agreement of the model; of it ``mdc``, what the errors of two films add to their difference, is used.
     one_patient
         Whether all films are of one patient, although the files do not say so.
 

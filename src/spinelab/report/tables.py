@@ -59,7 +59,7 @@ def measurements_csv(results: Sequence[Result], quantities: Sequence[Quantity]) 
 
 
 def changes_csv(series: Iterable[Series]) -> str:
-    """Return one row a quantity and pair of films: what changed, from which difference on it is detectable, and the verdict."""
+    """Return one row a quantity and pair of films: how they differ, what of it the landmarks explain, and the verdict."""
     header = ["patient", "image", "date", "earlier_image", "earlier_date", "measurement", "earlier", "later", "difference"]
     rows = [
         [
