@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from spinelab.core import Fact, Image, Model, Result, Study, unknown
+from spinelab.experiments.folds import probability_table
 from spinelab.geometry import CORNER_LANDMARKS
 from spinelab.report.serial import Visit, find_series
 from spinelab.tasks.scoliosis import words
@@ -83,10 +84,20 @@ def test_sides_are_the_patients_only_where_the_file_states_them(stated, left, ri
     assert left in told or right in told
 
 
-@pytest.mark.parametrize(("value", "interval", "chance"), [(40.0, (35, 45), 0.5), (45.0, (40.2, 49.8), 0.979), (30.0, None, 0.0), (40.0, None, 1.0)])
+@pytest.mark.parametrize(("value", "interval", "chance"), [(40.0, (35, 45), 0.5), (45.0, (40.2, 49.8), 0.979), (95.0, (90, 100), 1.0)])
 def test_the_chance_that_the_true_angle_reaches_the_threshold(value, interval, chance):
     """0.979 is the normal distribution at 2.04 standard deviations (a half-width of 4.8 is 1.96 of them)."""
     assert _above(value, interval, 40.0) == pytest.approx(chance, abs=0.001)
+
+
+def test_without_an_interval_there_is_no_probability():
+    assert _above(40.1, (40.1, 40.1), 40.0) is None
+    found = answer(reading({"certainty": 0.9}), film("a"))
+    finding = found.finding("surgical_range")
+    assert (finding.label, finding.probabilities) == ("below", {})
+    assert Result.from_dict(found.to_dict()).finding("surgical_range") == finding
+    table = probability_table([found], ("below", "surgical-range"), "surgical_range")
+    assert table.tolist() == [[1.0, 0.0]]
 
 
 def test_findings_and_notes_of_a_reading_without_a_calibration():

@@ -10,7 +10,7 @@ from spinelab.core import Finding
 from spinelab.report.pdf_type import markup, paragraph, printable, small_caps, typeset
 from spinelab.report.reading import SIDES, Levels, Reading, Row, Strip, shown, symbol
 from spinelab.report.serial import LARGER, MEANING, FollowUp
-from spinelab.report.words import NONE, likelihood, number, sentence, spoken
+from spinelab.report.words import NONE, chance, likelihood, number, sentence, spoken
 
 INK: Final = "#1f2933"
 SOFT: Final = "#52606d"
@@ -95,7 +95,7 @@ def body(
 
 
 def _sure(levels: Levels) -> str:
-    return "" if levels.probability is None else f"The probability that every vertebra has its right name is {number(levels.probability, 2)}. "
+    return "" if levels.probability is None else f"The probability that every vertebra has its right name is {chance(levels.probability)}. "
 
 
 def _finding(one: Finding) -> str:
@@ -103,10 +103,10 @@ def _finding(one: Finding) -> str:
     label = one.label if one.label is not None else "no answer"
     words = f"{markup(f'{spoken(one.name).capitalize()} {where}'.strip())}: <b>{markup(label, bold=True)}</b>"
     if one.label is not None and one.label in one.probabilities:
-        chance = one.probabilities[one.label]
+        probability = one.probabilities[one.label]
         limits = f", {number(one.interval[0], 2)} to {number(one.interval[1], 2)}" if one.interval else ""
-        words += markup(f", {likelihood(chance)} (probability {number(chance, 2)}{limits})")
-    others = [f"{label} {number(p, 2)}" for label, p in one.probabilities.items() if label != one.label]
+        words += markup(f", {likelihood(probability)} (probability {chance(probability)}{limits})")
+    others = [f"{label} {chance(p)}" for label, p in one.probabilities.items() if label != one.label]
     return words + (f'<br/><font color="{SOFT}">{markup(", ".join(others))}</font>' if others else "")
 
 

@@ -150,9 +150,9 @@ class Scoliosis(LandmarkTask):
         largest = next((m for m in given if m.name == "cobb_max"), None)
         if largest is not None and largest.value is not None:
             threshold = _own(model.settings).threshold_deg
-            share = _above(largest.value, largest.interval, threshold)
-            label = measure.class_of(largest.value, threshold)
-            found.append(Finding(measure.TARGET, label, dict(zip(measure.CLASSES, (1 - share, share), strict=True))))
+            share = None if largest.interval is None else _above(largest.value, largest.interval, threshold)
+            chances = {} if share is None else dict(zip(measure.CLASSES, (1 - share, share), strict=True))
+            found.append(Finding(measure.TARGET, measure.class_of(largest.value, threshold), chances))
         certainty = float(reading.facts.get("certainty", 0.0))
         label = "certain" if certainty >= SURE else "uncertain"
         return (*found, Finding("levels", label, {"certain": certainty, "uncertain": 1 - certainty}))
@@ -194,11 +194,11 @@ def _as_classifier(model: Model) -> Model:
     return replace(model, settings=settings_of(_own(model.settings)))
 
 
-def _above(value: float, interval: tuple[float, float] | None, threshold: float) -> float:
-    """Return the probability that the true angle reaches the threshold, its error being normal and as wide as the interval."""
-    half = 0.0 if interval is None else max(interval[1] - value, value - interval[0])
+def _above(value: float, interval: tuple[float, float], threshold: float) -> float | None:
+    """Return the probability that the true angle reaches the threshold, its error being normal and as wide as the interval; none for one without width."""
+    half = max(interval[1] - value, value - interval[0])
     if half == 0:
-        return float(value >= threshold)
+        return None
     return 0.5 * (1 + math.erf((value - threshold) / (half / NORMAL_95) / math.sqrt(2)))
 
 
