@@ -15,6 +15,7 @@ import pytest
 
 from spinelab.core import Fact, InputError, Measurement, Result, Run, TaskError
 from spinelab.experiments import Design, baselines, compare, evaluate, fit
+from spinelab.experiments.pairing import kinds, measured_quantity
 
 _SPEC = importlib.util.spec_from_file_location("measuring_task", Path(__file__).with_name("measuring_task.py"))
 toy = importlib.util.module_from_spec(_SPEC)
@@ -129,6 +130,16 @@ def test_measurements_are_paired_by_name_unit_site_and_side(tmp_path):
     assert found.variant.metrics == {}
     assert found.variant.measured.metrics["cobb_max_L4_L5_left_mae_deg"].value == pytest.approx(0.5)
     assert table(tmp_path / "predictions.csv")[0]["cobb_max_L5_S1_deg_truth"] == "2.0"
+
+
+def test_a_curve_is_paired_with_its_truth_whatever_end_vertebrae_either_names():
+    def curve(value: float, site: str, side: str | None) -> Result:
+        return Result("scoliosis", "m", "film", measurements=(Measurement("cobb_max", value, "deg", site=site, side=side),))
+
+    truths, answers = [curve(40.0, "T5-T12", None), curve(20.0, "T6-L1", None)], [curve(42.0, "T5-T11", "right"), curve(21.0, "T6-L1", "left")]
+    (kind,) = kinds(toy.ANGLES, truths, answers)
+    paired = measured_quantity(kind, answers, truths)
+    assert (paired.column, paired.value.tolist(), paired.truth.tolist()) == ("cobb_max_deg", [42.0, 21.0], [40.0, 20.0])
 
 
 def test_subgroups_have_errors_and_small_ones_none(tmp_path):

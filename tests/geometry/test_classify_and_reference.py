@@ -49,7 +49,8 @@ def test_shares_are_probabilities_over_the_known_samples():
     probability = shares(schwab("pt", samples), SCHWAB_GRADES)
     assert sum(probability.values()) == pytest.approx(1)
     assert probability["0"] == pytest.approx(0.5, abs=0.03)
-    assert shares([0, 2, 2, -1], SCHWAB_GRADES) == pytest.approx({"0": 1 / 3, "+": 0, "++": 2 / 3})
+    assert shares([0, 2, 2, -1], SCHWAB_GRADES) == pytest.approx({"0": 1.5 / 4.5, "+": 0.5 / 4.5, "++": 2.5 / 4.5})
+    assert shares([0] * 300, SCHWAB_GRADES)["0"] == pytest.approx(300.5 / 301.5)
     assert all(math.isnan(share) for share in shares([-1, -1], SCHWAB_GRADES).values())
     with pytest.raises(InputError, match="Class"):
         shares([3], SCHWAB_GRADES)

@@ -56,7 +56,7 @@ def test_the_arc_of_each_curve_spans_its_cobb_angle():
     names = ["cobb_proximal_thoracic", "cobb_main_thoracic", "cobb_thoracolumbar_lumbar"]
     assert [s.measurement for s in arcs(strokes)] == names
     assert [arc_deg(s) for s in arcs(strokes)] == pytest.approx([c.cobb_deg for c in curves])
-    assert [s.text for s in strokes if s.kind == "label" and s.measurement] == ["32°", "52°", "34°"]
+    assert [s.text for s in strokes if s.kind == "label" and s.measurement] == ["PT 32°", "MT 52°", "TL/L 34°"]
     assert {s.layer for s in strokes} == {"vertebrae", "Cobb angles"}
     assert sum(s.kind == "polygon" for s in strokes) == 17
     assert [s.text for s in strokes if s.kind == "point"] == [f"apex {c.apex_name}" for c in curves]
@@ -90,15 +90,17 @@ def test_a_second_curve_of_a_region_is_drawn_without_a_measurement():
 def test_texts_replace_values():
     spine = drawn_spine(TRIPLE)
     strokes = cobb_strokes(spine, clinical_curves(spine), texts={"cobb_main_thoracic": "52 (48-56)"})
-    assert [s.text for s in strokes if s.kind == "label" and s.measurement == "cobb_main_thoracic"] == ["52 (48-56)"]
+    assert [s.text for s in strokes if s.kind == "label" and s.measurement == "cobb_main_thoracic"] == ["MT 52 (48-56)"]
 
 
 def test_the_challenge_s_angles_are_drawn_between_mid_lines():
     spine = drawn_spine(TRIPLE)
-    challenge = challenge_cobb(spine, 3000)
-    strokes = challenge_strokes(spine, challenge)
-    assert [s.measurement for s in arcs(strokes)] == ["cobb_max", "cobb_upper", "cobb_lower"]
+    challenge, names = challenge_cobb(spine, 3000), ["cobb_max", "cobb_upper", "cobb_lower"]
+    strokes = challenge_strokes(spine, dict(zip(names, challenge.ends, strict=True)), texts={"cobb_upper": "20°"})
+    assert [s.measurement for s in arcs(strokes)] == names
     assert [arc_deg(s) for s in arcs(strokes)] == pytest.approx(challenge.angles_deg.tolist())
+    assert {s.role for s in strokes} == {"comparison"}
+    assert [s.text for s in strokes if s.kind == "label"] == ["AASCE", "AASCE 20°", "AASCE"]
 
 
 def test_coronal_balance_with_and_without_c7_and_sacrum():

@@ -106,6 +106,22 @@ def test_one_film_gives_page_pdf_and_result(tmp_path):
         assert expected in text, expected
 
 
+def test_another_rule_is_off_until_asked_for_and_stands_last(tmp_path):
+    rule = Stroke("line", ((10, 300), (90, 310)), "comparison", "AASCE", layer="AASCE rule", measurement="cobb_max")
+    asked = (dataclasses.replace(QUANTITIES[0], comparison=True), *QUANTITIES[1:])
+    settings = {"phantom_model": False, "quantities": asked, "studies": {"film": study()}}
+    path = write_results([result()], tmp_path, drawings={"film": (*STROKES, rule)}, **settings)
+    html = path.read_text(encoding="utf-8")
+    assert re.findall(r'id="layer-\d"( checked)?><label[^>]*><svg.*?</svg>([\w ]+)</label>', html)[-1] == ("", "AASCE rule")
+    assert html.count(" checked><label") == 4
+    assert 'stroke-dasharray="2.5 3.0"' in html
+    assert words(html).index("Sagittal vertical axis C7") < words(html).index("Largest Cobb angle T9")
+    printed = pdf_text((tmp_path / "report.pdf").read_bytes())
+    assert "42°" in printed
+    assert "AASCE" not in printed
+    assert "another rule" not in printed
+
+
 def test_the_page_allows_its_own_script_and_no_other(tmp_path):
     html = write([result(EVIL, notes=(EVIL,))], tmp_path, studies={EVIL: study(EVIL)}).read_text(encoding="utf-8")
     (script,) = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
@@ -368,13 +384,16 @@ def test_dates_are_days_of_the_calendar(text, expected):
 def test_change_stands_on_the_page_in_the_pdf_and_in_a_table(tmp_path):
     films = [result("old", cobb=42.0), result("new", cobb=52.0)]
     write(films, tmp_path, visits=visits(old=date(2021, 1, 1), new=date(2023, 1, 1)), agreement={"cobb_max_deg": {"mdc": 5.5}})
-    expected = "Largest Cobb angle, T9, right 42.0° 52.0° +10.0° 5.5° films 4.2, held out 5.5 larger than measurement error"
+    expected = "Largest Cobb angle, T9, right 42.0° 52.0° +10.0° 5.5° films 4.2, held out 5.5 larger than landmark error"
     assert expected in words((tmp_path / "new" / "report.html").read_text(encoding="utf-8"))
     assert expected in words((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert "Change since" not in words((tmp_path / "old" / "report.html").read_text(encoding="utf-8"))
     printed = pdf_text((tmp_path / "new" / "report.pdf").read_bytes())
     assert "Change since 2021-01-01" in printed
-    assert "larger than measurement error" in printed
+    assert "larger than landmark error" in printed
+    for text in (printed, *(words((tmp_path / page).read_text(encoding="utf-8")) for page in ("report.html", "new/report.html"))):
+        assert "That the patient stands differently the next time is not in it" in text
+        assert "repeated measurements" not in text
     rows = list(csv.DictReader(io.StringIO((tmp_path / "changes.csv").read_text(encoding="utf-8"))))
     first = rows[0]
     assert (first["image"], first["earlier_image"], first["measurement"]) == ("new", "old", "cobb_max_deg")

@@ -81,9 +81,13 @@ def test_variants_with_other_classes_share_a_table(comparison_of):
     assert {row["truth"] for row in rows[240:]} == {"straight", "'=curved", "c"}
 
 
+def slip(value, site):
+    return Measurement("slip", value, "%", site=site)
+
+
 def test_results_table_names_unit_and_reason():
     results = [
-        Result("t", "m", "a", findings=(Finding("label", "x", {"x": 0.75, "y": 0.25}),), measurements=(Measurement("slip", 12.5, "%", site="L4/L5"),)),
+        Result("t", "m", "a", findings=(Finding("label", "x", {"x": 0.75, "y": 0.25}),), measurements=(slip(12.5, "L4/L5"), slip(1.0, "L5/S1"))),
         Result("t", "m", "=b", measurements=(Measurement("slip", None, "%", site="L4/L5", withheld="no endplate"),), notes=("n",)),
     ]
     rows = list(csv.DictReader(io.StringIO(results_csv(results, {"a": "a", "=b": "b"}))))
@@ -92,6 +96,16 @@ def test_results_table_names_unit_and_reason():
     assert rows[1]["study"] == "'=b"
     assert rows[1]["slip L4/L5 [%]: withheld"] == "no endplate"
     assert list(rows[0])[-1] == "notes"
+
+
+def test_a_curve_has_one_column_wherever_it_was_measured():
+    results = [
+        Result("t", "m", name, measurements=(Measurement("cobb_max", value, "deg", site=site, side="right"),))
+        for name, value, site in (("a", 50.0, "T5-T12"), ("b", 20.0, "T6-L1"))
+    ]
+    header, *rows = csv.reader(io.StringIO(results_csv(results, {})))
+    assert header[4:] == ["cobb_max [deg]", "cobb_max [deg]: site", "cobb_max [deg]: side", "notes"]
+    assert [row[4:6] for row in rows] == [["50.0", "T5-T12"], ["20.0", "T6-L1"]]
 
 
 def test_folder_names_are_safe_and_different():

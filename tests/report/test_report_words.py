@@ -93,3 +93,8 @@ def test_figures_keep_text_share_no_identifier_and_repeat_exactly():
     import re
 
     assert not set(re.findall(r' id="([^"]+)"', one)) & set(re.findall(r' id="([^"]+)"', other))
+
+
+@pytest.mark.parametrize(("p", "digits", "said"), [(1.0, 2, "> 0.99"), (0.9967, 2, "> 0.99"), (0.9967, 3, "0.997"), (0.0, 3, "< 0.001"), (0.5, 2, "0.50")])
+def test_no_probability_is_printed_as_certain(p, digits, said):
+    assert words.chance(p, digits) == said

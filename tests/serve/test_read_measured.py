@@ -116,7 +116,7 @@ def test_a_folder_compares_films_of_a_patient_and_keeps_refused_ones(model, tmp_
     assert "no film of a spine" in rows["c"]["notes"]
     assert all(row["notes"] for row in rows.values())
     (change,) = table(tmp_path / "out" / "changes.csv")
-    assert (change["difference"], change["verdict"]) == ("10.0", "larger than measurement error")
+    assert (change["difference"], change["verdict"]) == ("10.0", "larger than landmark error")
     assert json.loads((tmp_path / "out" / "c" / "result.json").read_text())["measurements"] == []
 
 

@@ -1,10 +1,15 @@
 """What is said of an AP film: other numberings as they are, and whose left and right it is."""
 
+from dataclasses import replace
+from datetime import date
+
 import numpy as np
 import pytest
 
-from spinelab.core import Fact, Image, Model, unknown
+from spinelab.core import Fact, Image, Model, Result, Study, unknown
+from spinelab.experiments.folds import probability_table
 from spinelab.geometry import CORNER_LANDMARKS
+from spinelab.report.serial import Visit, find_series
 from spinelab.tasks.scoliosis import words
 from spinelab.tasks.scoliosis.task import Scoliosis, _above
 from spinelab.train.landmark_reading import Reading
@@ -79,10 +84,20 @@ def test_sides_are_the_patients_only_where_the_file_states_them(stated, left, ri
     assert left in told or right in told
 
 
-@pytest.mark.parametrize(("value", "interval", "chance"), [(40.0, (35, 45), 0.5), (45.0, (40.2, 49.8), 0.979), (30.0, None, 0.0), (40.0, None, 1.0)])
+@pytest.mark.parametrize(("value", "interval", "chance"), [(40.0, (35, 45), 0.5), (45.0, (40.2, 49.8), 0.979), (95.0, (90, 100), 1.0)])
 def test_the_chance_that_the_true_angle_reaches_the_threshold(value, interval, chance):
     """0.979 is the normal distribution at 2.04 standard deviations (a half-width of 4.8 is 1.96 of them)."""
     assert _above(value, interval, 40.0) == pytest.approx(chance, abs=0.001)
+
+
+def test_without_an_interval_there_is_no_probability():
+    assert _above(40.1, (40.1, 40.1), 40.0) is None
+    found = answer(reading({"certainty": 0.9}), film("a"))
+    finding = found.finding("surgical_range")
+    assert (finding.label, finding.probabilities) == ("below", {})
+    assert Result.from_dict(found.to_dict()).finding("surgical_range") == finding
+    table = probability_table([found], ("below", "surgical-range"), "surgical_range")
+    assert table.tolist() == [[1.0, 0.0]]
 
 
 def test_findings_and_notes_of_a_reading_without_a_calibration():
@@ -92,3 +107,47 @@ def test_findings_and_notes_of_a_reading_without_a_calibration():
     found = task.findings(read, model, {}, task._measurements(read, model))
     assert [f.name for f in found] == ["surgical_range", "levels"]
     assert found[1].label == "certain"
+
+
+def film(name, orientation=None):
+    facts = {} if orientation is None else {"PatientOrientation": Fact(orientation, "DICOM")}
+    return Study(name, images=(Image(np.zeros((1600, 800), np.uint8), facts=facts),))
+
+
+def answer(read, study):
+    task = Scoliosis()
+    return task._result(read, Model("scoliosis", task.settings_type(), ("below", "surgical-range"), {}, {"landmarks": list(CORNER_LANDMARKS)}), study)
+
+
+def mirrored(read):
+    """Return the reading of a patient who is bent to the other side: left and right corners change places."""
+    order = np.arange(68).reshape(17, 4)[:, [1, 0, 3, 2]].ravel()
+    return replace(read, points=read.points[order] * [-1, 1] + [800, 0], samples=read.samples[:, order] * [-1, 1] + [800, 0])
+
+
+def test_every_angle_says_between_which_vertebrae_and_to_which_side():
+    stated, other, unstated = (answer(reading(), film("a", o)).measurements for o in ("L\\F", "R\\F", None))
+    curves = [m for m in stated if m.name.startswith("cobb") and m.value is not None]
+    assert curves
+    for m, turned, bare in zip(stated, other, unstated, strict=True):
+        assert (m.site, bare.side) == (bare.site, None)
+        if m in curves and m.value:
+            assert m.site.count("-") == 1
+            assert {m.side, turned.side} == {"left", "right"}
+    offset = next(m for m in stated if m.name == "trunk_tilt")
+    assert (offset.site, offset.side) == (None, None)
+    assert Result.from_dict(answer(reading(), film("a", "L\\F")).to_dict()).measurements == stated
+
+
+def test_no_change_is_claimed_of_a_curve_whose_side_changed():
+    days = {"old": Visit("P", date(2021, 1, 1)), "new": Visit("P", date(2022, 1, 1))}
+    quantities = Scoliosis().quantities(Scoliosis().settings_type())
+    films = [answer(reading(), film("old", "L\\F")), answer(mirrored(reading()), film("new", "L\\F"))]
+    (series,) = find_series(films, days, quantities, agreement={}, one_patient=False)
+    (pair,) = series.follow_ups
+    assert not [c.name for c in pair.changes if c.name.startswith("cobb") and c.earlier]
+    assert any("its side changed from" in remark for remark in pair.remarks)
+    (series,) = find_series([films[0], answer(reading(), film("new"))], days, quantities, agreement={}, one_patient=False)
+    assert any("its side is known of one of the films only" in remark for remark in series.follow_ups[0].remarks)
+    (series,) = find_series([films[0], answer(reading(), film("new", "L\\F"))], days, quantities, agreement={}, one_patient=False)
+    assert [c.name for c in series.follow_ups[0].changes if c.name.startswith("cobb")]

@@ -140,7 +140,7 @@ def test_the_classes_and_their_probabilities():
     samples = np.concatenate([np.full(30, 5.0), np.full(60, 15.0), np.full(10, 30.0), [np.nan]])
     many = findings({("pi_ll", "deg"): samples})[0]
     assert many.label == "+"
-    assert many.probabilities == pytest.approx({"0": 0.3, "+": 0.6, "++": 0.1})
+    assert many.probabilities == pytest.approx({"0": 30.5 / 101.5, "+": 60.5 / 101.5, "++": 10.5 / 101.5})
     assert [int(n) for n in schwab("pi_ll", [5, 15, 30])] == [0, 1, 2]
     assert findings({("sva", "px"): np.array(80.0)}) == ()
     assert findings({("pi_ll", "deg"): np.array(np.nan)}) == ()

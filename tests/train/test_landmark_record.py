@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from spinelab.core import Example, Examples, Fact, Image, InputError, Landmark, Measurement, Model, Quantity, Result, Run, Study, TaskError, unknown
-from spinelab.evaluation import Conformal
+from spinelab.evaluation import Conformal, error_metrics
 from spinelab.train.landmark_calibration import LEAST_MISFIT, _agreement, calibrate, usual
 from spinelab.train.landmark_fitting import Material, _notes, _record
 from spinelab.train.landmark_head import Sighting
@@ -87,6 +87,7 @@ def test_held_out_errors_make_the_intervals_and_the_agreement():
     assert agreement["mae"] == pytest.approx(np.abs(errors).mean())
     assert agreement["bias"] == pytest.approx(errors.mean())
     assert agreement["mdc"] == pytest.approx(1.96 * np.sqrt(2) * errors.std(ddof=1))
+    assert agreement["mdc"] == pytest.approx(error_metrics(errors, np.zeros(60))["mdc95"].value)
     width = Conformal.from_dict(model.record["calibration"]["quantities"]["length_px"]).half_width(1.0)
     assert np.quantile(np.abs(errors), 0.9) < width <= np.abs(errors).max() + 1e-9
     (given,) = task._measurements(task.on_film(model, sighting(0.0), example(0).open(), [128, 64]), model)

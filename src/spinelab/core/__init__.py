@@ -4,7 +4,7 @@ from spinelab.core.errors import InputError, NotSureError, SpinelabError, TaskEr
 from spinelab.core.explaining import Explaining, Explanation, Sheet
 from spinelab.core.measuring import Quantity, Reference, Stroke
 from spinelab.core.model import Model
-from spinelab.core.result import Finding, Heatmap, Landmark, Mask, Measurement, Result
+from spinelab.core.result import Finding, Heatmap, Landmark, Mask, Measurement, Result, at_several_places
 from spinelab.core.settings import Settings, setting
 from spinelab.core.study import Fact, Image, Signal, Study, unknown
 from spinelab.core.task import DIFFICULTIES, Example, Examples, Judgement, Progress, Run, Task, silent
@@ -39,6 +39,7 @@ __all__ = [
     "Study",
     "Task",
     "TaskError",
+    "at_several_places",
     "setting",
     "silent",
     "unknown",

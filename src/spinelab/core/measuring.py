@@ -9,17 +9,21 @@ from spinelab.core.errors import InputError
 
 UNITS: Final = ("deg", "mm", "px", "%", "1")
 STROKES: Final = ("point", "line", "polyline", "polygon", "arc", "label")
-ROLES: Final = ("landmark", "outline", "endplate", "angle", "plumb", "distance", "uncertain")
+ROLES: Final = ("landmark", "outline", "endplate", "angle", "plumb", "distance", "comparison", "uncertain")
 
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A number that a task measures; ``how`` says how it is constructed."""
+    """A number that a task measures; ``how`` says how it is constructed.
+
+    One for ``comparison`` is there to be held against published figures: a reader of a film meets it after the others.
+    """
 
     name: str
     unit: str
     title: str
     how: str = ""
+    comparison: bool = False
 
     def __post_init__(self) -> None:
         if self.unit not in UNITS:
@@ -48,7 +52,7 @@ class Stroke:
 
     ``kind``: ``point`` (1 point), ``line`` (2), ``polyline``, ``polygon`` (any number), ``arc`` (start, vertex, end; drawn on the shorter
     side), ``label`` (``text`` beside 1 point). ``layer`` groups the marks that a reader switches on and off together; ``measurement`` is
-    the name of the measurement that the mark explains.
+    the name of the measurement that the mark explains. A layer of marks in the role ``comparison`` is off until the reader asks for it.
     """
 
     kind: str

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
@@ -195,6 +196,15 @@ class Result:
 
 
 _TUPLES: Final = ("interval", "size", "peak", "flags", "peak_mm")
+
+
+def at_several_places(results: Iterable[Result]) -> set[tuple[str, str]]:
+    """Return the name and unit of each measurement of which some result has several, told apart by site and side.
+
+    Of any other one, such as a curve's angle, site and side say where it was found, and belong to the answer.
+    """
+    counted = (Counter((one.name, one.unit) for one in result.measurements) for result in results)
+    return {key for counts in counted for key, count in counts.items() if count > 1}
 
 
 def _tupled(body: Mapping[str, Any]) -> dict[str, Any]:

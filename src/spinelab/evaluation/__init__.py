@@ -15,7 +15,7 @@ from spinelab.evaluation.coverage import interval_agreement, interval_score
 from spinelab.evaluation.curves import Band, Curve, pr_band, pr_curve, roc_band, roc_curve
 from spinelab.evaluation.delong import delong_interval, delong_test, delong_variance
 from spinelab.evaluation.estimates import compute_metrics, fold_values, metric_distributions, paired_difference
-from spinelab.evaluation.icc import Icc, IccForm, icc
+from spinelab.evaluation.icc import DETECTABLE, Icc, IccForm, icc
 from spinelab.evaluation.intervals import auroc_distribution, auroc_interval, interval_halfwidth_wilson, patients_needed, wilson
 from spinelab.evaluation.landmark_error import ErrorSummary, LandmarkErrors, landmark_errors
 from spinelab.evaluation.level_naming import Certainty, LevelNaming, certainty_calibration, debiased_error, level_naming
@@ -32,6 +32,7 @@ from spinelab.evaluation.tests_paired import corrected_resampled_t, holm, mcnema
 from spinelab.evaluation.types import Estimate, Predictions
 
 __all__ = [
+    "DETECTABLE",
     "LEAST_IN_SUBGROUP",
     "METRICS",
     "Band",

@@ -98,8 +98,8 @@ def error_metrics(
     -------
     dict
         ``mae``, ``median_absolute_error``, ``p90_absolute_error``, ``sd_absolute_error``, ``rmse``, ``bias`` (value - truth), ``sd_difference``,
-        ``sem_consistency`` (``sd_difference`` / sqrt 2: the error of one reading if model and reference err alike), ``mdc95_consistency`` (1.96 x
-        sqrt 2 x that: a change between two films that is beyond error; a constant bias cancels),
+        ``mdc95`` (1.96 x sqrt 2 x ``sd_difference``: the difference of two films that the errors of both explain, the reference taken as right; a
+        constant bias cancels, and standing again differently is not in it),
         ``pearson``, ``ccc`` (Lin), ``icc_2_1`` and ``icc_3_1`` (model and reference as two readers, single reading), ``within_5`` (Wilson's limits,
         n reduced for films of one patient) and, where nothing is negative, ``smape`` of this quantity alone in percent.
     """
@@ -133,8 +133,7 @@ def _moment_metrics(draws: Resamples, value: Floats, truth: Floats) -> dict[str,
         "rmse": np.sqrt(square),
         "bias": bias,
         "sd_difference": apart,
-        "sem_consistency": apart / np.sqrt(2),
-        "mdc95_consistency": DETECTABLE * apart / np.sqrt(2),
+        "mdc95": DETECTABLE * apart,
         "pearson": correlation(sums),
         "ccc": concordance(sums),
         **_icc_of_two(sums),

@@ -20,7 +20,7 @@ from spinelab.evaluation.resampling import LEVEL, Floats, check_level
 from spinelab.evaluation.types import Estimate
 
 DETECTABLE: Final = 1.96 * math.sqrt(2)
-"""Minimal detectable change (95 %) in standard errors of measurement: the difference of two readings holds both their errors."""
+"""Minimal detectable change (95 %) in standard deviations of one reading's error: the difference of two readings holds both their errors."""
 
 _MODELS: Final = {
     1: ("one-way random: each subject has other readers", "absolute agreement"),

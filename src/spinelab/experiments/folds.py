@@ -45,12 +45,14 @@ def run_fold(bench: Bench, settings: Settings, split: Split, *, folder: Path, ru
 
 
 def probability_table(results: Sequence[Result], classes: Sequence[str], target: str) -> NDArray[np.float64]:
-    """Return (n, K) probabilities of ``target``; rows are NaN where no answer was given."""
+    """Return (n, K) probabilities of ``target``; rows are NaN where no answer was given, and a label without probabilities counts in full."""
     table = np.full((len(results), len(classes)), np.nan)
     for row, result in zip(table, results, strict=True):
         finding = result.finding(target)
         if finding is not None and finding.probabilities:
             row[:] = [finding.probabilities.get(c, 0.0) for c in classes]
+        elif finding is not None and finding.label in classes:
+            row[:] = [float(c == finding.label) for c in classes]
     return table
 
 

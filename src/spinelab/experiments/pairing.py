@@ -1,4 +1,4 @@
-"""Answers beside truths: measurements by name, unit, site and side, landmarks by name."""
+"""Answers beside truths: measurements by name and unit, and by site and side where a film has several; landmarks by name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Measurement, Quantity, Result
+from spinelab.core import Measurement, Quantity, Result, at_several_places
 from spinelab.report.measured import MeasuredLandmarks, MeasuredQuantity
 
 NOT_GIVEN = "not given"
@@ -20,16 +20,17 @@ NOT_GIVEN = "not given"
 
 @dataclass(frozen=True)
 class Kind:
-    """What makes two measurements the same quantity."""
+    """What makes two measurements the same quantity; with ``anywhere`` they may differ in site and side."""
 
     quantity: Quantity
     site: str | None = None
     side: str | None = None
+    anywhere: bool = False
 
     def of(self, result: Result) -> Measurement | None:
         """Return a result's measurement of this kind."""
-        wanted = (self.quantity.name, self.quantity.unit, self.site, self.side)
-        return next((m for m in result.measurements if (m.name, m.unit, m.site, m.side) == wanted), None)
+        same = (m for m in result.measurements if (m.name, m.unit) == (self.quantity.name, self.quantity.unit))
+        return next((m for m in same if self.anywhere or (m.site, m.side) == (self.site, self.side)), None)
 
     @property
     def place(self) -> str:
@@ -38,14 +39,14 @@ class Kind:
 
 
 def kinds(quantities: Sequence[Quantity], truths: Sequence[Result], answers: Sequence[Result] = ()) -> tuple[Kind, ...]:
-    """Return every kind of measurement that occurs, in the order of the quantities."""
-    found: dict[tuple[str, str], list[tuple[str | None, str | None]]] = {}
+    """Return every kind of measurement that occurs, in the order of the quantities; what no film has twice is one kind, wherever it was measured."""
+    several = at_several_places((*truths, *answers))
+    found: dict[tuple[str, str], dict[tuple[str | None, str | None, bool], None]] = {}
     for result in (*truths, *answers):
         for m in result.measurements:
-            places = found.setdefault((m.name, m.unit), [])
-            if (m.site, m.side) not in places:
-                places.append((m.site, m.side))
-    return tuple(Kind(q, site, side) for q in quantities for site, side in found.get((q.name, q.unit), ()))
+            place = (m.site, m.side, False) if (m.name, m.unit) in several else (None, None, True)
+            found.setdefault((m.name, m.unit), {})[place] = None
+    return tuple(Kind(q, *place) for q in quantities for place in found.get((q.name, q.unit), ()))
 
 
 def metric_name(name: str, statistic: str, unit: str) -> str:

@@ -88,7 +88,9 @@ def lordosis_apex(l4_slope_deg: ArrayLike) -> Integers:
 
 
 def shares(classes: ArrayLike, names: Sequence[str]) -> dict[str, float]:
-    """Return the share of samples in every class, by name; unknown samples (-1) are left out, and with none known all shares are NaN.
+    """Return the probability of every class that samples give, by name; unknown samples (-1) are left out, and with none known all are NaN.
+
+    Half a sample is added to each class (Jeffreys), because n samples without a class say that it is rare, and not that it cannot be.
 
     Raises
     ------
@@ -100,4 +102,5 @@ def shares(classes: ArrayLike, names: Sequence[str]) -> dict[str, float]:
     if known.size and known.max() >= len(names):
         raise InputError(f"Class number {known.max()}", expected=f"at most {len(names) - 1}", action="give the names that belong to these classes")
     counts = np.bincount(known.astype(np.intp), minlength=len(names))
-    return {name: float(count / known.size) if known.size else float("nan") for name, count in zip(names, counts, strict=True)}
+    whole = known.size + len(names) / 2
+    return {name: float((count + 0.5) / whole) if known.size else float("nan") for name, count in zip(names, counts, strict=True)}

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from spinelab.core import Stroke
 from spinelab.geometry.apex import apex_point
-from spinelab.geometry.cobb import ChallengeCobb, as_corners, centres
+from spinelab.geometry.cobb import as_corners, centres
 from spinelab.geometry.coronal import apical_translation, t1_l5_offset
 from spinelab.geometry.curves import Curve
 from spinelab.geometry.levels import THORACOLUMBAR
@@ -22,7 +22,7 @@ from spinelab.geometry.lines import Points
 
 VERTEBRAE_LAYER: Final = "vertebrae"
 COBB_LAYER: Final = "Cobb angles"
-CHALLENGE_LAYER: Final = "challenge rule"
+CHALLENGE_LAYER: Final = "AASCE rule"
 BALANCE_LAYER: Final = "balance"
 REGION_MEASUREMENTS: Final[Mapping[str, str]] = {
     "proximal thoracic": "cobb_proximal_thoracic",
@@ -31,8 +31,8 @@ REGION_MEASUREMENTS: Final[Mapping[str, str]] = {
     "lumbar": "cobb_thoracolumbar_lumbar",
 }
 """The measurement that the largest curve of a region gives."""
-
-_CHALLENGE: Final = ("cobb_max", "cobb_upper", "cobb_lower")
+REGION_SHORT: Final[Mapping[str, str]] = {"proximal thoracic": "PT", "main thoracic": "MT", "thoracolumbar": "TL/L", "lumbar": "TL/L"}
+"""What surgeons call the curve of a region for short, where they do."""
 
 
 def stroke(kind: str, points: Sequence[ArrayLike], role: str, text: str = "", *, layer: str, measurement: str = "") -> Stroke:
@@ -47,11 +47,15 @@ def unit_vector(vector: Points) -> Points:
     return scaled
 
 
-def angle_between_lines(upper: Points, lower: Points, text: str, *, aside: float, layer: str, measurement: str = "") -> tuple[Stroke, ...]:
+def angle_between_lines(
+    upper: Points, lower: Points, text: str, *, aside: float, layer: str, measurement: str = "", comparison: bool = False
+) -> tuple[Stroke, ...]:
     """Draw the angle between two lines ``(2, 2)``, ends in the same order: the lines drawn out, a perpendicular on each, the arc, the value.
 
     ``aside`` is how far, in pixels, the perpendiculars cross beyond the line between the middles of the two lines, on the side on which they converge.
+    With ``comparison`` all of it is drawn as the angle of another rule.
     """
+    plate, angle = ("comparison", "comparison") if comparison else ("endplate", "angle")
     top, bottom = upper.mean(axis=0), lower.mean(axis=0)
     along_top, along_bottom = unit_vector(upper[1] - upper[0]), unit_vector(lower[1] - lower[0])
     towards_second_ends = float((bottom - top) @ (along_bottom - along_top)) < 0
@@ -65,13 +69,13 @@ def angle_between_lines(upper: Points, lower: Points, text: str, *, aside: float
     radius = 0.5 * min(float(np.linalg.norm(foot_top - cross)), float(np.linalg.norm(foot_bottom - cross)), 2 * aside)
     beyond = 0.3 * aside
     lines = [(upper, foot_top, along_top), (lower, foot_bottom, along_bottom)]
-    drawn = [stroke("line", _drawn_out(ends, foot, along, beyond), "endplate", layer=layer, measurement=measurement) for ends, foot, along in lines]
+    drawn = [stroke("line", _drawn_out(ends, foot, along, beyond), plate, layer=layer, measurement=measurement) for ends, foot, along in lines]
     return (
         *drawn,
-        stroke("line", (foot_top, cross - 1.2 * radius * rise), "angle", layer=layer, measurement=measurement),
-        stroke("line", (foot_bottom, cross - 1.2 * radius * fall), "angle", layer=layer, measurement=measurement),
-        stroke("arc", (cross + radius * rise, cross, cross - radius * fall), "angle", layer=layer, measurement=measurement),
-        stroke("label", (cross + 1.3 * radius * unit_vector(rise - fall),), "angle", text, layer=layer, measurement=measurement),
+        stroke("line", (foot_top, cross - 1.2 * radius * rise), angle, layer=layer, measurement=measurement),
+        stroke("line", (foot_bottom, cross - 1.2 * radius * fall), angle, layer=layer, measurement=measurement),
+        stroke("arc", (cross + radius * rise, cross, cross - radius * fall), angle, layer=layer, measurement=measurement),
+        stroke("label", (cross + 1.3 * radius * unit_vector(rise - fall),), angle, text, layer=layer, measurement=measurement),
     )
 
 
@@ -101,39 +105,40 @@ def cobb_strokes(
 ) -> tuple[Stroke, ...]:
     """Return how the curves of one spine (vertebrae, 4, 2) are drawn: outlines, and each curve's Cobb angle with its apex.
 
-    ``texts`` replaces the value beside an angle, by measurement (``cobb_main_thoracic``: "48 (44-52)"). Of several curves in a
-    region the largest is the measurement; the others are drawn without one.
+    Beside each angle stands what the curve is called, with its value (``MT 48°``); ``texts`` replaces the value, by measurement
+    (``cobb_main_thoracic``: "48 (44-52)"). Of several curves in a region the largest is the measurement; the others are drawn without one.
     """
     points = as_corners(corners, vertebrae=len(names))
     width = float(np.median(np.linalg.norm(points[:, 1] - points[:, 0], axis=-1)))
     marks = list(vertebra_strokes(points, names))
     for curve in curves:
-        measurement = _measurement_of(curve, curves)
-        text = (texts or {}).get(measurement) or f"{curve.cobb_deg:.0f}°"
+        measurement = measurement_of(curve, curves)
+        text = f"{REGION_SHORT.get(curve.region, curve.region)} {(texts or {}).get(measurement) or f'{curve.cobb_deg:.0f}°'}"
         upper, lower = points[curve.upper, :2], points[curve.lower, 2:]
         marks += angle_between_lines(upper, lower, text, aside=width, layer=COBB_LAYER, measurement=measurement)
         marks.append(stroke("point", (apex_point(points, curve.apex),), "angle", f"apex {curve.apex_name}", layer=COBB_LAYER, measurement=measurement))
     return tuple(marks)
 
 
-def _measurement_of(curve: Curve, curves: Sequence[Curve]) -> str:
+def measurement_of(curve: Curve, curves: Sequence[Curve]) -> str:
+    """Return the measurement that a curve gives, as the largest one of its region; empty where it gives none."""
     measurement = REGION_MEASUREMENTS.get(curve.region, "")
     rivals = [c for c in curves if REGION_MEASUREMENTS.get(c.region) == measurement]
     return measurement if measurement and curve is max(rivals, key=lambda c: c.cobb_deg) else ""
 
 
-def challenge_strokes(corners: ArrayLike, challenge: ChallengeCobb, *, texts: Mapping[str, str] | None = None) -> tuple[Stroke, ...]:
-    """Return how the three angles of the challenge's rule are drawn on one spine: between mid-lines of vertebrae."""
+def challenge_strokes(corners: ArrayLike, ends: Mapping[str, tuple[int, int]], *, texts: Mapping[str, str]) -> tuple[Stroke, ...]:
+    """Return how angles of the challenge's rule are drawn on one spine: between the mid-lines of two vertebrae.
+
+    ``ends`` are these two, from the top, and ``texts`` the values, both by measurement (``cobb_max``).
+    """
     points = as_corners(corners)
     width = float(np.median(np.linalg.norm(points[:, 1] - points[:, 0], axis=-1)))
     midlines = np.stack([(points[:, 0] + points[:, 2]) / 2, (points[:, 1] + points[:, 3]) / 2], axis=1)
     marks: list[Stroke] = []
-    for measurement, angle, (first, second) in zip(_CHALLENGE, challenge.angles_deg, challenge.ends, strict=True):
-        if first == second:
-            continue
-        text = (texts or {}).get(measurement) or f"{angle:.0f}°"
-        upper, lower = midlines[min(first, second)], midlines[max(first, second)]
-        marks += angle_between_lines(upper, lower, text, aside=1.2 * width, layer=CHALLENGE_LAYER, measurement=measurement)
+    for measurement, (upper, lower) in ends.items():
+        text, aside = f"AASCE {texts.get(measurement, '')}".strip(), 1.2 * width
+        marks += angle_between_lines(midlines[upper], midlines[lower], text, aside=aside, layer=CHALLENGE_LAYER, measurement=measurement, comparison=True)
     return tuple(marks)
 
 

@@ -16,14 +16,15 @@ COLOURS: Final = {
     "angle": "#4db8ff",
     "plumb": "#ff8ad1",
     "distance": "#4be0a8",
+    "comparison": "#c9a8ff",
     "uncertain": "#ff9a1f",
 }
 """One colour a role: light ones, read on a dark film and told apart with common colour blindness; what is uncertain is dashed as well."""
 
-WIDTHS: Final = {"landmark": 1.3, "outline": 1.0, "endplate": 1.8, "angle": 1.8, "plumb": 1.5, "distance": 1.8, "uncertain": 1.8}
+WIDTHS: Final = {"landmark": 1.3, "outline": 1.0, "endplate": 1.8, "angle": 1.8, "plumb": 1.5, "distance": 1.8, "comparison": 1.5, "uncertain": 1.8}
 """Line widths in CSS pixels on the page and in points x 0.55 in print."""
 
-DASHES: Final[dict[str, tuple[float, ...]]] = {"uncertain": (5.0, 3.5), "plumb": (9.0, 4.0)}
+DASHES: Final[dict[str, tuple[float, ...]]] = {"uncertain": (5.0, 3.5), "plumb": (9.0, 4.0), "comparison": (2.5, 3.0)}
 LEGEND: Final = {
     "landmark": "landmark",
     "outline": "outline",
@@ -31,6 +32,7 @@ LEGEND: Final = {
     "angle": "angle",
     "plumb": "plumb line",
     "distance": "distance",
+    "comparison": "another rule, to compare with",
     "uncertain": "uncertain landmark: check it",
 }
 _ARC_STEPS: Final = 24
@@ -70,6 +72,16 @@ class Drawing:
     marks: tuple[Mark, ...]
     layers: tuple[str, ...]
     text_px: float
+
+    @property
+    def off(self) -> tuple[str, ...]:
+        """Return the layers that are shown only when asked for: another rule's lines over the first ones could not be told apart."""
+        return tuple(layer for layer in self.layers if self.role_of(layer) == "comparison")
+
+    @property
+    def printed(self) -> tuple[Mark, ...]:
+        """Return the marks of a picture on which nothing can be switched: all but names of landmarks and the layers that are off."""
+        return tuple(mark for mark in self.marks if not mark.name and mark.layer not in self.off)
 
     @property
     def roles(self) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ def thumbnail(film: Film) -> str:
     small = _reduced(film.grey, THUMBNAIL_PX)
     colour = np.repeat(small[..., None], 3, axis=2)
     scale = small.shape[1] / film.drawing.width
-    for mark in film.drawing.marks:
+    for mark in film.drawing.printed:
         shade = tuple(int(COLOURS[mark.role][n : n + 2], 16) for n in (5, 3, 1))
         # OpenCV takes coordinates with four binary places; those far outside the film overflow it.
         points = np.rint(np.clip((np.asarray(mark.points) + 0.5) * scale - 0.5, -4096, 4096) * 16).astype(np.int32)

@@ -25,6 +25,7 @@ def _environment() -> Environment:
     made = Environment(loader=PackageLoader("spinelab.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     formats = (
         words.number,
+        words.chance,
         words.interval,
         words.p_value,
         words.count,

@@ -175,12 +175,11 @@ def _draw_film(canvas: Canvas, film: Film, box: tuple[float, float, float, float
     clip.rect(left, bottom, width, height)
     canvas.clipPath(clip, stroke=0)
     canvas.drawImage(ImageReader(io.BytesIO(film.jpeg)), left, bottom, width, height)
-    for mark in film.drawing.marks:
-        if not mark.name:
-            points = [(left + (x + 0.5) * scale, bottom + height - (y + 0.5) * scale) for x, y in mark.points]
-            _draw_mark(canvas, mark, points, max(0.78 * film.drawing.text_px * scale, 5.0))
+    for mark in film.drawing.printed:
+        points = [(left + (x + 0.5) * scale, bottom + height - (y + 0.5) * scale) for x, y in mark.points]
+        _draw_mark(canvas, mark, points, max(0.78 * film.drawing.text_px * scale, 5.0))
     canvas.restoreState()
-    _draw_legend(canvas, film.drawing.roles, left, bottom - 3.6 * MM, width)
+    _draw_legend(canvas, [role for role in film.drawing.roles if role != "comparison"], left, bottom - 3.6 * MM, width)
 
 
 def _draw_mark(canvas: Canvas, mark: Mark, points: Sequence[tuple[float, float]], text_pt: float) -> None:

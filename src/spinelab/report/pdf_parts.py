@@ -9,8 +9,8 @@ from typing import Any, Final
 from spinelab.core import Finding
 from spinelab.report.pdf_type import markup, paragraph, printable, small_caps, typeset
 from spinelab.report.reading import SIDES, Levels, Reading, Row, Strip, shown, symbol
-from spinelab.report.serial import LARGER, FollowUp
-from spinelab.report.words import NONE, likelihood, number, sentence, spoken
+from spinelab.report.serial import LARGER, MEANING, FollowUp
+from spinelab.report.words import NONE, chance, likelihood, number, sentence, spoken
 
 INK: Final = "#1f2933"
 SOFT: Final = "#52606d"
@@ -95,7 +95,7 @@ def body(
 
 
 def _sure(levels: Levels) -> str:
-    return "" if levels.probability is None else f"The probability that every vertebra has its right name is {number(levels.probability, 2)}. "
+    return "" if levels.probability is None else f"The probability that every vertebra has its right name is {chance(levels.probability)}. "
 
 
 def _finding(one: Finding) -> str:
@@ -103,10 +103,10 @@ def _finding(one: Finding) -> str:
     label = one.label if one.label is not None else "no answer"
     words = f"{markup(f'{spoken(one.name).capitalize()} {where}'.strip())}: <b>{markup(label, bold=True)}</b>"
     if one.label is not None and one.label in one.probabilities:
-        chance = one.probabilities[one.label]
+        probability = one.probabilities[one.label]
         limits = f", {number(one.interval[0], 2)} to {number(one.interval[1], 2)}" if one.interval else ""
-        words += markup(f", {likelihood(chance)} (probability {number(chance, 2)}{limits})")
-    others = [f"{label} {number(p, 2)}" for label, p in one.probabilities.items() if label != one.label]
+        words += markup(f", {likelihood(probability)} (probability {chance(probability)}{limits})")
+    others = [f"{label} {chance(p)}" for label, p in one.probabilities.items() if label != one.label]
     return words + (f'<br/><font color="{SOFT}">{markup(", ".join(others))}</font>' if others else "")
 
 
@@ -157,7 +157,7 @@ def _strip(strip: Strip, width: float) -> Any:
 
 
 def _change(one: FollowUp) -> list[Part]:
-    found: list[Part] = [_heading(f"Change since {one.earlier_day}", wide=True), _line(f"Against {one.earlier}, {one.interval} before.", 7, SOFT)]
+    found: list[Part] = [_heading(f"Change since {one.earlier_day}", wide=True), _line(f"Against {one.earlier}, {one.interval} before. {MEANING}", 7, SOFT)]
     if one.changes:
         found.append(lambda width: _changes(one, width))
     return [*found, *(_line(remark, 7, _CARE) for remark in one.remarks)]
@@ -165,7 +165,7 @@ def _change(one: FollowUp) -> list[Part]:
 
 def _changes(one: FollowUp, width: float) -> Any:
     columns = [share * width for share in (0.32, 0.11, 0.11, 0.13, 0.13, 0.2)]
-    header = ("Measurement", "Then", "Now", "Difference", "Detectable from", "Verdict")
+    header = ("Measurement", "Then", "Now", "Difference", "Landmark error", "Verdict")
     rows: list[list[Any]] = [[paragraph(text, 6.5, SOFT, right=0 < n < 5) for n, text in enumerate(header)]]
     for c in one.changes:
         gain = f"{'+' if c.difference > 0 else ''}{shown(c.difference, c.unit)}"

@@ -21,7 +21,7 @@ from spinelab.report.heatmaps import heat_pictures, with_maps
 from spinelab.report.pages import render
 from spinelab.report.pdf import Sheet, reading_pdf
 from spinelab.report.reading import SIDES, SYMBOLS, Reading, measured, read_result, refusal, shown
-from spinelab.report.serial import Series, Visit, find_series
+from spinelab.report.serial import MEANING, Series, Visit, find_series
 from spinelab.report.tables import changes_csv, measurements_csv
 
 MAX_THUMBNAILS: Final = 1000
@@ -130,6 +130,7 @@ class Writer:
             summary=self.summary,
             heats=heat_pictures(maps),
             explained=_EXPLAINED,
+            meaning=MEANING,
             sides=SIDES,
         )
 
@@ -152,6 +153,7 @@ class Writer:
             refused=sum(bool(row["refused"]) for row in rows),
             uncertain=sum(row["levels"] is not None and not row["levels"].certain for row in rows),
             series=series,
+            meaning=MEANING,
             task=results[0].task,
             model=results[0].model,
             origin=self.origin,

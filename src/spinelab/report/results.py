@@ -53,11 +53,11 @@ def write_results(  # noqa: PLR0913 - everything that a report can show
         Facts about the model for the page (data, patients, digest, weights, ...); ``origin``, if there, is the page's first
         line where the model was trained on patients.
     quantities, drawings, references
-        What the task measures, in order; by study the strokes over the film, and the usual range by the quantity's name.
+        What the task measures, in order, those for comparison after the others; by study the strokes over the film, and the usual range by the quantity's name.
     visits
         By study the patient and the date, for films of one patient on several days.
     agreement
-        By column of a quantity the held-out agreement of the model; of it ``mdc``, the minimal detectable change, is used.
+        By column of a quantity the held-out agreement of the model; of it ``mdc``, what the errors of two films add to their difference, is used.
     one_patient
         Whether all films are of one patient, although the files do not say so.
 
@@ -73,7 +73,9 @@ def write_results(  # noqa: PLR0913 - everything that a report can show
     if len(results) > 1:
         write_text(folder / "results.csv", results_csv(results, names))
     if quantities:
-        measuring = Measuring(tuple(quantities), drawings or {}, references or {}, visits or {}, agreement or {}, one_patient)
+        measuring = Measuring(
+            tuple(sorted(quantities, key=lambda q: q.comparison)), drawings or {}, references or {}, visits or {}, agreement or {}, one_patient
+        )
         return Writer(folder, measuring, studies or {}, explanations or {}, origin, summary, phantom_model).write(results, names)
     for result in results:
         place = folder / names[result.study] if len(results) > 1 else folder

@@ -1,4 +1,4 @@
-"""Serial films of one patient: what changed since an earlier film, beside the change that measuring twice would show anyway."""
+"""Serial films of one patient: how they differ, beside the difference that the error of placing landmarks makes by itself."""
 
 from __future__ import annotations
 
@@ -12,9 +12,15 @@ from typing import Any, Final
 from spinelab.core import Measurement, Quantity, Result, Study
 from spinelab.report.reading import levels, measured
 
-LARGER: Final = "larger than measurement error"
-WITHIN: Final = "within measurement error"
-UNKNOWN: Final = "measurement error not known: no statement"
+LARGER: Final = "larger than landmark error"
+WITHIN: Final = "within landmark error"
+UNKNOWN: Final = "landmark error not known: no statement"
+MEANING: Final = (
+    "Landmark error is what placing the landmarks on two films adds to their difference, in 95 of 100 cases: the larger one of what the intervals of both "
+    "films allow, and of what the errors on held-out films give, where these are known. That the patient stands differently the next time is not in it, so a "
+    "patient who has not changed can differ by more. To tell change takes the differences between two films of unchanged patients who stood up anew."
+)
+"""What the verdicts say, and what they do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +48,8 @@ class _Dated:
 class Change:
     """One quantity on two films.
 
-    ``mdc_films`` is the 95 % half-width of the difference, from the two intervals in quadrature; ``mdc_held_out`` the minimal detectable
-    change of the model on held-out patients. The larger one of those known decides ``verdict``.
+    ``mdc_films`` is the 95 % half-width of the difference, from the two intervals in quadrature; ``mdc_held_out`` what the model's errors on
+    held-out films give for it. The larger one of those known decides ``verdict``; neither holds what standing again adds.
     """
 
     name: str
@@ -59,7 +65,7 @@ class Change:
 
     @property
     def mdc(self) -> float | None:
-        """Return the change that has to be exceeded."""
+        """Return the difference that has to be exceeded."""
         known = [m for m in (self.mdc_films, self.mdc_held_out) if m is not None]
         return max(known) if known else None
 
@@ -167,7 +173,9 @@ def _paired(old: Sequence[Measurement], new: Sequence[Measurement]) -> tuple[lis
     """Return which values belong together, and what has to be said about it; a curve that changed its side is not the same curve."""
     if len(old) == len(new) == 1:
         if old[0].side != new[0].side:
-            return [], f"its side changed from {old[0].side or 'not stated'} to {new[0].side or 'not stated'}, so that no change is stated"
+            known = old[0].side and new[0].side
+            why = f"its side changed from {old[0].side} to {new[0].side}" if known else "its side is known of one of the films only"
+            return [], f"{why}, so that no change is stated"
         moved = f"measured at {old[0].site or 'a place not stated'}, then at {new[0].site or 'a place not stated'}" if old[0].site != new[0].site else ""
         return [(old[0], new[0])], moved
     places = {(one.site, one.side): one for one in old}

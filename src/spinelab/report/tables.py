@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
 
-from spinelab.core import Measurement, Quantity, Result
+from spinelab.core import Measurement, Quantity, Result, at_several_places
 from spinelab.report.content import Variant
 from spinelab.report.reading import LEVEL_FINDINGS, levels, measured, refusal
 from spinelab.report.serial import Series
@@ -32,8 +32,12 @@ def predictions_csv(variants: Iterable[Variant], *, patients_known: bool) -> str
 
 
 def results_csv(results: Sequence[Result], folders: dict[str, str]) -> str:
-    """Return one row a study: its folder, every finding with its probabilities, every measurement with its unit in the header."""
-    rows = [_result_row(result, folders.get(result.study, "")) for result in results]
+    """Return one row a study: its folder, every finding with its probabilities, every measurement with its unit in the header.
+
+    Site and side of a measurement stand in the header where a study has several of it, else in columns of their own.
+    """
+    several = at_several_places(results)
+    rows = [_result_row(result, folders.get(result.study, ""), several) for result in results]
     header = list(dict.fromkeys(name for row in rows for name in row))
     if "notes" in header:
         header.append(header.pop(header.index("notes")))
@@ -55,7 +59,7 @@ def measurements_csv(results: Sequence[Result], quantities: Sequence[Quantity]) 
 
 
 def changes_csv(series: Iterable[Series]) -> str:
-    """Return one row a quantity and pair of films: what changed, from which difference on it is detectable, and the verdict."""
+    """Return one row a quantity and pair of films: how they differ, what of it the landmarks explain, and the verdict."""
     header = ["patient", "image", "date", "earlier_image", "earlier_date", "measurement", "earlier", "later", "difference"]
     rows = [
         [
@@ -102,7 +106,7 @@ def _prediction_rows(variant: Variant, classes: Sequence[str], *, patients_known
             ]
 
 
-def _result_row(result: Result, folder: str) -> dict[str, Any]:
+def _result_row(result: Result, folder: str, several: Collection[tuple[str, str]]) -> dict[str, Any]:
     row: dict[str, Any] = {"study": spreadsheet_safe(result.study), "folder": spreadsheet_safe(folder), "task": result.task}
     row["model"] = spreadsheet_safe(result.model)
     for finding in result.findings:
@@ -110,10 +114,12 @@ def _result_row(result: Result, folder: str) -> dict[str, Any]:
         row[name] = "" if finding.label is None else spreadsheet_safe(finding.label)
         row |= {f"{name}: prob_{label}": _number(value) for label, value in finding.probabilities.items()}
     for measurement in result.measurements:
-        name = f"{_column(measurement.name, measurement.site, measurement.side)} [{measurement.unit}]"
+        here = (measurement.name, measurement.unit) in several
+        name = f"{_column(measurement.name, measurement.site, measurement.side) if here else measurement.name} [{measurement.unit}]"
         row[name] = "" if measurement.value is None else _number(measurement.value)
         if measurement.withheld is not None:
             row[f"{name}: withheld"] = spreadsheet_safe(measurement.withheld)
+        row |= {} if here else _place_cells(f"{name}: ", measurement)
     row["notes"] = spreadsheet_safe(" | ".join(result.notes))
     return row
 
@@ -144,7 +150,12 @@ def _quantity_cells(column: str, one: Measurement | None, missing: str) -> dict[
     low, high = one.interval if one.interval is not None else (None, None)
     cells = {column: _optional(one.value), f"{column}_lo": _optional(low), f"{column}_hi": _optional(high)}
     cells[f"{column}_withheld"] = spreadsheet_safe(one.withheld or "")
-    return cells | {f"{column}_{key}": spreadsheet_safe(value) for key, value in (("site", one.site), ("side", one.side)) if value}
+    return cells | _place_cells(f"{column}_", one)
+
+
+def _place_cells(start: str, one: Measurement) -> dict[str, Any]:
+    """Return where a measurement was taken, if it says so."""
+    return {f"{start}{key}": spreadsheet_safe(value) for key, value in (("site", one.site), ("side", one.side)) if value}
 
 
 def _optional(value: float | None) -> str:

@@ -180,6 +180,14 @@ def likelihood(probability: float) -> str:
     return next((words for bound, words in _LIKELIHOOD if probability >= bound), "very unlikely")
 
 
+def chance(probability: float, digits: int = 2) -> str:
+    """Return a probability with a fixed number of decimals; one that would be rounded to 0 or 1 keeps its distance: ``< 0.01``, ``> 0.99``."""
+    least = 10.0**-digits
+    if 0 <= probability < least / 2:
+        return f"< {least:.{digits}f}"
+    return f"> {1 - least:.{digits}f}" if 1 - least / 2 < probability <= 1 else number(probability, digits)
+
+
 def estimate(value: Any) -> Estimate:
     """Return an `Estimate` from one, from ``{"value", "lo", "hi"}``, from a number or from ``None``; what is not finite is ``None``."""
     if isinstance(value, Estimate):

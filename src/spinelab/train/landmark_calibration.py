@@ -1,4 +1,4 @@
-"""What the held-out patients teach: how wide an interval has to be, how large a change is real, and what a usual film looks like to the network."""
+"""What the held-out patients teach: how wide an interval has to be, what landmarks add to a difference, and what a usual film looks like to the network."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinelab.core import Examples, Model, Quantity, Run
-from spinelab.evaluation import fit_conformal
+from spinelab.evaluation import DETECTABLE, fit_conformal
 from spinelab.train.landmark_reading import Measured, Reading
 
 if TYPE_CHECKING:
     from spinelab.train.landmark_task import LandmarkTask
 
-DETECTABLE: Final = 1.96
-"""Standard deviations of the error between two readings of one patient that 95 % of unchanged patients stay within, times the root of 2 below."""
 LEAST_MISFIT: Final = 5.0
 MISFIT_MARGIN: Final = 1.25
 """A landmark is misplaced where it fits the others worse than this limit and than nearly all held-out landmarks, by this margin."""
@@ -63,13 +61,13 @@ def _rows(quantity: Quantity, values: Sequence[Mapping[tuple[str, str], Measured
 
 
 def _agreement(error: NDArray[np.float64], patients: Sequence[str]) -> dict[str, Any]:
-    """Return the error on held-out films, and the change between two readings that is larger than error (1.96 x root 2 x its standard deviation)."""
+    """Return the error on held-out films, and the difference between two films that the errors of both explain (1.96 x root 2 x its standard deviation)."""
     sd = float(error.std(ddof=1)) if len(error) > 1 else None
     return {
         "mae": float(np.abs(error).mean()),
         "bias": float(error.mean()),
         "sd": sd,
-        "mdc": None if sd is None else float(DETECTABLE * np.sqrt(2) * sd),
+        "mdc": None if sd is None else DETECTABLE * sd,
         "films": len(error),
         "patients": len(set(patients)),
     }

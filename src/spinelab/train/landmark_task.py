@@ -97,6 +97,10 @@ class LandmarkTask(Task):
         """Return the study with the film that is measured on alone: the lines on the page belong to no other."""
         return replace(study, images=(self.film(study, model.settings),))
 
+    def places(self, reading: Reading, model: Model, study: Study) -> Mapping[str, tuple[str | None, str | None]]:
+        """Return site and side (the patient's own) of the measurements that have them, by name."""
+        return {}
+
     def findings(self, reading: Reading, model: Model, samples: Values, given: Sequence[Measurement]) -> tuple[Finding, ...]:
         """Return what follows from the measurements that are ``given``; ``samples`` hold every quantity for each set of sampled landmarks."""
         return ()
@@ -307,7 +311,7 @@ class LandmarkTask(Task):
 
     def _result(self, reading: Reading, model: Model, study: Study) -> Result:
         samples = self.measure(reading.drawn(), reading.spacing.value, self.known(model, reading))
-        given = self._measurements(reading, model, samples)
+        given = self._placed(self._measurements(reading, model, samples), reading, model, study)
         return Result(
             self.name,
             model.name,
@@ -326,6 +330,12 @@ class LandmarkTask(Task):
         from spinelab.train.landmark_answer import measurements
 
         return measurements(self, reading, model, samples)
+
+    def _placed(self, given: Sequence[Measurement], reading: Reading, model: Model, study: Study) -> tuple[Measurement, ...]:
+        """Return the measurements with site and side, those without a value as they are."""
+        places = self.places(reading, model, study)
+        sited = (places.get(one.name, (one.site, one.side)) for one in given)
+        return tuple(one if one.value is None else replace(one, site=site, side=side) for one, (site, side) in zip(given, sited, strict=True))
 
     def quantities_of(self, model: Model) -> tuple[Quantity, ...]:
         """Return what a model measures."""

@@ -201,10 +201,12 @@ def _measured_baselines(found: Mapping[str, Any]) -> None:
 
 def results(found: Sequence[Result], out: Path) -> None:
     """Print each finding and measurement, one line each."""
+    from spinelab.report.words import chance
+
     for result in found:
         say(f"{result.study}  ({result.task}, {result.model})")
         for finding in result.findings:
-            shares = ", ".join(f"{label} {share:.2f}" for label, share in finding.probabilities.items())
+            shares = ", ".join(f"{label} {chance(share)}" for label, share in finding.probabilities.items())
             say(f"  {_named(finding)}: {finding.label or 'no answer'}" + (f"   ({shares})" if shares else ""))
         for measure in result.measurements:
             value = f"withheld: {measure.withheld}" if measure.value is None else f"{measure.value:.1f} {measure.unit}"

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from spinelab.core import Example, Examples, Fact, Finding, InputError, Landmark, Measurement, Result, Study
 from spinelab.geometry import CORNER_LANDMARKS
-from spinelab.tasks.scoliosis.measure import CHALLENGE, TARGET, class_of, of_corners
+from spinelab.tasks.scoliosis.measure import CHALLENGE, TARGET, class_of, of_corners, places
 
 LAYOUT: Final = "data/<split>/*.jpg and labels/<split>/filenames.csv, landmarks.csv (68 x, then 68 y) and angles.csv"
 PATIENT: Final = re.compile(r"^(?P<site>.*?)-?\d{1,2}-[A-Za-z]{3}-\d{4}-(?P<number>\w+)\b")
@@ -122,13 +122,15 @@ def truth(points: NDArray[np.float64], angles: NDArray[np.float64] | None, study
     values = {key: float(value) for key, value in measured.items() if np.isfinite(value)}
     if angles is not None:
         values |= {(name, "deg"): float(angle) for name, angle in zip(CHALLENGE, angles, strict=True)}
+    named = dict(zip(CORNER_LANDMARKS, points, strict=True))
+    where = places(named, None, rows)
     return Result(
         task="scoliosis",
         model=_AUTHOR,
         study=study,
         findings=(Finding(TARGET, class_of(values["cobb_max", "deg"], threshold_deg)),),
-        measurements=tuple(Measurement(name, value, unit) for (name, unit), value in values.items()),
-        landmarks=tuple(Landmark(name, float(x), float(y)) for name, (x, y) in zip(CORNER_LANDMARKS, points, strict=True)),
+        measurements=tuple(Measurement(name, value, unit, site=where[name].site if name in where else None) for (name, unit), value in values.items()),
+        landmarks=tuple(Landmark(name, float(x), float(y)) for name, (x, y) in named.items()),
     )
 
 

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
 import numpy as np
 
 from spinelab.core import Measurement, Result, Stroke
-from spinelab.geometry import THORACOLUMBAR, challenge_cobb, challenge_strokes, clinical_curves, cobb_strokes, coronal_strokes, vertebra_strokes
-from spinelab.tasks.scoliosis.measure import corners_of, found_levels
+from spinelab.geometry import (
+    THORACOLUMBAR,
+    Curve,
+    challenge_strokes,
+    clinical_curves,
+    cobb_strokes,
+    coronal_strokes,
+    measurement_of,
+    vertebra_strokes,
+)
+from spinelab.tasks.scoliosis.measure import CHALLENGE, corners_of, found_levels, site_of
 
 
 def strokes(result: Result) -> tuple[Stroke, ...]:
-    """Return the drawing of one film; of an incomplete column the outlines, and the curves that are measured."""
+    """Return the drawing of one film: every angle between the vertebrae that its measurement names; of an incomplete column the outlines alone."""
     points = {p.name: np.array([p.x, p.y]) for p in result.landmarks}
     levels = found_levels(points)
     if len(levels) < 3:
@@ -21,11 +33,26 @@ def strokes(result: Result) -> tuple[Stroke, ...]:
         if m.value is not None and (m.name not in given or m.unit == "mm"):
             given[m.name] = m
     texts = {name: _text(m) for name, m in given.items()}
-    curves = [c for c in clinical_curves(corners, levels) if c.scoliotic]
+    ends = _ends(given, levels)
+    curves = _as_measured(clinical_curves(corners, levels), ends)
     marks = cobb_strokes(corners, curves, levels, texts=texts) if len(levels) == len(THORACOLUMBAR) else vertebra_strokes(corners, levels)
     if "cobb_max" in given:
-        marks = (*marks, *challenge_strokes(corners, challenge_cobb(corners), texts=texts), *coronal_strokes(corners, (), texts=texts))
+        rule: dict[str, tuple[int, int]] = {name: ends[name] for name in CHALLENGE if name in ends}
+        marks = (*marks, *challenge_strokes(corners, rule, texts=texts), *coronal_strokes(corners, (), texts=texts))
     return tuple(mark for mark in marks if not mark.measurement or mark.measurement in given)
+
+
+def _ends(given: Mapping[str, Measurement], levels: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Return the end vertebrae that each measurement names, counted from the top."""
+    sites = {site_of(levels, upper, lower): (upper, lower) for lower in range(len(levels)) for upper in range(lower)}
+    return {name: sites[m.site] for name, m in given.items() if m.site in sites}
+
+
+def _as_measured(curves: Sequence[Curve], ends: Mapping[str, tuple[int, int]]) -> list[Curve]:
+    """Return the curves of 10 degrees and more, with the end vertebrae of their measurements: pixels that are not square can choose others."""
+    drawn = [c for c in curves if c.scoliotic]
+    places = [ends.get(measurement_of(c, drawn), (c.upper, c.lower)) for c in drawn]
+    return [replace(c, upper=upper, lower=lower) for c, (upper, lower) in zip(drawn, places, strict=True)]
 
 
 def _text(m: Measurement) -> str:

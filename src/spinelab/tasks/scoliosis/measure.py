@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spinelab.core import Fact, Quantity
-from spinelab.geometry import CORNER_LANDMARKS, CORNERS, REGION_MEASUREMENTS, THORACOLUMBAR, challenge_cobb, regional_cobb, t1_l5_offset, trunk_tilt_deg
+from spinelab.geometry import (
+    CORNER_LANDMARKS,
+    CORNERS,
+    REGION_MEASUREMENTS,
+    THORACOLUMBAR,
+    challenge_cobb,
+    regional_cobb,
+    t1_l5_offset,
+    tilts,
+    trunk_tilt_deg,
+)
 from spinelab.geometry.cobb import turned_deg
 
 Values = dict[tuple[str, str], NDArray[np.float64]]
@@ -19,9 +30,9 @@ CLASSES: Final = ("below", "surgical-range")
 CHALLENGE: Final = ("cobb_max", "cobb_upper", "cobb_lower")
 REGIONAL_NAMES: Final = tuple(dict.fromkeys(REGION_MEASUREMENTS.values()))
 QUANTITIES: Final = (
-    Quantity("cobb_max", "deg", "Largest Cobb angle", "largest angle between the mid-lines of two vertebrae (AASCE challenge's rule)"),
-    Quantity("cobb_upper", "deg", "Cobb angle above it", "AASCE challenge's rule"),
-    Quantity("cobb_lower", "deg", "Cobb angle below it", "AASCE challenge's rule; in a low S shape the topmost curve"),
+    Quantity("cobb_max", "deg", "Largest angle by the AASCE rule", "largest angle between the mid-lines of two vertebrae", comparison=True),
+    Quantity("cobb_upper", "deg", "Second angle by the AASCE rule", "from the upper of these two vertebrae upwards", comparison=True),
+    Quantity("cobb_lower", "deg", "Third angle by the AASCE rule", "from the lower of them downwards; in a low S shape the topmost curve", comparison=True),
     Quantity("cobb_proximal_thoracic", "deg", "Proximal thoracic Cobb angle", "endplates of the end vertebrae of the curve with its apex at T3 to T5"),
     Quantity("cobb_main_thoracic", "deg", "Main thoracic Cobb angle", "endplates of the end vertebrae of the curve with its apex at T6 to T11/T12"),
     Quantity("cobb_thoracolumbar_lumbar", "deg", "Thoracolumbar / lumbar Cobb angle", "endplates of the end vertebrae of the curve with its apex at T12 to L4"),
@@ -38,6 +49,14 @@ NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
 LEAST_LEVELS: Final = 5
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a Cobb angle was measured: its end vertebrae (``T5-T12``), and whether the curve is convex to the picture's right."""
+
+    site: str
+    to_the_right: bool
+
+
 def class_of(cobb_max_deg: float, threshold_deg: float) -> str:
     """Return the class of a largest Cobb angle."""
     return CLASSES[int(cobb_max_deg >= threshold_deg)]
@@ -45,7 +64,7 @@ def class_of(cobb_max_deg: float, threshold_deg: float) -> str:
 
 def of_corners(corners: NDArray[np.float64], spacing_mm: tuple[float, float] | None, rows: int | None) -> Values:
     """Measure complete columns ``(..., 17, 4, 2)`` in pixels of a film with ``rows`` rows; angles are nan where there is no such curve."""
-    scale = np.ones(2) if spacing_mm is None else np.array([spacing_mm[1], spacing_mm[0]], np.float64)
+    scale = _scale(spacing_mm)
     true = corners * scale
     height = None if rows is None else rows * scale[1]
     values: Values = {(name, "deg"): angle for name, angle in zip(CHALLENGE, np.moveaxis(challenge_cobb(true, height).angles_deg, -1, 0), strict=True)}
@@ -73,9 +92,39 @@ def measure(points: Mapping[str, NDArray[np.float64]], spacing_mm: tuple[float, 
         return of_corners(corners_of(points, levels), spacing_mm, rows)
     if len(levels) < LEAST_LEVELS or not _joined(levels):
         return {}
-    scale = np.ones(2) if spacing_mm is None else np.array([spacing_mm[1], spacing_mm[0]], np.float64)
-    values = _regional(corners_of(points, levels) * scale, levels)
+    values = _regional(corners_of(points, levels) * _scale(spacing_mm), levels)
     return {(name, unit): value for (name, unit), value in values.items() if set(NEEDED[name]) <= set(levels)}
+
+
+def places(points: Mapping[str, NDArray[np.float64]], spacing_mm: tuple[float, float] | None, rows: int | None) -> dict[str, Place]:
+    """Return where the Cobb angles of one film are measured, by name: those of `measure` that lie between two vertebrae."""
+    levels = found_levels(points)
+    if len(levels) < LEAST_LEVELS or not _joined(levels):
+        return {}
+    scale = _scale(spacing_mm)
+    true = corners_of(points, levels) * scale
+    regional = regional_cobb(true, levels)
+    found = {
+        name: Place(site_of(levels, *ends), bool(side > 0))
+        for name, ends, side in zip(REGIONAL_NAMES, regional.ends.tolist(), regional.convexity, strict=True)
+        if side
+    }
+    if len(levels) < len(THORACOLUMBAR):
+        return found
+    tilt = tilts(true).middle_deg
+    ends = challenge_cobb(true, None if rows is None else rows * scale[1]).ends.tolist()
+    between = {name: (upper, lower) for name, (upper, lower) in zip(CHALLENGE, ends, strict=True) if upper != lower}
+    return found | {name: Place(site_of(levels, *ends), bool(turned_deg(tilt[ends[1]] - tilt[ends[0]]) > 0)) for name, ends in between.items()}
+
+
+def site_of(levels: Sequence[str], upper: int, lower: int) -> str:
+    """Return the end vertebrae of a curve as a site."""
+    return f"{levels[upper]}-{levels[lower]}"
+
+
+def _scale(spacing_mm: tuple[float, float] | None) -> NDArray[np.float64]:
+    """Return what x and y in pixels are multiplied by; pixels are square where their size is not known."""
+    return np.ones(2) if spacing_mm is None else np.array([spacing_mm[1], spacing_mm[0]], np.float64)
 
 
 def found_levels(points: Collection[str]) -> tuple[str, ...]:

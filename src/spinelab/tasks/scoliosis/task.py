@@ -127,6 +127,12 @@ class Scoliosis(LandmarkTask):
     def measure(self, points: Mapping[str, NDArray[np.float64]], spacing_mm: tuple[float, float] | None, declared: Mapping[str, Any]) -> Values:
         return measure.measure(points, spacing_mm, declared.get("film_rows"))
 
+    def places(self, reading: Reading, model: Model, study: Study) -> dict[str, tuple[str | None, str | None]]:
+        """Return the end vertebrae and the convexity of every Cobb angle; the side is unknown where the file does not state whose left it is."""
+        image = self.film(study, model.settings)
+        found = measure.places(reading.found(), reading.spacing.value, reading.shape[0])
+        return {name: (one.site, words.patient_side(image, "right" if one.to_the_right else "left")) for name, one in found.items()}
+
     def withheld(self, quantity: Quantity, present: Collection[str], spacing: Fact, declared: Mapping[str, Any]) -> str:
         return measure.withheld(quantity, present, spacing)
 
@@ -154,9 +160,9 @@ class Scoliosis(LandmarkTask):
         largest = next((m for m in given if m.name == "cobb_max"), None)
         if largest is not None and largest.value is not None:
             threshold = _own(model.settings).threshold_deg
-            share = _above(largest.value, largest.interval, threshold)
-            label = measure.class_of(largest.value, threshold)
-            found.append(Finding(measure.TARGET, label, dict(zip(measure.CLASSES, (1 - share, share), strict=True))))
+            share = None if largest.interval is None else _above(largest.value, largest.interval, threshold)
+            chances = {} if share is None else dict(zip(measure.CLASSES, (1 - share, share), strict=True))
+            found.append(Finding(measure.TARGET, measure.class_of(largest.value, threshold), chances))
         certainty = float(reading.facts.get("certainty", 0.0))
         label = "certain" if certainty >= SURE else "uncertain"
         return (*found, Finding("levels", label, {"certain": certainty, "uncertain": 1 - certainty}))
@@ -198,11 +204,11 @@ def _as_classifier(model: Model) -> Model:
     return replace(model, settings=settings_of(_own(model.settings)))
 
 
-def _above(value: float, interval: tuple[float, float] | None, threshold: float) -> float:
-    """Return the probability that the true angle reaches the threshold, its error being normal and as wide as the interval."""
-    half = 0.0 if interval is None else max(interval[1] - value, value - interval[0])
+def _above(value: float, interval: tuple[float, float], threshold: float) -> float | None:
+    """Return the probability that the true angle reaches the threshold, its error being normal and as wide as the interval; none for one without width."""
+    half = max(interval[1] - value, value - interval[0])
     if half == 0:
-        return float(value >= threshold)
+        return None
     return 0.5 * (1 + math.erf((value - threshold) / (half / NORMAL_95) / math.sqrt(2)))
 
 

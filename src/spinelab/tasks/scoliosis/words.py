@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from spinelab.core import Image
 from spinelab.geometry import THORACOLUMBAR, clinical_curves
@@ -84,20 +84,25 @@ def _curves(reading: Reading, levels: tuple[str, ...], sides: tuple[str, str]) -
     return [f"Curves by the clinical rule: {'; '.join(words)}. Which are structural takes bending films."]
 
 
-def _sides(image: Image) -> tuple[str, str]:
-    """Return what the left and the right side of the picture are called: the patient's side where the file states it."""
+def patient_side(image: Image, picture: Literal["left", "right"]) -> str | None:
+    """Return which side of the patient lies on that side of the picture; ``None`` where the file does not state it."""
     orientation = image.facts.get("PatientOrientation")
     stated = (
         str(orientation.value).replace("[", "").replace("'", "").split("\\")[0].split(",")[0].strip() if orientation is not None and orientation.known else ""
     )
-    if stated.startswith("L"):
-        return "the patient's right", "the patient's left"
-    if stated.startswith("R"):
-        return "the patient's left", "the patient's right"
-    return "the left of the picture", "the right of the picture"
+    if not stated.startswith(("L", "R")):
+        return None
+    # The file states where the rows of the picture run to: the side that lies on its right.
+    return "left" if stated.startswith("L") == (picture == "right") else "right"
+
+
+def _sides(image: Image) -> tuple[str, str]:
+    """Return what the left and the right side of the picture are called: the patient's side where the file states it."""
+    left, right = patient_side(image, "left"), patient_side(image, "right")
+    return f"the patient's {left}" if left else "the left of the picture", f"the patient's {right}" if right else "the right of the picture"
 
 
 def _sides_words(image: Image) -> str:
-    if _sides(image)[0].startswith("the patient"):
+    if patient_side(image, "left") is not None:
         return "Sides are the patient's own, by the orientation that the file states."
     return "Sides are those of the picture: the file does not state which side of the patient is on its left."

@@ -125,8 +125,8 @@ def findings(values: Values) -> tuple[Finding, ...]:
     Parameters
     ----------
     values
-        Single numbers, or samples of them (...): then the probability of each class is its share of the samples, and the label is the
-        commonest class. The modifier of SVA needs millimetres.
+        Single numbers, or samples of them (...): then the probability of each class follows from its share of the samples, and the label is
+        the commonest class. The modifier of SVA needs millimetres.
 
     Notes
     -----
