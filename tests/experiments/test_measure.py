@@ -74,6 +74,16 @@ def test_the_files_of_an_evaluation_hold_the_same_figures(tmp_path):
     assert not codes(found.variant)
 
 
+def test_every_answer_carries_its_certainty_what_it_withheld_and_its_notes(tmp_path):
+    evaluated(tmp_path, "shy")
+    rows = table(tmp_path / "predictions.csv")
+    assert list(rows[0])[-3:] == ["levels_certainty", "withheld", "notes"]
+    silent = [row for row in rows if not row["cobb_max_deg"]]
+    assert silent
+    assert {row["withheld"] for row in silent} == {"cobb_max_deg, cobb_upper_deg, cobb_lower_deg, shift_mm, shift_px: the film is cut off"}
+    assert {row["levels_certainty"] for row in rows if row not in silent} == {"0.97"}
+
+
 def test_the_page_says_and_shows_it(tmp_path):
     evaluated(tmp_path, decides=True)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")

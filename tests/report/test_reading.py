@@ -270,7 +270,7 @@ def test_a_folder_of_films_loses_none(tmp_path):
     rows = list(csv.DictReader(io.StringIO((tmp_path / "measurements.csv").read_text(encoding="utf-8"))))
     first = list(rows[0])
     assert first[:5] == ["image", "cobb_max_deg", "cobb_max_deg_lo", "cobb_max_deg_hi", "cobb_max_deg_withheld"]
-    assert first[-2:] == ["levels_certainty", "notes"]
+    assert first[-5:] == ["patient", "date", "file", "levels_certainty", "notes"]
     assert [row["image"] for row in rows] == ["a", "'=b", "chest.dcm"]
     assert [row["levels_certainty"] for row in rows] == ["0.9", "0.4", ""]
     assert (rows[0]["cobb_max_deg"], rows[0]["cobb_max_deg_lo"], rows[0]["cobb_max_deg_hi"], rows[0]["cobb_max_deg_side"]) == ("42.0", "39.0", "45.0", "right")

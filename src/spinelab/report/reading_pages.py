@@ -42,6 +42,7 @@ class Measuring:
     drawings: Mapping[str, Sequence[Stroke]] = field(default_factory=dict)
     references: Mapping[str, Mapping[str, Reference]] = field(default_factory=dict)
     visits: Mapping[str, Visit] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
     agreement: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     one_patient: bool = False
 
@@ -71,7 +72,7 @@ class Writer:
                 rows.append(self._overview_row(result, names[result.study], thumbnail(film) if film is not None and pictured else ""))
         if not several:
             return self.folder / "report.html"
-        write_text(self.folder / "measurements.csv", measurements_csv(results, m.quantities))
+        write_text(self.folder / "measurements.csv", measurements_csv(results, m.quantities, visits=m.visits, files=m.files))
         if series:
             write_text(self.folder / "changes.csv", changes_csv(series))
         return write_text(self.folder / "report.html", self._overview(results, rows, series, pictured=pictured))

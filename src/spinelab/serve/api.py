@@ -242,6 +242,7 @@ def _write_results(
         drawings=readings.Drawings(task, model, results),
         references=people.references,
         visits=people.visits,
+        files=seen.files,
         agreement=readings.agreement(model),
         one_patient=serial,
     )
