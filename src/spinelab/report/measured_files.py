@@ -48,6 +48,26 @@ def comparison_csv(variants: Iterable[Variant], *, patients_known: bool) -> str:
     return _csv([row for variant in variants for row in _rows(variant, patients_known=patients_known)])
 
 
+def agreement_csv(measured: Measured) -> str:
+    """Return one row a quantity that was compared: its counts, and every figure of agreement with ``_lo`` and ``_hi``.
+
+    Bias, limits of agreement and slope are those of Bland and Altman; the others are resampled over patients, as in ``evaluation.json``.
+    """
+    return _csv([_agreement_cells(q) for q in measured.quantities if q.paired.any()])
+
+
+def _agreement_cells(q: MeasuredQuantity) -> Row:
+    counts = {name: q.figures.get(name, "") for name in ("n", "patients", "films", "withheld", "without_reference")}
+    limits = {"bias": q.limit("bias"), "lower_limit": q.limit("lower"), "upper_limit": q.limit("upper"), "slope": q.limit("slope")}
+    others = {name: q.figure(name) for name in dict(q.figures.get("metrics") or {}) if name != "bias"}
+    stated = {name: q.of_interval(name) for name in ("coverage", "mean_width")}
+    wilcoxon = {f"wilcoxon_{name}": value for name, value in dict(q.figures.get("wilcoxon") or {}).items()}
+    row: Row = {"quantity": q.column, "title": spreadsheet_safe(q.title), "unit": q.unit, **counts}
+    for name, found in (limits | others | stated).items():
+        row |= {f"{name}{end}": "" if part is None else _number(part) for end, part in (("", found.value), ("_lo", found.lo), ("_hi", found.hi))}
+    return row | {name: "" if value is None else value for name, value in wilcoxon.items()}
+
+
 def landmarks_csv(measured: Measured) -> str:
     """Return one row a film and landmark that is known or was found: ``x_px, y_px``, their truth, and the error in px and mm."""
     landmarks = measured.landmarks

@@ -274,7 +274,7 @@ def evaluate(
     Parameters
     ----------
     out
-        Of a model that places landmarks also ``landmarks.csv``.
+        Of a model that measures also ``agreement.csv``, of one that places landmarks ``landmarks.csv``.
     split
         Which part to use, where the data come with splits; by default the test split, or everything if there is none of that name.
     explain

@@ -97,7 +97,9 @@ def evaluation(found: Evaluation, out: Path) -> None:
     say()
     _listed("Flags:", [f"{flag.code}: {flag.text}" for flag in found.variant.flags])
     _statements(found.data.flags, found.statements)
-    say(f"Report: {out / 'report.html'}   (also evaluation.json, predictions.csv)")
+    measured = found.variant.measured
+    more = ["agreement.csv"] * (measured is not None) + ["landmarks.csv"] * (measured is not None and measured.landmarks is not None)
+    say(f"Report: {out / 'report.html'}   (also {', '.join(['evaluation.json', 'predictions.csv', *more])})")
 
 
 def constant_name(baseline: Mapping[str, Any]) -> str:
