@@ -40,7 +40,6 @@ _AGREEMENT_HEADS: Final = (
     ("ICC(2,1)", "intraclass correlation, two-way random effects, absolute agreement, single reading"),
     ("ICC(3,1)", "intraclass correlation, two-way mixed effects, consistency, single reading"),
     ("SD", "standard deviation of answer minus truth"),
-    ("RMSE", "root mean square error"),
     ("SEM", "standard error of measurement: SD / root 2, if answer and truth err alike"),
     ("MDC", "minimal detectable change, 95 %: 1.96 x root 2 x SEM"),
     ("Wilcoxon p", "signed-rank test that the differences are symmetric about 0, one mean difference a patient"),
@@ -77,6 +76,7 @@ def quantity_row(q: MeasuredQuantity) -> dict[str, Any]:
         "n": figures.get("n", 0),
         "mae": told(q.figure("mae"), q.unit),
         "median": told(q.figure("median_absolute_error"), q.unit),
+        "rmse": told(q.figure("rmse"), q.unit),
         "constant": told(q.constant.get("mae"), q.unit),
         "answer": f"{shown(q.constant['answer'], q.unit)}{symbol(q.unit)}" if q.constant else "",
         "bias": told(q.limit("bias"), q.unit),
@@ -94,7 +94,7 @@ def quantity_row(q: MeasuredQuantity) -> dict[str, Any]:
 
 def _agreement_row(q: MeasuredQuantity) -> dict[str, Any]:
     """Return one line of the table of agreement, its cells in the order of the heads; the last is Wilcoxon's p."""
-    correlations, in_unit = ("pearson", "ccc", "icc_2_1", "icc_3_1"), ("sd_difference", "rmse", "sem_consistency", "mdc95_consistency")
+    correlations, in_unit = ("pearson", "ccc", "icc_2_1", "icc_3_1"), ("sd_difference", "sem_consistency", "mdc95_consistency")
     cells = [told(q.limit(name), q.unit) for name in ("bias", "lower", "upper")]
     cells += [told(q.figure(name), "1") for name in correlations]
     cells += [told(q.figure(name), q.unit) for name in in_unit]

@@ -72,6 +72,18 @@ def changes_csv(series: Iterable[Series]) -> str:
     return _csv([*header, "mdc_of_intervals", "mdc_held_out", "verdict"], rows)
 
 
+def rows_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows of named cells, columns in the order of their first appearance; what is ``None`` stays empty."""
+    header = list(dict.fromkeys(name for row in rows for name in row))
+    return _csv(header, ([_cell(row.get(name)) for name in header] for row in rows))
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, float):
+        return _number(value)
+    return spreadsheet_safe(value) if isinstance(value, str) else "" if value is None else value
+
+
 def spreadsheet_safe(text: str) -> str:
     """Return ``text``, with an apostrophe before a start that a spreadsheet would run as a formula (OWASP, CSV injection)."""
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
