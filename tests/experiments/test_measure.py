@@ -16,6 +16,8 @@ import pytest
 from spinelab.core import Fact, InputError, Measurement, Result, Run, TaskError
 from spinelab.evaluation import icc
 from spinelab.experiments import Design, baselines, compare, evaluate, fit
+from spinelab.experiments.measured_landmarks import with_figures
+from spinelab.report.measured import MeasuredLandmarks
 from spinelab.serve.cli import show
 
 _SPEC = importlib.util.spec_from_file_location("measuring_task", Path(__file__).with_name("measuring_task.py"))
@@ -104,6 +106,14 @@ def test_every_figure_of_agreement_reaches_the_reader(tmp_path, capsys):
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     for head in ("Lower limit", "Pearson r", "ICC(3,1)", "RMSE", "SEM", "MDC", "Wilcoxon p"):
         assert f">{head}</th>" in page
+
+
+@pytest.mark.parametrize(("names", "known"), [(("L1_superior", "L1_inferior"), True), (("L1_1", "L1_2"), False)])
+def test_heights_of_vertebrae_are_left_out_where_no_landmark_tells_them(names, known):
+    truth = np.array([[[10.0, 10.0], [10.0, 30.0]]])
+    found = MeasuredLandmarks(names, truth + 1, truth, np.ones((1, 2)), np.ones((1, 2)))
+    (first, *_) = with_figures(found, ["p"], {}, [None], None, 20).rows
+    assert ("heights" in first) is known
 
 
 def test_the_page_says_and_shows_it(tmp_path):

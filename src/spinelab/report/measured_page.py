@@ -158,7 +158,7 @@ def _landmarks(landmarks: MeasuredLandmarks | None) -> dict[str, Any] | None:
         "finest": {"level": "vertebra", "region": "region", "landmark": "landmark", "all": "film"}[finest],
         "main": [row for row in landmarks.rows if row["kind"] != "landmark"],
         "single": [row for row in landmarks.rows if row["kind"] == "landmark"],
-        "units": [u for u in ("px", "mm", "heights") if estimate(landmarks.rows[0][u]["median"]).value is not None],
+        "units": [u for u in ("px", "mm", "heights") if estimate(landmarks.rows[0].get(u, {}).get("median")).value is not None],
     }
 
 
