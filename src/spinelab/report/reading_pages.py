@@ -20,7 +20,7 @@ from spinelab.report.films import Film, measured_film, svg_mark, thumbnail
 from spinelab.report.heatmaps import heat_pictures, with_maps
 from spinelab.report.pages import render
 from spinelab.report.pdf import Sheet, reading_pdf
-from spinelab.report.reading import SIDES, SYMBOLS, Reading, measured, read_result, refusal, shown
+from spinelab.report.reading import SIDES, SYMBOLS, Reading, measured, read_result, refusal, short_title, shown
 from spinelab.report.serial import Series, Visit, find_series
 from spinelab.report.tables import changes_csv, measurements_csv
 
@@ -148,7 +148,7 @@ class Writer:
         return render(
             "readings.html",
             rows=rows,
-            columns=[(quantity.title, SYMBOLS.get(quantity.unit, quantity.unit).strip()) for quantity in columns],
+            columns=[(short_title(quantity), quantity.title, SYMBOLS.get(quantity.unit, quantity.unit).strip()) for quantity in columns],
             pictures=pictured,
             refused=sum(bool(row["refused"]) for row in rows),
             uncertain=sum(row["levels"] is not None and not row["levels"].certain for row in rows),
