@@ -11,6 +11,7 @@ import pytest
 import spinelab
 
 VERBS = {
+    "agreement": "(readers, out=None)",
     "baselines": "(task, data, *, settings=None)",
     "compare": (
         "(task, data, out=None, *, vary, settings=None, folds=5, repeats=1, holdout=None, resume=False, seed=0, "

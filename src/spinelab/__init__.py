@@ -18,16 +18,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spinelab import tasks
+    from spinelab.serve.agreement import agreement
     from spinelab.serve.api import baselines, compare, evaluate, fit, phantom, read
 
 __version__ = "0.1.0"
 
-__all__ = ["baselines", "compare", "evaluate", "fit", "phantom", "read", "tasks"]
+__all__ = ["agreement", "baselines", "compare", "evaluate", "fit", "phantom", "read", "tasks"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "tasks":
         return importlib.import_module("spinelab.tasks")
+    if name == "agreement":
+        return importlib.import_module("spinelab.serve.agreement").agreement
     if name in __all__:
         return getattr(importlib.import_module("spinelab.serve.api"), name)
     raise AttributeError(f"module 'spinelab' has no attribute {name!r}")

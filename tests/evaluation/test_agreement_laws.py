@@ -10,9 +10,9 @@ from spinelab.core import InputError
 from spinelab.evaluation import (
     Resamples,
     bland_altman,
-    by_group,
     clustered_wilson,
     error_metrics,
+    form_key,
     icc,
     interval_agreement,
     lins_ccc,
@@ -198,6 +198,9 @@ def test_readers_by_pair_and_together():
     pair = table["pairs"][1]
     assert pair["bland_altman"]["bias"] == bland_altman(ratings[1:, 0], ratings[1:, 2]).to_dict()["bias"]
     assert pair["mdc95_agreement"]["value"] == pytest.approx(icc(ratings[1:, [0, 2]]).mdc95_agreement.value)
+    for name, form in icc(ratings[1:, [0, 2]]).forms.items():
+        assert pair[form_key(name)] == form.icc.to_dict()
+    assert pair["wilcoxon"]["p"] < 0.001
     assert pair["mdc95_agreement"]["value"] > pair["mdc95_consistency"]["value"]
     assert json.loads(json.dumps(table, allow_nan=False)) == table
     few = readers_table(ratings[:6])
@@ -208,17 +211,6 @@ def test_readers_by_pair_and_together():
     assert clustered["pairs"][0]["bland_altman"]["films"] == 39
     with pytest.raises(InputError):
         readers_table(ratings, ["A"])
-
-
-def test_subgroups_below_the_floor_are_not_described():
-    value, truth, owner, _ = made(60, 40)
-    site = np.where(owner < 30, "A", "B").astype(object)
-    site[owner >= 36] = None
-    table = by_group(site, owner, lambda rows: measurement_agreement(value[rows], truth[rows], owner[rows], bootstraps=20))
-    assert [row["group"] for row in table] == ["A", "B", "unknown"]
-    assert table[0]["metrics"]["mae"]["value"] == pytest.approx(np.abs(value - truth)[owner < 30].mean())
-    assert table[1]["note"] == "too few to say (fewer than 10 patients)"
-    assert "metrics" not in table[1]
 
 
 def test_two_thousand_resamples_of_five_hundred_films_take_less_than_a_third_of_a_second():

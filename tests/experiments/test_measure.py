@@ -14,8 +14,12 @@ import numpy as np
 import pytest
 
 from spinelab.core import Fact, InputError, Measurement, Result, Run, TaskError
+from spinelab.evaluation import icc
 from spinelab.experiments import Design, baselines, compare, evaluate, fit
+from spinelab.experiments.measured_landmarks import with_figures
 from spinelab.experiments.pairing import kinds, measured_quantity
+from spinelab.report.measured import MeasuredLandmarks
+from spinelab.serve.cli import show
 
 _SPEC = importlib.util.spec_from_file_location("measuring_task", Path(__file__).with_name("measuring_task.py"))
 toy = importlib.util.module_from_spec(_SPEC)
@@ -73,6 +77,44 @@ def test_the_files_of_an_evaluation_hold_the_same_figures(tmp_path):
     assert body["measured"]["quantities"][0]["constant"]["source"] == "the medians of the training data"
     assert "always answering" in found.headline
     assert not codes(found.variant)
+
+
+def test_every_answer_carries_its_certainty_what_it_withheld_and_its_notes(tmp_path):
+    evaluated(tmp_path, "shy")
+    rows = table(tmp_path / "predictions.csv")
+    assert list(rows[0])[-3:] == ["levels_certainty", "withheld", "notes"]
+    silent = [row for row in rows if not row["cobb_max_deg"]]
+    assert silent
+    assert {row["withheld"] for row in silent} == {"cobb_max_deg, cobb_upper_deg, cobb_lower_deg, shift_mm, shift_px: the film is cut off"}
+    assert {row["levels_certainty"] for row in rows if row not in silent} == {"0.97"}
+
+
+def test_every_figure_of_agreement_reaches_the_reader(tmp_path, capsys):
+    found, _ = evaluated(tmp_path)
+    show.evaluation(found, tmp_path)
+    assert "(also evaluation.json, predictions.csv, agreement.csv, landmarks.csv)" in capsys.readouterr().out
+    body = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
+    figures = body["measured"]["quantities"][0]["figures"]
+    pairs = np.array([[float(row["cobb_max_deg"]), float(row["cobb_max_deg_truth"])] for row in table(tmp_path / "predictions.csv")])
+    for name, form in icc(pairs).forms.items():
+        assert figures["metrics"][name.lower().replace("(", "_").replace(",", "_").rstrip(")")]["value"] == pytest.approx(form.icc.value), name
+    (row, *_) = table(tmp_path / "agreement.csv")
+    assert (row["quantity"], row["n"]) == ("cobb_max_deg", "40")
+    assert float(row["lower_limit_lo"]) == figures["bland_altman"]["lower"]["lo"]
+    assert float(row["wilcoxon_p"]) == figures["wilcoxon"]["p"]
+    for name in ("bias", "upper_limit", "pearson", "ccc", "icc_1_1", "icc_3_k", "mdc95", "rmse", "sd_difference"):
+        assert float(row[f"{name}_lo"]) < float(row[name]) < float(row[f"{name}_hi"])
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    for head in ("Lower limit", "Pearson r", "ICC(3,1)", "RMSE", "SEM", "MDC", "Wilcoxon p"):
+        assert f">{head}</th>" in page
+
+
+@pytest.mark.parametrize(("names", "known"), [(("L1_superior", "L1_inferior"), True), (("L1_1", "L1_2"), False)])
+def test_heights_of_vertebrae_are_left_out_where_no_landmark_tells_them(names, known):
+    truth = np.array([[[10.0, 10.0], [10.0, 30.0]]])
+    found = MeasuredLandmarks(names, truth + 1, truth, np.ones((1, 2)), np.ones((1, 2)))
+    (first, *_) = with_figures(found, ["p"], {}, [None], None, 20).rows
+    assert ("heights" in first) is known
 
 
 def test_the_page_says_and_shows_it(tmp_path):

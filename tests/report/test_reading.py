@@ -18,7 +18,7 @@ from spinelab.core import Fact, Finding, Image, InputError, Landmark, Measuremen
 from spinelab.report import Visit, write_results
 from spinelab.report.film_drawing import arc, draw, holds
 from spinelab.report.films import PAGE_PX, measured_film
-from spinelab.report.reading import read_result
+from spinelab.report.reading import read_result, short_title
 from spinelab.report.serial import LARGER, UNKNOWN, WITHIN, find_series, half_width
 
 QUANTITIES = (
@@ -95,7 +95,7 @@ def test_one_film_gives_page_pdf_and_result(tmp_path):
     text = words(path.read_text(encoding="utf-8"))
     for expected in (
         "42.0° Largest Cobb angle T9, right Largest difference of mid-slopes 39.0 to 45.0 30.0 to 50.0 1 inside",
-        "21.0 mm Sagittal vertical axis C7 plumb line to S1 = 150 px",
+        "21.0 mm Sagittal vertical axis C7 plumb line to S1; 150 px on the film",
         "The range of 95 % of adults of 50 to 59 years. Somebody 2020",
         "Pelvic incidence · Odontoid-hip axis angle femoral heads are not on the film",
         "Left and right are the patient's own.",
@@ -286,7 +286,7 @@ def test_a_folder_of_films_loses_none(tmp_path):
     rows = list(csv.DictReader(io.StringIO((tmp_path / "measurements.csv").read_text(encoding="utf-8"))))
     first = list(rows[0])
     assert first[:5] == ["image", "cobb_max_deg", "cobb_max_deg_lo", "cobb_max_deg_hi", "cobb_max_deg_withheld"]
-    assert first[-2:] == ["levels_certainty", "notes"]
+    assert first[-5:] == ["patient", "date", "file", "levels_certainty", "notes"]
     assert [row["image"] for row in rows] == ["a", "'=b", "chest.dcm"]
     assert [row["levels_certainty"] for row in rows] == ["0.9", "0.4", ""]
     assert (rows[0]["cobb_max_deg"], rows[0]["cobb_max_deg_lo"], rows[0]["cobb_max_deg_hi"], rows[0]["cobb_max_deg_side"]) == ("42.0", "39.0", "45.0", "right")
@@ -302,6 +302,32 @@ def test_a_folder_of_films_loses_none(tmp_path):
     for folder in ("a", "b", "chest.dcm"):
         assert {"report.html", "report.pdf", "result.json"} <= {p.name for p in (tmp_path / folder).iterdir()}
     assert "Not read." in words((tmp_path / "chest.dcm" / "report.html").read_text(encoding="utf-8"))
+
+
+def test_the_overview_is_narrow_and_keeps_findings_and_refusals_in_sight(tmp_path):
+    refused = Result("whole-spine", "unet", "chest.dcm", notes=("No answer: chest.dcm is no film of a spine. Expected: a lateral film.",))
+    page = write([result("a"), refused], tmp_path).read_text(encoding="utf-8")
+    assert '<th scope="col" class="n" title="Pelvic incidence">PI (°)</th>' in page
+    assert '<th scope="col" class="n" title="Largest Cobb angle">Cobb max (°)</th>' in page
+    assert '<th scope="col" class="n" title="Sagittal vertical axis">SVA (mm)</th>' in page
+    assert '<th scope="row" class="model" colspan="5"><a href="chest.dcm/report.html">chest.dcm</a><span class="refused">Not read:' in page
+    assert re.search(r'<a href="a/report.html">a</a><span class="found">curve: <b>large</b> 0.70</span></th>', page)
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "short"),
+    [
+        ("l4_s1", "Lordosis L4-S1", "L4-S1"),
+        ("pi_ll", "Pelvic incidence minus lumbar lordosis", "PI-LL"),
+        ("t1_slope", "T1 slope", "T1 slope"),
+        ("pt", "Pelvic tilt", "PT"),
+        ("tilt", "Tilt", "Tilt"),
+        ("t1_l5_offset", "T1 to L5 offset", "T1 L5 offset"),
+        ("cobb_main_thoracic", "Main thoracic Cobb angle", "Cobb main thoracic"),
+    ],
+)
+def test_heads_of_narrow_columns(name, title, short):
+    assert short_title(Quantity(name, "deg", title)) == short
 
 
 def test_a_film_that_cannot_be_opened_again_keeps_its_page(tmp_path):

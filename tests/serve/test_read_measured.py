@@ -114,6 +114,11 @@ def test_a_folder_compares_films_of_a_patient_and_keeps_refused_ones(model, tmp_
     assert set(rows) == {r.study for r in results}
     assert [name for name, row in rows.items() if row["tilt_deg"]] == ["a", "b"]
     assert "no film of a spine" in rows["c"]["notes"]
+    assert [(row["patient"], row["date"], row["file"]) for row in rows.values()][1:] == [
+        ("P1", "2024-01-01", "b.dcm"),
+        ("P2", "2024-01-01", "c.dcm"),
+        ("", "", "d.dcm"),
+    ]
     assert all(row["notes"] for row in rows.values())
     (change,) = table(tmp_path / "out" / "changes.csv")
     assert (change["difference"], change["verdict"]) == ("10.0", "larger than landmark error")

@@ -22,7 +22,7 @@ from spinelab.evaluation.level_naming import Certainty, LevelNaming, certainty_c
 from spinelab.evaluation.metrics import METRICS, MetricSpec
 from spinelab.evaluation.probability import brier, log_loss
 from spinelab.evaluation.ranking import auroc, average_precision
-from spinelab.evaluation.readers import LEAST_IN_SUBGROUP, by_group, readers_table
+from spinelab.evaluation.readers import LEAST_IN_SUBGROUP, form_key, readers_table
 from spinelab.evaluation.resampling import Distribution
 from spinelab.evaluation.rsna import RsnaLabels, rsna_distributions, rsna_score
 from spinelab.evaluation.rsna_baselines import rsna_baselines
@@ -59,7 +59,6 @@ __all__ = [
     "average_precision",
     "bland_altman",
     "brier",
-    "by_group",
     "calibration_curve",
     "certainty_calibration",
     "clustered_wilson",
@@ -74,6 +73,7 @@ __all__ = [
     "fit_conformal",
     "fit_temperature",
     "fold_values",
+    "form_key",
     "holm",
     "icc",
     "interval_agreement",

@@ -100,7 +100,8 @@ def error_metrics(
         ``mae``, ``median_absolute_error``, ``p90_absolute_error``, ``sd_absolute_error``, ``rmse``, ``bias`` (value - truth), ``sd_difference``,
         ``mdc95`` (1.96 x sqrt 2 x ``sd_difference``: the difference of two films that the errors of both explain, the reference taken as right; a
         constant bias cancels, and standing again differently is not in it),
-        ``pearson``, ``ccc`` (Lin), ``icc_2_1`` and ``icc_3_1`` (model and reference as two readers, single reading), ``within_5`` (Wilson's limits,
+        ``pearson``, ``ccc`` (Lin), ``icc_1_1``, ``icc_2_1``, ``icc_3_1`` (model and reference as two readers, single reading) and ``icc_1_k``,
+        ``icc_2_k``, ``icc_3_k`` (the mean of both), ``within_5`` (Wilson's limits,
         n reduced for films of one patient) and, where nothing is negative, ``smape`` of this quantity alone in percent.
     """
     first, second = check_rows(value=value, truth=truth)
@@ -136,7 +137,7 @@ def _moment_metrics(draws: Resamples, value: Floats, truth: Floats) -> dict[str,
         "mdc95": DETECTABLE * apart,
         "pearson": correlation(sums),
         "ccc": concordance(sums),
-        **_icc_of_two(sums),
+        **_icc_of_two(sums, square),
     }
     return {name: draws.distribution(samples) for name, samples in whole.items()}
 
@@ -146,17 +147,19 @@ def _deviation(variance: Floats, n: Floats) -> Floats:
     return np.sqrt(np.maximum(variance, 0) * ratio(n, n - 1))
 
 
-def _icc_of_two(sums: Floats) -> dict[str, Floats]:
-    """Return ICC(2,1) and ICC(3,1) of two readings from summed moments: the mean squares of a table of two columns."""
+def _icc_of_two(sums: Floats, square: Floats) -> dict[str, Floats]:
+    """Return the six forms of the ICC of two readings from summed moments and the mean squared difference: the mean squares of a table of two columns."""
     n = sums[:, 0]
     mx, my, xx, yy, xy = central(sums)
     freedom = ratio(n, n - 1)
     subjects, residual = (xx + yy + 2 * xy) / 2 * freedom, (xx + yy - 2 * xy) / 2 * freedom
-    readers = n * (mx - my) ** 2 / 2
-    return {
-        "icc_2_1": ratio(subjects - residual, subjects + residual + 2 * ratio(readers - residual, n)),
-        "icc_3_1": ratio(subjects - residual, subjects + residual),
+    readers, within = n * (mx - my) ** 2 / 2, square / 2
+    single = {
+        "icc_1": ratio(subjects - within, subjects + within),
+        "icc_2": ratio(subjects - residual, subjects + residual + 2 * ratio(readers - residual, n)),
+        "icc_3": ratio(subjects - residual, subjects + residual),
     }
+    return {f"{name}_1": one for name, one in single.items()} | {f"{name}_k": ratio(2 * one, 1 + one) for name, one in single.items()}
 
 
 def wilcoxon_test(value: ArrayLike, truth: ArrayLike, patients: Sequence[Any] | NDArray[Any] | None = None) -> dict[str, Any]:

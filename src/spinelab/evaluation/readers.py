@@ -1,8 +1,8 @@
-"""Tables of several readers, and of subgroups and sites."""
+"""Tables of several readers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spinelab.core import InputError
+from spinelab.evaluation.agreement import error_metrics, wilcoxon_test
 from spinelab.evaluation.bland_altman import bland_altman
 from spinelab.evaluation.cluster import check_patients
 from spinelab.evaluation.icc import icc
@@ -49,13 +50,13 @@ def readers_table(
     -------
     dict
         ``readers``: a dict a reader with ``reader``, ``n``, ``missing``; ``overall``: `icc` as a dict or a note; ``pairs``: a dict a pair with
-        ``a``, ``b``, ``n``, ``patients`` and either ``bland_altman`` (a - b), ``icc_2_1``, ``icc_3_1``, ``sem_agreement``, ``mdc95_agreement`` and
-        ``mdc95_consistency``, or a ``note``. JSON-able.
+        ``a``, ``b``, ``n``, ``patients`` and either ``bland_altman`` (a - b), ``mae``, ``sd_difference``, ``pearson``, ``ccc``, the six forms ``icc_1_1``
+        to ``icc_3_k``, ``sem_agreement``, ``sem_consistency``, ``mdc95_agreement``, ``mdc95_consistency`` and ``wilcoxon``, or a ``note``. JSON-able.
 
     Raises
     ------
     InputError
-        Fewer than two readers, or names that do not fit.
+        If there are fewer than two readers, or names that do not fit.
     """
     table = np.asarray(ratings, dtype=np.float64)
     if table.ndim != 2 or table.shape[1] < 2:
@@ -82,15 +83,23 @@ def _pair(both: Floats, patients: NDArray[Any], least: int, level: float) -> dic
     if count < least:
         return row | {"note": _too_few(least)}
     limits = bland_altman(both[:, 0], both[:, 1], patients, level=level)
+    errors = error_metrics(both[:, 0], both[:, 1], patients, level=level)
     found = icc(both[_first_of_each(patients)], level=level)
     return row | {
         "bland_altman": limits.to_dict(),
-        "icc_2_1": found.forms["ICC(2,1)"].icc.to_dict(),
-        "icc_3_1": found.forms["ICC(3,1)"].icc.to_dict(),
+        **{name: errors[name].to_dict() for name in ("mae", "sd_difference", "pearson", "ccc")},
+        **{form_key(name): form.icc.to_dict() for name, form in found.forms.items()},
         "sem_agreement": found.sem_agreement.to_dict(),
+        "sem_consistency": found.sem_consistency.to_dict(),
         "mdc95_agreement": found.mdc95_agreement.to_dict(),
         "mdc95_consistency": found.mdc95_consistency.to_dict(),
+        "wilcoxon": wilcoxon_test(both[:, 0], both[:, 1], patients),
     }
+
+
+def form_key(name: str) -> str:
+    """Return the name of a form of the ICC as a key: ``icc_2_1`` for ``ICC(2,1)``."""
+    return name.lower().replace("(", "_").replace(",", "_").removesuffix(")")
 
 
 def _overall(table: Floats, patients: NDArray[Any], least: int, level: float) -> dict[str, Any]:
@@ -111,35 +120,3 @@ def _first_of_each(patients: NDArray[Any]) -> NDArray[np.int64]:
 
 def _too_few(least: int) -> str:
     return f"too few to say (fewer than {least} patients)"
-
-
-def by_group(
-    groups: Sequence[Any] | NDArray[Any],
-    patients: Sequence[Any] | NDArray[Any],
-    figures: Callable[[NDArray[np.bool_]], dict[str, Any]],
-    *,
-    least: int = LEAST_IN_SUBGROUP,
-) -> list[dict[str, Any]]:
-    """Return one row a subgroup or site, in the order of their names, with the figures that ``figures(rows)`` gives for its films.
-
-    A group of fewer than ``least`` patients gets its counts and the note that they are too few to say. ``None`` and nan are the group ``unknown``.
-
-    Examples
-    --------
-    ``by_group(sites, patients, lambda rows: measurement_agreement(value[rows], truth[rows], patients[rows]))``
-    """
-    labels, names = np.array([_label(group) for group in groups]), np.asarray(patients)
-    if labels.shape != names.shape:
-        raise InputError(f"{labels.size} groups for {names.size} patients", expected="one of each a film", action="pair them first")
-    table = []
-    for label in sorted(set(labels.tolist())):
-        rows = labels == label
-        count = len(np.unique(names[rows]))
-        row: dict[str, Any] = {"group": label, "films": int(rows.sum()), "patients": count}
-        table.append(row | (figures(rows) if count >= least else {"note": _too_few(least)}))
-    return table
-
-
-def _label(group: Any) -> str:
-    missing = group is None or (isinstance(group, float) and np.isnan(group))
-    return "unknown" if missing else str(group)

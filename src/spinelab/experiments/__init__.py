@@ -12,10 +12,18 @@ if TYPE_CHECKING:
     from spinelab.experiments.constant import baselines
     from spinelab.experiments.evaluation import evaluate
     from spinelab.experiments.fitting import fit
+    from spinelab.experiments.readers import reader_agreement, reader_rows
 
-_WHERE: Final = {"baselines": "constant", "compare": "comparison", "evaluate": "evaluation", "fit": "fitting"}
+_WHERE: Final = {
+    "baselines": "constant",
+    "compare": "comparison",
+    "evaluate": "evaluation",
+    "fit": "fitting",
+    "reader_agreement": "readers",
+    "reader_rows": "readers",
+}
 
-__all__ = ["Design", "baselines", "compare", "evaluate", "fit"]
+__all__ = ["Design", "baselines", "compare", "evaluate", "fit", "reader_agreement", "reader_rows"]
 
 
 def __getattr__(name: str) -> Any:

@@ -69,7 +69,7 @@ def evaluate(
 ) -> Evaluation:
     """Try a model on examinations with a known truth that it has not seen; write what it is worth into ``out``.
 
-    Writes ``evaluation.json``, ``predictions.csv`` and ``report.html``; where landmarks are measured also ``landmarks.csv``. Of data
+    Writes ``evaluation.json``, ``predictions.csv`` and ``report.html``; of measurements also ``agreement.csv``, of landmarks ``landmarks.csv``. Of data
     that come with splits the test split is used, or the one named. ``explaining`` chooses the maps that tell where the model looked, where the truth tells
     where it should; ``None``: none. Examinations that cannot be read are left out, and named in the notes.
 

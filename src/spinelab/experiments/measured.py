@@ -16,7 +16,7 @@ from spinelab.evaluation.cluster import Resamples, estimate_of
 from spinelab.evaluation.types import Estimate
 from spinelab.experiments.constant_measures import Sizes
 from spinelab.experiments.measured_landmarks import level_figures, mean_shapes, with_figures
-from spinelab.experiments.pairing import kinds, landmark_tables, measured_quantity, metric_name
+from spinelab.experiments.pairing import kinds, landmark_tables, measured_quantity, metric_name, remarks_of
 from spinelab.report.measured import Measured, MeasuredQuantity
 from spinelab.report.words import estimate
 
@@ -60,7 +60,8 @@ def has_measured_truth(task: Task, settings: Settings, examples: Sequence[Exampl
 def measure(task: Task, settings: Settings, rows: Rows, *, bootstraps: int, seed: int = 0) -> Measured:
     """Return every quantity with its agreement, the landmarks with their errors, and how often the levels were named right."""
     truths = [e.truth for e in rows.examples]
-    found = [measured_quantity(kind, rows.answers, truths) for kind in kinds(task.quantities(settings), truths, rows.answers)]
+    asked = kinds(task.quantities(settings), truths, rows.answers)
+    found = [measured_quantity(kind, rows.answers, truths) for kind in asked]
     quantities = tuple(_judged(q, rows, bootstraps, seed) for q in found)
     tables = landmark_tables(rows.answers, truths, rows.spacings)
     landmarks = levels = None
@@ -82,6 +83,7 @@ def measure(task: Task, settings: Settings, rows: Rows, *, bootstraps: int, seed
         folds=rows.folds,
         repeats=rows.repeats,
         landmarks=landmarks,
+        remarks=tuple(remarks_of(answer, asked) for answer in rows.answers),
         levels=levels,
     )
 

@@ -43,17 +43,22 @@ def with_figures(
     laid: Floats | None,
     bootstraps: int,
 ) -> MeasuredLandmarks:
-    """Return the tables with the errors of each region, level and landmark, of all, and of the mean shape ``laid`` over the films."""
+    """Return the tables with the errors of each region, level and landmark, of all, and of the mean shape ``laid`` over the films.
+
+    Errors in heights of a vertebra are left out where no vertebra has landmarks above and below.
+    """
     spacing = np.array([(np.nan, np.nan) if s is None else s for s in spacings], dtype=np.float64).reshape(-1, 2)
     parts = _regions(tables.names, regions)
-    shared: dict[str, Any] = {"patients": groups, "spacing_mm": spacing, "height_px": _heights(tables), "bootstraps": bootstraps}
+    heights = _heights(tables)
+    shared: dict[str, Any] = {"patients": groups, "spacing_mm": spacing, "height_px": heights, "bootstraps": bootstraps}
     found = landmark_errors(tables.predicted, tables.truth, tables.names, regions=parts, **shared)
     rows = [_row("all", found[ALL])]
     if laid is not None and np.isfinite(laid).any():
         rows.append(_row("constant", landmark_errors(laid, tables.truth, tables.names, **shared)[ALL]) | {"name": "mean shape"})
     rows += [_row("level" if name in level_columns(tables.names) else "region", found[name]) for name in parts]
     rows += [_row("landmark", found[name]) for name in tables.names]
-    return replace(tables, rows=tuple(rows))
+    unknown = set() if np.isfinite(heights).any() else {"heights"}
+    return replace(tables, rows=tuple({key: value for key, value in row.items() if key not in unknown} for row in rows))
 
 
 def mean_shapes(names: Sequence[str], constants: Sequence[Mapping[str, Any]], sizes: Sizes) -> Floats | None:

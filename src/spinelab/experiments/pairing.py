@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinelab.core import Measurement, Quantity, Result, at_several_places
-from spinelab.report.measured import MeasuredLandmarks, MeasuredQuantity
+from spinelab.report.measured import MeasuredLandmarks, MeasuredQuantity, Remarks
+from spinelab.report.reading import levels
 
 NOT_GIVEN = "not given"
 
@@ -36,6 +37,11 @@ class Kind:
     def place(self) -> str:
         """Site and side as a part of a column's name: ``_L4_L5_left``."""
         return "".join(f"_{re.sub(r'[^0-9A-Za-z]+', '_', part)}" for part in (self.site, self.side) if part)
+
+    @property
+    def column(self) -> str:
+        """Stem of its columns in a table: ``cobb_max_deg``, or ``slip_L4_L5_percent`` with a site."""
+        return f"{self.quantity.name}{self.place}{self.quantity.column.removeprefix(self.quantity.name)}"
 
 
 def kinds(quantities: Sequence[Quantity], truths: Sequence[Result], answers: Sequence[Result] = ()) -> tuple[Kind, ...]:
@@ -70,10 +76,21 @@ def measured_quantity(kind: Kind, answers: Sequence[Result], truths: Sequence[Re
             reasons[(given.withheld if given is not None else None) or NOT_GIVEN] += 1
     quantity = kind.quantity
     title = " ".join(part for part in (quantity.title, kind.site, kind.side) if part)
-    column = quantity.column if not kind.place else f"{quantity.name}{kind.place}{quantity.column.removeprefix(quantity.name)}"
     return MeasuredQuantity(
-        f"{quantity.name}{kind.place}", column, quantity.unit, title, quantity.how, table[0], table[1], table[2], table[3], dict(reasons.most_common())
+        f"{quantity.name}{kind.place}", kind.column, quantity.unit, title, quantity.how, table[0], table[1], table[2], table[3], dict(reasons.most_common())
     )
+
+
+def remarks_of(answer: Result, asked: Sequence[Kind]) -> Remarks:
+    """Return the certainty of an answer's levels, its notes, and what it withheld: columns of one reason together."""
+    reasons: dict[str, list[str]] = {}
+    for kind in asked:
+        given = kind.of(answer)
+        if given is not None and given.withheld is not None:
+            reasons.setdefault(given.withheld, []).append(kind.column)
+    stated = levels(answer)
+    withheld = tuple(f"{', '.join(columns)}: {reason}" for reason, columns in reasons.items())
+    return Remarks(None if stated is None else stated.probability, withheld, tuple(answer.notes))
 
 
 def landmark_tables(answers: Sequence[Result], truths: Sequence[Result], spacings: Sequence[Any]) -> MeasuredLandmarks | None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spinelab.core import Examples
+from spinelab.evaluation import LEAST_IN_SUBGROUP
 from spinelab.evaluation.types import Estimate
-
-LEAST_IN_SUBGROUP: Final = 10
-"""Patients below which a subgroup's figures are not given: an interval would span nearly everything."""
 
 
 def subgroups(

@@ -12,7 +12,7 @@ from spinelab.report.documents import comparison_document, evaluation_document
 from spinelab.report.figures import inline
 from spinelab.report.files import write_json, write_text
 from spinelab.report.heatmaps import heat_pictures
-from spinelab.report.measured_files import comparison_csv, evaluation_csv, landmarks_csv
+from spinelab.report.measured_files import agreement_csv, comparison_csv, evaluation_csv, landmarks_csv
 from spinelab.report.measured_page import comparison_rows, landmark_rows, measured_context
 from spinelab.report.pages import render
 from spinelab.report.pictures import SIDE_PX, film, overlay, size
@@ -35,7 +35,9 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
 
 
 def write_evaluation(evaluation: Evaluation, folder: Path) -> Path:
-    """Write ``evaluation.json``, ``predictions.csv``, ``report.html`` and, of landmarks, ``landmarks.csv``; return the path of the page.
+    """Write ``evaluation.json``, ``predictions.csv`` and ``report.html``; return the path of the page.
+
+    Of measurements ``agreement.csv`` is written as well, of landmarks ``landmarks.csv``.
 
     Raises
     ------
@@ -47,6 +49,8 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> Path:
     measured = variant.measured
     table = predictions_csv([variant], patients_known=known) if measured is None else evaluation_csv(variant, patients_known=known)
     write_text(folder / "predictions.csv", table)
+    if measured is not None:
+        write_text(folder / "agreement.csv", agreement_csv(measured))
     if measured is not None and measured.landmarks is not None:
         write_text(folder / "landmarks.csv", landmarks_csv(measured))
     return write_text(folder / "report.html", evaluation_page(evaluation))

@@ -105,6 +105,25 @@ class ShownFilm:
     """What is said below it: errors, intervals."""
 
 
+@dataclass(frozen=True)
+class Remarks:
+    """What an answer says of one film besides its values.
+
+    Parameters
+    ----------
+    certainty
+        The stated probability that the vertebrae are named rightly; ``None`` where none is stated.
+    withheld
+        What has no value and why, in words: ``pi_deg, pt_deg: no femoral heads``.
+    notes
+        The notes of the answer, a sentence each.
+    """
+
+    certainty: float | None = None
+    withheld: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class Measured:
     """Everything that one model measured; a row is a film (in a comparison, a film in one repeat)."""
@@ -120,6 +139,8 @@ class Measured:
     folds: tuple[int, ...] = ()
     repeats: tuple[int, ...] = ()
     landmarks: MeasuredLandmarks | None = None
+    remarks: tuple[Remarks, ...] = ()
+    """One a row; empty where none were kept."""
     levels: Mapping[str, Any] | None = None
     """``LevelNaming.to_dict()`` and, where answers state a certainty, ``certainty``: ``Certainty.to_dict()``."""
     shown: tuple[ShownFilm, ...] = ()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from spinelab.report.content import Variant
-from spinelab.report.measured import Measured, MeasuredQuantity
+from spinelab.report.measured import Measured, MeasuredQuantity, Remarks
 from spinelab.report.tables import spreadsheet_safe
 
 Row = dict[str, Any]
@@ -34,15 +34,38 @@ def _quantity(q: MeasuredQuantity) -> dict[str, Any]:
 
 
 def evaluation_csv(variant: Variant, *, patients_known: bool) -> str:
-    """Return one row a film: ``image, patient``, each quantity with limits and truth, then truth, answer and probabilities of the class, if any."""
+    """Return one row a film: ``image, patient``, each quantity with limits and truth, then truth, answer and probabilities of the class, if any.
+
+    The last columns are what the answer says besides: ``levels_certainty``, ``withheld``, ``notes``.
+    """
     rows = _rows(variant, patients_known=patients_known)
     left_out = {"fold", "repeat", "variant"}
     return _csv([{key: cell for key, cell in row.items() if key not in left_out} for row in rows])
 
 
 def comparison_csv(variants: Iterable[Variant], *, patients_known: bool) -> str:
-    """Return one row a film, repeat and model; what a model does not give stays empty."""
+    """Return one row a film, repeat and model, as `evaluation_csv` does; what a model does not give stays empty."""
     return _csv([row for variant in variants for row in _rows(variant, patients_known=patients_known)])
+
+
+def agreement_csv(measured: Measured) -> str:
+    """Return one row a quantity that was compared: its counts, and every figure of agreement with ``_lo`` and ``_hi``.
+
+    Bias, limits of agreement and slope are those of Bland and Altman; the others are resampled over patients, as in ``evaluation.json``.
+    """
+    return _csv([_agreement_cells(q) for q in measured.quantities if q.paired.any()])
+
+
+def _agreement_cells(q: MeasuredQuantity) -> Row:
+    counts = {name: q.figures.get(name, "") for name in ("n", "patients", "films", "withheld", "without_reference")}
+    limits = {"bias": q.limit("bias"), "lower_limit": q.limit("lower"), "upper_limit": q.limit("upper"), "slope": q.limit("slope")}
+    others = {name: q.figure(name) for name in dict(q.figures.get("metrics") or {}) if name != "bias"}
+    stated = {name: q.of_interval(name) for name in ("coverage", "mean_width")}
+    wilcoxon = {f"wilcoxon_{name}": value for name, value in dict(q.figures.get("wilcoxon") or {}).items()}
+    row: Row = {"quantity": q.column, "title": spreadsheet_safe(q.title), "unit": q.unit, **counts}
+    for name, found in (limits | others | stated).items():
+        row |= {f"{name}{end}": "" if part is None else _number(part) for end, part in (("", found.value), ("_lo", found.lo), ("_hi", found.hi))}
+    return row | {name: "" if value is None else value for name, value in wilcoxon.items()}
 
 
 def landmarks_csv(measured: Measured) -> str:
@@ -65,6 +88,7 @@ def landmarks_csv(measured: Measured) -> str:
 def _rows(variant: Variant, *, patients_known: bool) -> list[Row]:
     """Return the rows of one model, measured and classified cells of a film side by side."""
     rows: dict[tuple[str, int], Row] = {}
+    said: dict[tuple[str, int], Row] = {}
     measured, classes = variant.measured, variant.predictions
     if measured is not None:
         for n, image in enumerate(measured.images):
@@ -72,6 +96,7 @@ def _rows(variant: Variant, *, patients_known: bool) -> list[Row]:
             fold = measured.folds[n] if measured.folds else 0
             row = _who(variant, image, measured.patients[n] if patients_known else "", (fold, repeat))
             rows[image, repeat] = row | {cell: value for q in measured.quantities for cell, value in _cells(q, n)}
+            said[image, repeat] = _said(measured.remarks[n]) if measured.remarks else {}
     for repeat, n in np.ndindex(*classes.folds.shape) if classes is not None else ():
         if classes is None or np.isnan(classes.probabilities[repeat, n]).any():
             continue
@@ -82,7 +107,13 @@ def _rows(variant: Variant, *, patients_known: bool) -> list[Row]:
             "answer": spreadsheet_safe(classes.classes[int(classes.answers[repeat, n])]),
         } | {f"prob_{c}": _number(float(p)) for c, p in zip(classes.classes, classes.probabilities[repeat, n], strict=True)}
         rows[image, repeat] = {**rows.get((image, repeat), who), **given}
-    return list(rows.values())
+    return [{**row, **said.get(key, {})} for key, row in rows.items()]
+
+
+def _said(remarks: Remarks) -> Row:
+    certainty = "" if remarks.certainty is None else _number(remarks.certainty)
+    withheld, notes = (spreadsheet_safe(" | ".join(sentences)) for sentences in (remarks.withheld, remarks.notes))
+    return {"levels_certainty": certainty, "withheld": withheld, "notes": notes}
 
 
 def _who(variant: Variant, image: str, patient: str, where: tuple[int, int]) -> Row:

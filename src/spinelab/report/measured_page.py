@@ -14,7 +14,7 @@ from spinelab.report.measured import Measured, MeasuredLandmarks, MeasuredQuanti
 from spinelab.report.measured_charts import agreement_chart, difference_chart, errors_chart
 from spinelab.report.pictures import film, size
 from spinelab.report.reading import shown, symbol
-from spinelab.report.words import estimate, number
+from spinelab.report.words import estimate, number, p_value
 
 OPEN_CHARTS: Final = 3
 """Quantities whose charts are shown at once; those of the others are folded away."""
@@ -31,6 +31,21 @@ _AGREEMENT: Final = (
 )
 
 
+_AGREEMENT_HEADS: Final = (
+    ("Bias", "mean of answer minus truth"),
+    ("Lower limit", "lower limit of agreement: bias - 1.96 standard deviations of the difference"),
+    ("Upper limit", "upper limit of agreement: bias + 1.96 standard deviations of the difference"),
+    ("Pearson r", "Pearson's correlation: no agreement by itself, a ruler that reads twice the truth has 1"),
+    ("CCC", "Lin's concordance correlation"),
+    ("ICC(2,1)", "intraclass correlation, two-way random effects, absolute agreement, single reading"),
+    ("ICC(3,1)", "intraclass correlation, two-way mixed effects, consistency, single reading"),
+    ("SEM", "standard error of measurement: the standard deviation of answer minus truth, the truth taken as right"),
+    ("MDC", "minimal detectable change, 95 %: 1.96 x root 2 x SEM; standing again differently is not in it"),
+    ("Wilcoxon p", "signed-rank test that the differences are symmetric about 0, one mean difference a patient"),
+)
+"""Heads of the table of agreement, each with what it means."""
+
+
 def measured_context(measured: Measured | None) -> dict[str, Any] | None:
     """Return what the template of an evaluation shows of the measurements; ``None`` where there are none."""
     if measured is None:
@@ -38,6 +53,8 @@ def measured_context(measured: Measured | None) -> dict[str, Any] | None:
     judged = [q for q in measured.quantities if q.paired.any()]
     return {
         "rows": [quantity_row(q) for q in measured.quantities],
+        "agreement": [_agreement_row(q) for q in judged],
+        "agreement_heads": _AGREEMENT_HEADS,
         "grids": [_grid(n, q) for n, q in enumerate(judged)],
         "open": OPEN_CHARTS,
         "text": _AGREEMENT,
@@ -58,13 +75,11 @@ def quantity_row(q: MeasuredQuantity) -> dict[str, Any]:
         "n": figures.get("n", 0),
         "mae": told(q.figure("mae"), q.unit),
         "median": told(q.figure("median_absolute_error"), q.unit),
+        "rmse": told(q.figure("rmse"), q.unit),
         "constant": told(q.constant.get("mae"), q.unit),
         "answer": f"{shown(q.constant['answer'], q.unit)}{symbol(q.unit)}" if q.constant else "",
         "bias": told(q.limit("bias"), q.unit),
-        "lower": told(q.limit("lower"), q.unit),
-        "upper": told(q.limit("upper"), q.unit),
         "icc": told(q.figure("icc_2_1"), "1"),
-        "ccc": told(q.figure("ccc"), "1"),
         "coverage": share(q.of_interval("coverage")),
         "width": told(q.of_interval("mean_width"), q.unit),
         "withheld": sum(q.withheld.values()),
@@ -74,6 +89,16 @@ def quantity_row(q: MeasuredQuantity) -> dict[str, Any]:
             for row in dict(figures.get("interval") or {}).get("by_width", ())
         ],
     }
+
+
+def _agreement_row(q: MeasuredQuantity) -> dict[str, Any]:
+    """Return one line of the table of agreement, its cells in the order of the heads; the last is Wilcoxon's p."""
+    correlations, in_unit = ("pearson", "ccc", "icc_2_1", "icc_3_1"), ("sd_difference", "mdc95")
+    cells = [told(q.limit(name), q.unit) for name in ("bias", "lower", "upper")]
+    cells += [told(q.figure(name), "1") for name in correlations]
+    cells += [told(q.figure(name), q.unit) for name in in_unit]
+    p = dict(q.figures.get("wilcoxon") or {}).get("p")
+    return {"title": q.title, "unit": q.unit, "cells": [*cells, (p_value(p), "")]}
 
 
 def told(value: Any, unit: str) -> tuple[str, str]:
@@ -132,7 +157,7 @@ def _landmarks(landmarks: MeasuredLandmarks | None) -> dict[str, Any] | None:
         "finest": {"level": "vertebra", "region": "region", "landmark": "landmark", "all": "film"}[finest],
         "main": [row for row in landmarks.rows if row["kind"] != "landmark"],
         "single": [row for row in landmarks.rows if row["kind"] == "landmark"],
-        "units": [u for u in ("px", "mm", "heights") if estimate(landmarks.rows[0][u]["median"]).value is not None],
+        "units": [u for u in ("px", "mm", "heights") if estimate(landmarks.rows[0].get(u, {}).get("median")).value is not None],
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -19,6 +20,9 @@ REFUSED: Final = "No answer: "
 
 SIDES: Final = "Left and right are the patient's own."
 
+_NARROW: Final = 12
+"""Letters of a title that fits over a narrow column."""
+_ABBREVIATION: Final = 4
 _DIGITS: Final = {"1": 2, "px": 0}
 _NOT_SAID: Final = "the model's answer does not mention it"
 
@@ -153,6 +157,17 @@ def symbol(unit: str) -> str:
     return SYMBOLS.get(unit, f" {unit}")
 
 
+def short_title(quantity: Quantity) -> str:
+    """Return a title for a narrow column: ``PI``, ``L4-S1``, ``Cobb max``. Another title stays where it is short already."""
+    spelled, parts = re.findall(r"\w+", quantity.title.lower()), quantity.name.split("_")
+    if all(part not in spelled or any(map(str.isdigit, part)) for part in parts) and max(map(len, parts)) <= _ABBREVIATION:
+        return "-".join(parts).upper()
+    if len(quantity.title) <= _NARROW:
+        return quantity.title
+    joined = " ".join(part.upper() if any(map(str.isdigit, part)) else part for part in parts)
+    return joined[:1].upper() + joined[1:]
+
+
 def heading(quantity: Asked, one: Measurement | None = None) -> str:
     """Return the title of a measurement with its site and side."""
     return ", ".join(part for part in (quantity.title, *(_where(one) if one is not None else ())) if part)
@@ -177,7 +192,7 @@ def _row(quantity: Asked, one: Measurement, reference: Reference | None, footnot
     value = one.value if one.value is not None else 0.0
     limits = one.interval
     standing, outside = _standing(value, limits, reference)
-    also = f" = {shown(pixels.value, 'px')} px" if pixels is not None and pixels.value is not None else ""
+    also = f"; {shown(pixels.value, 'px')} px on the film" if pixels is not None and pixels.value is not None else ""
     return Row(
         name=quantity.name,
         title=quantity.title,

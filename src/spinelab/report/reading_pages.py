@@ -20,7 +20,7 @@ from spinelab.report.films import Film, measured_film, svg_mark, thumbnail
 from spinelab.report.heatmaps import heat_pictures, with_maps
 from spinelab.report.pages import render
 from spinelab.report.pdf import Sheet, reading_pdf
-from spinelab.report.reading import SIDES, SYMBOLS, Reading, measured, read_result, refusal, shown
+from spinelab.report.reading import SIDES, SYMBOLS, Reading, measured, read_result, refusal, short_title, shown
 from spinelab.report.serial import MEANING, Series, Visit, find_series
 from spinelab.report.tables import changes_csv, measurements_csv
 
@@ -42,6 +42,7 @@ class Measuring:
     drawings: Mapping[str, Sequence[Stroke]] = field(default_factory=dict)
     references: Mapping[str, Mapping[str, Reference]] = field(default_factory=dict)
     visits: Mapping[str, Visit] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
     agreement: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     one_patient: bool = False
 
@@ -71,7 +72,7 @@ class Writer:
                 rows.append(self._overview_row(result, names[result.study], thumbnail(film) if film is not None and pictured else ""))
         if not several:
             return self.folder / "report.html"
-        write_text(self.folder / "measurements.csv", measurements_csv(results, m.quantities))
+        write_text(self.folder / "measurements.csv", measurements_csv(results, m.quantities, visits=m.visits, files=m.files))
         if series:
             write_text(self.folder / "changes.csv", changes_csv(series))
         return write_text(self.folder / "report.html", self._overview(results, rows, series, pictured=pictured))
@@ -148,7 +149,7 @@ class Writer:
         return render(
             "readings.html",
             rows=rows,
-            columns=[(quantity.title, SYMBOLS.get(quantity.unit, quantity.unit).strip()) for quantity in columns],
+            columns=[(short_title(quantity), quantity.title, SYMBOLS.get(quantity.unit, quantity.unit).strip()) for quantity in columns],
             pictures=pictured,
             refused=sum(bool(row["refused"]) for row in rows),
             uncertain=sum(row["levels"] is not None and not row["levels"].certain for row in rows),

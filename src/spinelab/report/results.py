@@ -35,6 +35,7 @@ def write_results(  # noqa: PLR0913 - everything that a report can show
     drawings: Mapping[str, Sequence[Stroke]] | None = None,
     references: Mapping[str, Mapping[str, Reference]] | None = None,
     visits: Mapping[str, Visit] | None = None,
+    files: Mapping[str, str] | None = None,
     agreement: Mapping[str, Mapping[str, Any]] | None = None,
     one_patient: bool = False,
 ) -> Path:
@@ -56,6 +57,8 @@ def write_results(  # noqa: PLR0913 - everything that a report can show
         What the task measures, in order, those for comparison after the others; by study the strokes over the film, and the usual range by the quantity's name.
     visits
         By study the patient and the date, for films of one patient on several days.
+    files
+        By study the file that it was read from, for the table.
     agreement
         By column of a quantity the held-out agreement of the model; of it ``mdc``, what the errors of two films add to their difference, is used.
     one_patient
@@ -73,9 +76,8 @@ def write_results(  # noqa: PLR0913 - everything that a report can show
     if len(results) > 1:
         write_text(folder / "results.csv", results_csv(results, names))
     if quantities:
-        measuring = Measuring(
-            tuple(sorted(quantities, key=lambda q: q.comparison)), drawings or {}, references or {}, visits or {}, agreement or {}, one_patient
-        )
+        ordered = tuple(sorted(quantities, key=lambda q: q.comparison))
+        measuring = Measuring(ordered, drawings or {}, references or {}, visits or {}, files or {}, agreement or {}, one_patient)
         return Writer(folder, measuring, studies or {}, explanations or {}, origin, summary, phantom_model).write(results, names)
     for result in results:
         place = folder / names[result.study] if len(results) > 1 else folder

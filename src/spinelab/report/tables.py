@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from spinelab.core import Measurement, Quantity, Result, at_several_places
 from spinelab.report.content import Variant
 from spinelab.report.reading import LEVEL_FINDINGS, levels, measured, refusal
-from spinelab.report.serial import Series
+from spinelab.report.serial import Series, Visit
 
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -44,17 +44,19 @@ def results_csv(results: Sequence[Result], folders: dict[str, str]) -> str:
     return _csv(header, ([row.get(name, "") for name in header] for row in rows))
 
 
-def measurements_csv(results: Sequence[Result], quantities: Sequence[Quantity]) -> str:
-    """Return one row a film, refused films as well: ``image``, every quantity, findings, certainty of the levels, notes.
+def measurements_csv(results: Sequence[Result], quantities: Sequence[Quantity], *, visits: Mapping[str, Visit], files: Mapping[str, str]) -> str:
+    """Return one row a film, refused films as well: ``image``, every quantity, findings, whose film it is, certainty of the levels, notes.
 
     A quantity has the columns ``<column>, <column>_lo, <column>_hi, <column>_withheld`` and, where a measurement tells them, ``_site`` and
-    ``_side``. ``levels_certainty`` is the probability that the levels are named rightly.
+    ``_side``. ``patient``, ``date`` and ``file`` are empty where they are not known. ``levels_certainty`` is the probability that the levels
+    are named rightly.
     """
-    rows = [_film_row(result, quantities) for result in results]
+    rows = [_film_row(result, quantities) | _whose(visits.get(result.study, Visit()), files.get(result.study, "")) for result in results]
     ends = ("_lo", "_hi", "_withheld", "_site", "_side")
     present = dict.fromkeys(name for row in rows for name in row)
     order = ["image", *(f"{q.column}{end}" for q in quantities for end in ("", *ends) if f"{q.column}{end}" in present)]
-    header = [*order, *(name for name in present if name not in {*order, "levels_certainty", "notes"}), "levels_certainty", "notes"]
+    last = ("patient", "date", "file", "levels_certainty", "notes")
+    header = [*order, *(name for name in present if name not in {*order, *last}), *last]
     return _csv(header, ([row.get(name, "") for name in header] for row in rows))
 
 
@@ -72,6 +74,18 @@ def changes_csv(series: Iterable[Series]) -> str:
         for c in pair.changes
     ]
     return _csv([*header, "mdc_of_intervals", "mdc_held_out", "verdict"], rows)
+
+
+def rows_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows of named cells, columns in the order of their first appearance; what is ``None`` stays empty."""
+    header = list(dict.fromkeys(name for row in rows for name in row))
+    return _csv(header, ([_cell(row.get(name)) for name in header] for row in rows))
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, float):
+        return _number(value)
+    return spreadsheet_safe(value) if isinstance(value, str) else "" if value is None else value
 
 
 def spreadsheet_safe(text: str) -> str:
@@ -141,6 +155,12 @@ def _film_row(result: Result, quantities: Sequence[Quantity]) -> dict[str, Any]:
     row["levels_certainty"] = "" if known is None else _optional(known.probability)
     row["notes"] = spreadsheet_safe(" | ".join(result.notes))
     return row
+
+
+def _whose(visit: Visit, file: str) -> dict[str, str]:
+    """Return patient and date as far as the film states them, and the file's path below the folder that was read."""
+    day = "" if visit.day is None else visit.day.isoformat()
+    return {"patient": spreadsheet_safe(visit.patient or ""), "date": day, "file": spreadsheet_safe(file)}
 
 
 def _quantity_cells(column: str, one: Measurement | None, missing: str) -> dict[str, Any]:

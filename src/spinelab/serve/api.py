@@ -272,6 +272,7 @@ def _write_results(
         drawings=readings.Drawings(task, model, results),
         references=people.references,
         visits=people.visits,
+        files=seen.files,
         agreement=readings.agreement(model),
         one_patient=serial,
     )
@@ -303,7 +304,7 @@ def evaluate(
     Parameters
     ----------
     out
-        Of a model that places landmarks also ``landmarks.csv``.
+        Of a model that measures also ``agreement.csv``, of one that places landmarks ``landmarks.csv``.
     split
         Which part to use, where the data come with splits; by default the test split, or everything if there is none of that name.
     explain

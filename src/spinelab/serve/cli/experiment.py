@@ -1,4 +1,4 @@
-"""``spinelab compare``, ``evaluate`` and ``baselines``: which model is better, and how sure that is."""
+"""``spinelab compare``, ``evaluate``, ``baselines`` and ``agreement``: which model is better, and how sure that is."""
 
 from __future__ import annotations
 
@@ -108,3 +108,18 @@ def baselines(
         show.print_json(found)
     else:
         show.baselines(found)
+
+
+def agreement(
+    readers: Annotated[Path, typer.Argument(metavar="READERS.csv", help="A row a film and reader: image, reader and a column a measurement.")],
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder to write, new or empty; nothing is written without it.")] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Say how well several readers agree, in pairs and together; writes agreement.json and agreement.csv."""
+    from spinelab.serve.agreement import agreement as agree
+
+    found = agree(readers, out)
+    if as_json:
+        show.print_json(found)
+    else:
+        show.agreement(found, out)

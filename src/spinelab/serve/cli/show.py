@@ -101,7 +101,32 @@ def evaluation(found: Evaluation, out: Path) -> None:
     say()
     _listed("Flags:", [f"{flag.code}: {flag.text}" for flag in found.variant.flags])
     _statements(found.data.flags, found.statements)
-    say(f"Report: {out / 'report.html'}   (also evaluation.json, predictions.csv)")
+    measured = found.variant.measured
+    more = ["agreement.csv"] * (measured is not None) + ["landmarks.csv"] * (measured is not None and measured.landmarks is not None)
+    say(f"Report: {out / 'report.html'}   (also {', '.join(['evaluation.json', 'predictions.csv', *more])})")
+
+
+def agreement(found: Mapping[str, Any], out: Path | None) -> None:
+    """Print bias, limits, ICC and detectable change of every pair, and of all readers together."""
+    from spinelab.experiments import reader_rows
+
+    say(f"{found['films']} films of {found['patients']} patients, {len(found['readers'])} readers: {', '.join(found['readers'])}.")
+    say()
+    rows = reader_rows(found)
+    names = ("bias", "lower_limit", "upper_limit", "icc_2_1", "icc_3_1", "sem_agreement", "mdc95_agreement")
+    shown = [
+        (row["measurement"], " and ".join(part for part in (row["a"], row["b"]) if part), str(row["n"]), *(estimate(_figure(row, name)) for name in names))
+        for row in rows
+    ]
+    table(("measurement", "readers", "n", "bias", "lower limit", "upper limit", "ICC(2,1)", "ICC(3,1)", "SEM", "MDC"), shown)
+    say()
+    _listed("Notes:", [f"{row['measurement']}, {row['a']}{' and ' * bool(row['b'])}{row['b']}: {row['note']}" for row in rows if row["note"]])
+    if out is not None:
+        say(f"Written: {out / 'agreement.csv'}, {out / 'agreement.json'}")
+
+
+def _figure(row: Mapping[str, Any], name: str) -> SimpleNamespace:
+    return SimpleNamespace(value=row.get(name), lo=row.get(f"{name}_lo"), hi=row.get(f"{name}_hi"))
 
 
 def constant_name(baseline: Mapping[str, Any]) -> str:
