@@ -20,7 +20,7 @@ VERBS = {
     "evaluate": "(model, data, out, *, split=None, explain=None, run=None)",
     "fit": "(task, data, out, *, settings=None, split=None, run=None)",
     "phantom": None,
-    "read": "(path, model, out=None, *, serial=False, explain=None, run=None)",
+    "read": "(path, model, out=None, *, serial=False, films=None, explain=None, run=None)",
 }
 
 
