@@ -229,6 +229,58 @@ def test_coco_that_cannot_be_used_is_refused_in_words(tmp_path, changes, says):
         examples(coco(tmp_path, **changes))
 
 
+def test_boxes_beside_keypoints_are_left_out_and_told(tmp_path):
+    categories = [{"id": 7, "name": "spine", "keypoints": ["head", "tail"]}, {"id": 8, "name": "marker"}]
+    annotations = [{"image_id": 1, "category_id": 7, "keypoints": [3, 4, 2, 5, 6, 1]}, {"image_id": 1, "category_id": 8, "bbox": [1, 2, 2, 4]}]
+    found = examples(coco(tmp_path, categories=categories, annotations=annotations))
+    assert points(found[0]) == {"head": (3, 4), "tail": (5, 6)}
+    assert any("1 annotation(s) of keypoints.json are of a category without keypoints and were left out: marker." in note for note in found.notes)
+
+
+def test_a_coco_file_a_split_is_told_by_its_name(tmp_path):
+    train = coco(tmp_path)
+    body = json.loads(train.read_text(encoding="utf-8"))
+    train.rename(train.with_name("train.json"))
+    (train.parent / "val.json").write_text(json.dumps(body | {"images": [{"id": 1, "file_name": "3.png"}], "annotations": body["annotations"][:1]}))
+    found = examples(tmp_path)
+    assert [(e.id, e.facts["split"].value) for e in found] == [("1.png", "train"), ("2.png", "train"), ("3.png", "val")]
+    (train.parent / "val.json").write_text(json.dumps(body))
+    with pytest.raises(InputError, match=r"1\.png stands in train\.json image 1 too"):
+        examples(tmp_path)
+    (train.parent / "val.json").rename(train.parent / "other.json")
+    with pytest.raises(InputError, match="which one is meant"):
+        examples(tmp_path)
+
+
+def test_a_table_from_windows_and_pandas_is_understood(tmp_path):
+    for name in ("1.png", "2.png"):
+        picture(tmp_path / "films" / name)
+    rows = [("films\\1.png", 3, 4, "NaN", "nan", "NaN"), ("films\\2.png", 3, 4, 5, 6, "0.2")]
+    table(tmp_path, ("image", "a_x", "a_y", "b_x", "b_y", "spacing_mm"), rows)
+    example = examples(tmp_path)[0]
+    assert example.id == "films/1.png"
+    assert points(example) == {"a": (3, 4)}
+    assert not example.facts["spacing_mm"].known
+
+
+def test_labelme_pictures_get_their_patients_from_a_table(tmp_path):
+    for name in ("1", "2"):
+        labelme(tmp_path, name, [point("a", 1, 1)])
+    table(tmp_path, ("image", "patient", "spacing_mm"), [("1.png", "P1", "0.2"), ("2.png", "P1", "")], name="patients.csv")
+    found = examples(tmp_path)
+    assert found.groups() == ["P1", "P1"]
+    assert [e.facts["spacing_mm"].value for e in found] == [(0.2, 0.2), None]
+    table(tmp_path, ("image", "patient"), [("1.png", "P1")], name="patients.csv")
+    with pytest.raises(InputError, match=r"has no row for 2\.png"):
+        examples(tmp_path)
+    table(tmp_path, ("image", "patient"), [("1.png", "")], name="patients.csv")
+    with pytest.raises(InputError, match=r"line 2: 1\.png"):
+        examples(tmp_path)
+    table(tmp_path, ("image", "who"), [("1.png", "P1")], name="patients.csv")
+    with pytest.raises(InputError, match="no column patient"):
+        examples(tmp_path)
+
+
 def labelme(folder, name, shapes, **changes):
     body = {"version": "5.2.1", "flags": {}, "shapes": shapes, "imagePath": f"{name}.png", "imageData": None} | changes
     picture(folder / f"{name}.png")

@@ -120,7 +120,8 @@ def test_angles_are_measured_where_there_is_no_table(layout):
         ("landmarks.csv", [row_of(corners())] * 2 + [row_of(corners())[:-1]], "row 3: 135 values"),
         ("landmarks.csv", [row_of(corners() * [COLUMNS, ROWS])] * 3, "row 1: coordinates from"),
         ("landmarks.csv", [row_of(corners())] * 2 + [["nan", *row_of(corners())[1:]]], "row 3: coordinates"),
-        ("angles.csv", [[1, 2, "steep"]] * 3, "steep"),
+        ("angles.csv", [[1, 2, "steep"]] * 3, "angles.csv row 1, value 3 is steep"),
+        ("angles.csv", [[1, 2, 3], [1, "", 3], [1, 2, 3]], "angles.csv row 2, value 2 is blank"),
         ("filenames.csv", [["a.jpg"], ["b.jpg"], ["c.jpg"]], "row 1: a.jpg is not in data/training"),
     ],
 )

@@ -163,6 +163,18 @@ def test_what_is_said_of_the_scale():
     assert "(rows) x 0.2 mm (columns)" in scale.notes(wide)[0]
 
 
+@pytest.mark.parametrize(("header", "side", "said"), [("P\\F", "right", True), ("A\\F", "left", True), ("P\\F", "left", False), ("A\\F", "right", False)])
+def test_a_picture_that_contradicts_its_header_seems_mirrored(header, side, said):
+    sentence = film.mirrored(film_with(PatientOrientation=header), side)
+    assert ("seems to be mirrored" in sentence) is said
+    assert not said or f"landmarks that it is the {side}" in sentence
+    assert film.mirrored(film_with(PatientOrientation=header), "") == ""
+
+
+def test_without_a_direction_in_the_header_nothing_is_said_of_mirrors():
+    assert film.mirrored(film_with(), "left") == film.mirrored(film_with(PatientOrientation="L\\F"), "left") == ""
+
+
 def test_parts_that_do_not_lie_one_below_the_other_are_no_spine():
     assert film.misplaced(drawn()) == ""
     assert film.misplaced({}) == ""

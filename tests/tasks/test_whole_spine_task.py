@@ -118,6 +118,9 @@ def test_the_notes_tell_scale_side_and_what_is_absent():
     assert notes[0].startswith("Pixel spacing: 0.5 mm")
     assert notes[1].startswith("Magnification: 1.2")
     assert "The patient faces the left of the picture." in notes
+    assert not any("mirrored" in note for note in notes)
+    flipped = TASK.notes(reading(), model_of(), study(PatientOrientation="A\\F"))
+    assert any("the picture seems to be mirrored" in note for note in flipped)
     assert notes[-1] == "The odontoid is not on the film; what needs it is withheld."
 
 

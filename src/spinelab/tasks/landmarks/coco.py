@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from spinelab.core import InputError
+from spinelab.core import Fact, InputError
 from spinelab.io.tables import spacing_of
 from spinelab.io.text import read_text
 from spinelab.tasks.landmarks.annotation import FACTS, Annotated, Book, Point, in_order, number, stated
 
+SPLITS: Final = ("train", "val", "test")
 _EXPECTED: Final = "a COCO keypoints file: images, annotations with keypoints x, y, v, and categories with the names of their keypoints"
 
 
@@ -22,6 +24,8 @@ def is_coco(body: object) -> bool:
 
 def read_coco(path: Path) -> Book:
     """Read one file. With several categories a point is called ``CATEGORY KEYPOINT``; two objects of a category in a picture are refused.
+
+    Annotations of categories without keypoints (boxes, outlines) are left out and told.
 
     ``patient``, ``spacing_mm``, ``sex``, ``age``, ``site`` and ``split`` are understood in an image's entry, though COCO does not define them.
     """
@@ -35,8 +39,11 @@ def read_coco(path: Path) -> Book:
     images = _images(path, body)
     points: dict[Any, dict[str, Point]] = {}
     seen: set[tuple[Any, Any]] = set()
+    others = _without_keypoints(body)
     for place, entry in enumerate(body["annotations"]):
         where = f"{path.name} annotations[{place}]"
+        if isinstance(entry, Mapping) and entry.get("category_id") in others:
+            continue
         image, category = _of(entry, "image_id", images, where), _of(entry, "category_id", categories, where)
         if (image, category) in seen:
             raise InputError(
@@ -48,11 +55,45 @@ def read_coco(path: Path) -> Book:
         points.setdefault(image, {}).update(_points(entry, categories[category], where))
     annotated = tuple(_annotated(path, images[image], found) for image, found in points.items())
     bare = [images[i]["file_name"] for i in images if i not in points]
-    notes = (f"{len(bare)} picture(s) of {path.name} have no annotation and were left out, such as {bare[0]}.",) if bare else ()
+    notes = [f"{len(bare)} picture(s) of {path.name} have no annotation and were left out, such as {bare[0]}."] if bare else []
+    left = [others[entry["category_id"]] for entry in body["annotations"] if isinstance(entry, Mapping) and entry.get("category_id") in others]
+    if left:
+        notes.append(f"{len(left)} annotation(s) of {path.name} are of a category without keypoints and were left out: {', '.join(sorted(set(left)))}.")
     if not annotated:
         raise InputError(f"{path} holds no annotation", expected=_EXPECTED, action="annotate the pictures")
     names = in_order(name for category in categories.values() for name in category)
-    return Book(path, annotated, names, (path.parent, path.parent / "images", path.parent.parent / "images", path.parent.parent), notes)
+    return Book(path, annotated, names, (path.parent, path.parent / "images", path.parent.parent / "images", path.parent.parent), tuple(notes))
+
+
+def read_splits(root: Path, files: Sequence[Path]) -> Book:
+    """Read one file a split, such as ``train.json`` and ``val.json``; a picture's split is told by the file's name, unless its entry names one.
+
+    Raises
+    ------
+    InputError
+        If the names do not tell which file is which split, or a picture stands in two files.
+    """
+    found = [[split for split in SPLITS if split in path.stem.lower()] for path in files]
+    if any(len(one) != 1 for one in found) or len({one[0] for one in found}) < len(files):
+        raise InputError(
+            f"{root} holds {', '.join(str(path.relative_to(root)) for path in files[:5])}: which one is meant?",
+            expected=f"one COCO file, or one a split whose names say {', '.join(SPLITS)}",
+            action="give the file itself, or name the files after their splits",
+        )
+    books = [read_coco(path) for path in files]
+    pictures: dict[str, Annotated] = {}
+    for book, (split,) in zip(books, found, strict=True):
+        for one in book.pictures:
+            if one.name in pictures:
+                raise InputError(f"{one.where}: {one.name} stands in {pictures[one.name].where} too", expected="a picture in one split", action="remove one")
+            pictures[one.name] = replace(one, facts={"split": Fact(split, f"name of {book.source.name}"), **one.facts})
+    folders, notes = in_order(str(folder) for book in books for folder in book.folders), tuple(note for book in books for note in book.notes)
+    return Book(root, tuple(pictures.values()), in_order(name for book in books for name in book.names), tuple(map(Path, folders)), notes)
+
+
+def _without_keypoints(body: Mapping[str, Any]) -> dict[Any, str]:
+    """Return the names of the categories that have no keypoints, by id."""
+    return {c.get("id"): str(c.get("name")) for c in body["categories"] if isinstance(c, Mapping) and not c.get("keypoints")}
 
 
 def _categories(path: Path, body: Mapping[str, Any]) -> dict[Any, tuple[str, ...]]:

@@ -36,8 +36,31 @@ def read_csv(path: Path) -> Book:
     return Book(path, pictures, names, (path.parent, path.parent / "images", path.parent / "films"))
 
 
+def read_patients(path: Path) -> dict[str, Annotated]:
+    """Return what a table of pictures without points says of each: ``image``, ``patient``, if wished ``spacing_mm``, sex, age, site and split.
+
+    Raises
+    ------
+    InputError
+        If a column or a patient is missing, or a picture stands in two rows.
+    """
+    rows = _rows(path)
+    missing = {"image", "patient"} - set(rows[0][1])
+    if missing:
+        raise InputError(f"{path} has no column {min(missing)}", expected="the columns image and patient", action="name the columns in the first row")
+    found: dict[str, Annotated] = {}
+    for at, row in rows:
+        if not row["image"] or not row["patient"] or row["image"] in found:
+            raise InputError(f"{path} line {at}: {row['image'] or 'no image'}", expected="one row a picture, with its patient", action="correct the line")
+        found[row["image"]] = _annotated(path, row["image"], [(at, row)], {})
+    return found
+
+
 def _rows(path: Path) -> list[tuple[int, Row]]:
-    """Return the rows with their line numbers; numbers with a decimal comma are understood where the semicolon separates."""
+    """Return the rows with their line numbers.
+
+    Numbers with a decimal comma are understood where the semicolon separates; ``NaN`` is a blank; paths of Windows become those of this system.
+    """
     lines = read_text(path, _EXPECTED).splitlines()
     delimiter = max(",;\t", key=lines[0].count)
     reader = csv.reader(lines, delimiter=delimiter)
@@ -53,7 +76,8 @@ def _rows(path: Path) -> list[tuple[int, Row]]:
         if len(cells) > len(header) and any(cell.strip() for cell in cells[len(header) :]):
             raise InputError(f"{path} line {reader.line_num}: {len(cells)} cells under {len(header)} columns", expected=_EXPECTED, action="correct the line")
         values = [cell.strip() for cell in cells] + [""] * (len(header) - len(cells))
-        rows.append((reader.line_num, {name: value for name, value in zip(header, values, strict=False) if name}))
+        row = {name: "" if name in _ABOUT and value.lower() == "nan" else value for name, value in zip(header, values, strict=False) if name}
+        rows.append((reader.line_num, row | {"image": row["image"].replace("\\", "/")} if "image" in row else row))
     if not rows:
         raise InputError(f"{path} has no rows", expected=_EXPECTED, action="write the points")
     if delimiter == ";":
@@ -111,10 +135,10 @@ def _wide(path: Path, rows: Sequence[tuple[int, Row]]) -> tuple[tuple[Annotated,
 
 
 def _point(x: str, y: str, visible: str, where: str) -> Point | None:
-    """Return the position, or ``None`` for a point that is marked or left blank as absent."""
+    """Return the position, or ``None`` for a point that is marked or left blank (or ``NaN``) as absent."""
     if visible.lower() not in _YES:
         raise InputError(f"{where}: visible is {visible!r}", expected="1 (seen), 2 (seen, as COCO writes it), 0 (absent) or blank", action="correct it")
-    if not _YES[visible.lower()] or not (x or y):
+    if not _YES[visible.lower()] or {x.lower(), y.lower()} <= {"", "nan"}:
         return None
     return number(x, where, "x"), number(y, where, "y")
 

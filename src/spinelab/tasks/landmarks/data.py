@@ -12,10 +12,10 @@ from spinelab.core import Example, Examples, Fact, InputError, Landmark, Result,
 from spinelab.phantoms import is_phantom
 from spinelab.tasks.landmarks import csv_files
 from spinelab.tasks.landmarks.annotation import LAYOUT, Annotated, Book
-from spinelab.tasks.landmarks.coco import is_coco, read_coco
+from spinelab.tasks.landmarks.coco import is_coco, read_coco, read_splits
 from spinelab.tasks.landmarks.csv_files import read_csv
 from spinelab.tasks.landmarks.declaration import FILE, Declaration
-from spinelab.tasks.landmarks.labelme import is_labelme, load, read_labelme
+from spinelab.tasks.landmarks.labelme import PATIENTS, is_labelme, load, read_labelme
 from spinelab.tasks.landmarks.measure import measurements
 from spinelab.tasks.landmarks.pictures import Header, look, opened, outside, spacing_for
 from spinelab.tasks.landmarks.toml_file import read_declaration
@@ -80,6 +80,10 @@ def _book(root: Path) -> Book:
     bodies = [(p, load(p)) for p in inside if p.suffix.lower() == ".json"]
     sets = [p for p, body in bodies if is_coco(body)]
     single = [(p, body) for p, body in bodies if isinstance(body, Mapping) and is_labelme(body)]
+    if single:
+        tables = [p for p in tables if p.name != PATIENTS]
+    if len(sets) > 1 and not (single or tables):
+        return read_splits(root, sets)
     kinds = [str(p.relative_to(root)) for p in (*tables, *sets)] + ([f"{len(single)} labelme file(s)"] if single else [])
     if len(kinds) != 1:
         given = f"{root} holds {', '.join(kinds[:5])}: which one is meant?" if kinds else f"{root} holds no annotation that can be read"

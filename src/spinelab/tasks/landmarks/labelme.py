@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PureWindowsPath
+from dataclasses import replace
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Final
 
 from spinelab.core import InputError
 from spinelab.tasks.landmarks.annotation import Annotated, Book, Point, in_order, number
+from spinelab.tasks.landmarks.csv_files import read_patients
 
 _EXPECTED: Final = "a labelme file: imagePath, and shapes with label, shape_type and points"
 _HALF: Final = 0.5
@@ -20,8 +22,13 @@ def is_labelme(body: object) -> bool:
     return isinstance(body, Mapping) and isinstance(body.get("shapes"), list) and isinstance(body.get("imagePath"), str)
 
 
+PATIENTS: Final = "patients.csv"
+
+
 def read_labelme(root: Path, files: Sequence[tuple[Path, Mapping[str, Any]]]) -> Book:
     """Read labelme annotations that were found below ``root``; pictures are named from there.
+
+    ``patients.csv`` in that folder (``image``, ``patient``, if wished ``spacing_mm``) tells whose they are; it names a picture by its path or its file's name.
 
     Shapes other than points are refused: which corner of a polygon is which landmark is not stated, and half-read annotations would
     pass for complete ones.
@@ -38,7 +45,21 @@ def read_labelme(root: Path, files: Sequence[tuple[Path, Mapping[str, Any]]]) ->
         pictures.append(Annotated(_picture(root, path, body), points, where))
     if not any(p.points for p in pictures):
         raise InputError(f"{root}: none of {len(files)} labelme file(s) holds a point", expected=_EXPECTED, action="mark the points")
+    if (root / PATIENTS).is_file():
+        pictures = _with_patients(root / PATIENTS, pictures)
     return Book(root, tuple(pictures), in_order(sorted({name for p in pictures for name in p.points})), (root,))
+
+
+def _with_patients(path: Path, pictures: Sequence[Annotated]) -> list[Annotated]:
+    """Return the pictures with what the table says of them; a picture that it does not name is refused."""
+    table = read_patients(path)
+    told = []
+    for picture in pictures:
+        about = table.get(picture.name) or table.get(PurePosixPath(picture.name).name)
+        if about is None:
+            raise InputError(f"{path} has no row for {picture.name}", expected="a patient for every picture", action="add the row, or remove the table")
+        told.append(replace(picture, patient=about.patient, spacing_mm=about.spacing_mm, facts=about.facts))
+    return told
 
 
 def _point(shape: Any, where: str) -> tuple[str, Point]:

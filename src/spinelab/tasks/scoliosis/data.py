@@ -175,7 +175,11 @@ def _numbers(path: Path, width: int, count: int) -> NDArray[np.float64]:
     for number, row in enumerate(rows, 1):
         if len(row) != width:
             raise InputError(f"{path} row {number}: {len(row)} values", expected=f"{width} values", action="correct the row")
+    return np.array([[_value(cell, f"{path} row {number}, value {place}") for place, cell in enumerate(row, 1)] for number, row in enumerate(rows, 1)])
+
+
+def _value(cell: str, where: str) -> float:
     try:
-        return np.array(rows, dtype=np.float64)
+        return float(cell)
     except ValueError as error:
-        raise InputError(f"{path}: {error}", expected="numbers", action="correct the table") from error
+        raise InputError(f"{where} is {cell.strip()[:40] or 'blank'}", expected="a number", action="correct the row") from error

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from spinelab.core import Image
 from spinelab.train.landmark_film import RADIOGRAPHS, FilmKind
 
 FROM_THE_TOP: Final = {
@@ -36,3 +37,20 @@ def misplaced(points: Mapping[str, NDArray[np.float64]]) -> str:
         if heights[upper] >= heights[lower]:
             return f"{lower} would lie above {upper}: this is no standing spine, or it lies on its side or upside down"
     return ""
+
+
+def mirrored(image: Image, side: str) -> str:
+    """Return a sentence where the header and the landmarks, by which the patient faces ``side``, contradict each other; empty if they do not.
+
+    The first value of PatientOrientation says what lies to the right of the picture: ``A`` of a patient who faces the right, ``P`` of one who
+    faces the left.
+    """
+    fact = image.facts.get("PatientOrientation")
+    towards = str(fact.value)[:1].upper() if fact is not None and fact.known else ""
+    stated = {"A": "right", "P": "left"}.get(towards, "")
+    if not side or not stated or side == stated:
+        return ""
+    return (
+        f"The header says that the patient faces the {stated} ({fact.source} = {fact.value}), and the landmarks that it is the {side}: "
+        "the picture seems to be mirrored, or its header is wrong. Check whose film it is, and which side is which."
+    )

@@ -29,7 +29,7 @@ from spinelab.core import (
 from spinelab.geometry import LATERAL_LANDMARKS, NEEDS, SAGITTAL_QUANTITIES, SCHWAB_GRADES, reference_range
 from spinelab.geometry.shape import ShapeModel
 from spinelab.tasks.whole_spine import data, drawing, levels, measure, piece, scale
-from spinelab.tasks.whole_spine.film import FILMS, misplaced
+from spinelab.tasks.whole_spine.film import FILMS, mirrored, misplaced
 from spinelab.tasks.whole_spine.settings import WholeSpineSettings
 from spinelab.train.landmark_film import FilmKind
 from spinelab.train.landmark_task import LandmarkTask
@@ -148,8 +148,10 @@ class WholeSpine(LandmarkTask):
         """Return the film's scale, which way the patient faces, how certain the levels are, and what is not on the film."""
         side = measure.facing_of(reading.found())
         absent = [name for name in reading.names if name not in reading.found()]
-        said = [*scale.notes(self.film(study, model.settings))]
+        image = self.film(study, model.settings)
+        said = [*scale.notes(image)]
         said += [f"The patient faces the {side} of the picture."] if side else []
+        said += [sentence] if (sentence := mirrored(image, side)) else []
         said += [sentence] if (sentence := levels.words(reading, _learnt(model))) else []
         if absent:
             words = measure.not_on_film(absent)
