@@ -46,8 +46,9 @@ def mirrored(image: Image, side: str) -> str:
     faces the left.
     """
     fact = image.facts.get("PatientOrientation")
-    towards = str(fact.value)[:1].upper() if fact is not None and fact.known else ""
-    stated = {"A": "right", "P": "left"}.get(towards, "")
+    if fact is None or not fact.known:
+        return ""
+    stated = {"A": "right", "P": "left"}.get(str(fact.value)[:1].upper(), "")
     if not side or not stated or side == stated:
         return ""
     return (
