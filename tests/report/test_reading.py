@@ -122,6 +122,20 @@ def test_another_rule_is_off_until_asked_for_and_stands_last(tmp_path):
     assert "another rule" not in printed
 
 
+def test_findings_are_called_by_their_titles(tmp_path):
+    films = [dataclasses.replace(result(name), findings=(Finding("pt_modifier", "+"), Finding("sva_modifier", None))) for name in ("a", "b")]
+    titles = {"pt_modifier": "SRS-Schwab PT modifier", "sva_modifier": "SRS-Schwab SVA modifier"}
+    write(films, tmp_path, titles=titles)
+    page = words((tmp_path / "a" / "report.html").read_text(encoding="utf-8"))
+    assert "SRS-Schwab PT modifier +" in page
+    assert "No answer: SRS-Schwab SVA modifier." in page
+    assert "SRS-Schwab PT modifier: + SRS-Schwab SVA modifier: no answer" in words((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "SRS-Schwab SVA modifier: no answer" in pdf_text((tmp_path / "a" / "report.pdf").read_bytes())
+    for table in ("measurements.csv", "results.csv"):
+        row = next(csv.DictReader(io.StringIO((tmp_path / table).read_text(encoding="utf-8"))))
+        assert (row["SRS-Schwab PT modifier"], row["SRS-Schwab SVA modifier"]) == ("'+", "")
+
+
 def test_the_page_allows_its_own_script_and_no_other(tmp_path):
     html = write([result(EVIL, notes=(EVIL,))], tmp_path, studies={EVIL: study(EVIL)}).read_text(encoding="utf-8")
     (script,) = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)

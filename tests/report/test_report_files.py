@@ -90,7 +90,7 @@ def test_results_table_names_unit_and_reason():
         Result("t", "m", "a", findings=(Finding("label", "x", {"x": 0.75, "y": 0.25}),), measurements=(slip(12.5, "L4/L5"), slip(1.0, "L5/S1"))),
         Result("t", "m", "=b", measurements=(Measurement("slip", None, "%", site="L4/L5", withheld="no endplate"),), notes=("n",)),
     ]
-    rows = list(csv.DictReader(io.StringIO(results_csv(results, {"a": "a", "=b": "b"}))))
+    rows = list(csv.DictReader(io.StringIO(results_csv(results, {"a": "a", "=b": "b"}, {}))))
     assert rows[0]["label: prob_x"] == "0.75"
     assert rows[0]["slip L4/L5 [%]"] == "12.5"
     assert rows[1]["study"] == "'=b"
@@ -103,7 +103,7 @@ def test_a_curve_has_one_column_wherever_it_was_measured():
         Result("t", "m", name, measurements=(Measurement("cobb_max", value, "deg", site=site, side="right"),))
         for name, value, site in (("a", 50.0, "T5-T12"), ("b", 20.0, "T6-L1"))
     ]
-    header, *rows = csv.reader(io.StringIO(results_csv(results, {})))
+    header, *rows = csv.reader(io.StringIO(results_csv(results, {}, {})))
     assert header[4:] == ["cobb_max [deg]", "cobb_max [deg]: site", "cobb_max [deg]: side", "notes"]
     assert [row[4:6] for row in rows] == [["50.0", "T5-T12"], ["20.0", "T6-L1"]]
 

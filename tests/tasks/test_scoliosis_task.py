@@ -38,6 +38,8 @@ def test_the_model_decides_the_route_and_what_is_measured():
     assert TASK.quantities(ScoliosisSettings())
     assert TASK.route(CLASSIFIES) == "classifies"
     assert TASK.quantities(CLASSIFIES) == ()
+    assert "AASCE rule" in TASK.finding_titles(ScoliosisSettings())[TARGET]
+    assert TASK.finding_titles(CLASSIFIES) == {}
 
 
 def test_a_classifier_gets_the_size_and_passes_that_were_asked_for():

@@ -82,7 +82,7 @@ def test_a_landmark_that_the_others_contradict_is_not_measured_with():
     assert {name for (name, _), m in values.items() if m.withheld} == {"ll", "pi_ll"}
     assert "L1_2 was found where the other landmarks make it implausible" in values["ll", "deg"].withheld
     found = found_in(reading(misfit={"L1_2": 40.0}), model_of(misfit_limit=6.0))
-    assert "pi_ll_modifier" not in {f.name for f in found}
+    assert next(f for f in found if f.name == "pi_ll_modifier").label is None
 
 
 def test_spacing_that_is_absent_or_impossible_gives_no_millimetres():
@@ -103,8 +103,19 @@ def test_classes_come_with_the_probability_that_the_intervals_give():
     wide = fit_conformal(rng.normal(0, 12, 60), np.full(60, 1.0), [str(n) for n in range(60)]).to_dict()
     loose = {f.name: f for f in found_in(read, model_of(quantities={"pt_deg": wide}))}
     assert 0.5 < loose["pt_modifier"].probabilities["0"] < 0.97
-    no_scale = found_in(reading(spacing=unknown("absent")), model_of())
-    assert "sva_modifier" not in {f.name for f in no_scale}
+
+
+def test_a_class_that_cannot_be_told_says_why():
+    whole = TASK._result(reading(), model_of(), study())
+    assert not [note for note in whole.notes if note.startswith("No answer")]
+    no_scale = TASK._result(reading(spacing=unknown("absent")), model_of(), study())
+    finding = no_scale.finding("sva_modifier")
+    assert (finding.label, finding.probabilities) == (None, {})
+    assert "No answer for SRS-Schwab SVA modifier: no pixel spacing: absent." in no_scale.notes
+    no_hips = TASK._result(reading(absent=("FH_1", "FH_2")), model_of(), study())
+    told = "No answer for SRS-Schwab PI-LL modifier, SRS-Schwab PT modifier, Roussouly type: the femoral heads are not on the film."
+    assert told in no_hips.notes
+    assert set(TASK.finding_titles(TASK.settings_type())) == {f.name for f in whole.findings} - {"levels"}
 
 
 def test_a_column_that_is_upside_down_is_refused():

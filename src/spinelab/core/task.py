@@ -251,6 +251,10 @@ class Task(ABC):
         """Return the class names, in the order of the probabilities."""
         return tuple(sorted(set(examples.labels(self.target(settings)))))
 
+    def finding_titles(self, settings: Settings) -> Mapping[str, str]:
+        """Return what findings are called on pages and in tables, by name, where the name does not say it."""
+        return {}
+
     def quantities(self, settings: Settings) -> tuple[Quantity, ...]:
         """Return what models with these settings measure, in the order of the report; nothing for a task that only classifies."""
         return ()

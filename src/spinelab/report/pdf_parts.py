@@ -82,7 +82,7 @@ def body(
         if reading.levels is not None:
             certain = "The vertebrae are named with certainty. " if reading.levels.certain else "The naming of the vertebrae is not certain. "
             found.append(_line(certain + _sure(reading.levels), 7.4))
-        found += [_line(_finding(one), 7.8, marked=True) for one in reading.findings]
+        found += [_line(_finding(one, reading.title_of(one)), 7.8, marked=True) for one in reading.findings]
     if notes:
         found += [_heading("Notes"), *(_line(note, 7.4) for note in notes)]
     for one in changes:
@@ -98,10 +98,10 @@ def _sure(levels: Levels) -> str:
     return "" if levels.probability is None else f"The probability that every vertebra has its right name is {chance(levels.probability)}. "
 
 
-def _finding(one: Finding) -> str:
+def _finding(one: Finding, title: str) -> str:
     where = " ".join(part for part in (one.site, one.side) if part)
     label = one.label if one.label is not None else "no answer"
-    words = f"{markup(f'{spoken(one.name).capitalize()} {where}'.strip())}: <b>{markup(label, bold=True)}</b>"
+    words = f"{markup(f'{title} {where}'.strip())}: <b>{markup(label, bold=True)}</b>"
     if one.label is not None and one.label in one.probabilities:
         probability = one.probabilities[one.label]
         limits = f", {number(one.interval[0], 2)} to {number(one.interval[1], 2)}" if one.interval else ""

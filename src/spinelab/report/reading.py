@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from spinelab.core import Finding, Measurement, Quantity, Reference, Result
@@ -94,6 +94,16 @@ class Reading:
     levels: Levels | None
     footnotes: tuple[str, ...]
     refused: str
+    titles: Mapping[str, str] = field(default_factory=dict)
+
+    def title_of(self, finding: Finding) -> str:
+        """Return what a finding is called."""
+        return self.titles.get(finding.name, spoken(finding.name).capitalize())
+
+    @property
+    def unanswered(self) -> tuple[str, ...]:
+        """Return the titles of the findings without an answer."""
+        return tuple(self.title_of(finding) for finding in self.findings if finding.label is None)
 
     @property
     def sided(self) -> bool:
@@ -101,8 +111,11 @@ class Reading:
         return any(m.side for m in self.result.measurements) or any(f.side for f in self.result.findings)
 
 
-def read_result(result: Result, quantities: Sequence[Quantity], references: Mapping[str, Reference]) -> Reading:
-    """Return a result in the order of ``quantities``; whatever else it measured follows, and what it should have measured is listed as missing."""
+def read_result(result: Result, quantities: Sequence[Quantity], references: Mapping[str, Reference], titles: Mapping[str, str] | None = None) -> Reading:
+    """Return a result in the order of ``quantities``; whatever else it measured follows, and what it should have measured is listed as missing.
+
+    ``titles`` are what findings are called, by name.
+    """
     announced = [Asked(q.name, q.unit, q.title, q.how) for q in quantities]
     asked = [*announced, *_unasked(result, quantities)]
     found = [(quantity, one) for quantity in asked for one in measured(result, quantity)]
@@ -124,6 +137,7 @@ def read_result(result: Result, quantities: Sequence[Quantity], references: Mapp
         levels(result),
         tuple(footnotes),
         refusal(result),
+        titles or {},
     )
 
 

@@ -45,6 +45,7 @@ class Measuring:
     files: Mapping[str, str] = field(default_factory=dict)
     agreement: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     one_patient: bool = False
+    titles: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,14 +73,14 @@ class Writer:
                 rows.append(self._overview_row(result, names[result.study], thumbnail(film) if film is not None and pictured else ""))
         if not several:
             return self.folder / "report.html"
-        write_text(self.folder / "measurements.csv", measurements_csv(results, m.quantities, visits=m.visits, files=m.files))
+        write_text(self.folder / "measurements.csv", measurements_csv(results, m.quantities, m.titles, visits=m.visits, files=m.files))
         if series:
             write_text(self.folder / "changes.csv", changes_csv(series))
         return write_text(self.folder / "report.html", self._overview(results, rows, series, pictured=pictured))
 
     def _film_files(self, result: Result, place: Path, series: Sequence[Series]) -> Film | None:
         study, film, notes = self._open(result)
-        reading = read_result(result, self.measuring.quantities, self.measuring.references.get(result.study, {}))
+        reading = read_result(result, self.measuring.quantities, self.measuring.references.get(result.study, {}), self.measuring.titles)
         maps = () if reading.refused else self.explanations.get(result.study, ())
         write_text(place / "result.json", with_maps(result, maps, place).to_json())
         told = tuple(dict.fromkeys((*(note for note in result.notes if not reading.refused or reading.refused not in note), *notes)))
@@ -136,10 +137,10 @@ class Writer:
         )
 
     def _overview_row(self, result: Result, folder: str, picture: str) -> dict[str, Any]:
-        reading: Reading = read_result(result, self.measuring.quantities, {})
+        reading: Reading = read_result(result, self.measuring.quantities, {}, self.measuring.titles)
         return {"study": result.study, "folder": folder, "picture": picture, "result": result, "refused": reading.refused} | {
             "levels": reading.levels,
-            "findings": reading.findings,
+            "findings": [(reading.title_of(finding), finding) for finding in reading.findings],
         }
 
     def _overview(self, results: Sequence[Result], rows: list[dict[str, Any]], series: Sequence[Series], *, pictured: bool) -> str:

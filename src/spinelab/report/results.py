@@ -32,6 +32,7 @@ def write_results(  # noqa: PLR0913 - everything that a report can show
     phantom_model: bool,
     model_summary: Mapping[str, Any] | None = None,
     quantities: Sequence[Quantity] = (),
+    titles: Mapping[str, str] | None = None,
     drawings: Mapping[str, Sequence[Stroke]] | None = None,
     references: Mapping[str, Mapping[str, Reference]] | None = None,
     visits: Mapping[str, Visit] | None = None,
@@ -55,6 +56,8 @@ def write_results(  # noqa: PLR0913 - everything that a report can show
         line where the model was trained on patients.
     quantities, drawings, references
         What the task measures, in order, those for comparison after the others; by study the strokes over the film, and the usual range by the quantity's name.
+    titles
+        What findings are called, by name, where the name does not say it; a task that classifies has none.
     visits
         By study the patient and the date, for films of one patient on several days.
     files
@@ -74,10 +77,10 @@ def write_results(  # noqa: PLR0913 - everything that a report can show
     origin, summary = origin_and_facts(results[0], phantom_model=phantom_model, summary=model_summary or {})
     names = folder_names(result.study for result in results)
     if len(results) > 1:
-        write_text(folder / "results.csv", results_csv(results, names))
+        write_text(folder / "results.csv", results_csv(results, names, titles or {}))
     if quantities:
         ordered = tuple(sorted(quantities, key=lambda q: q.comparison))
-        measuring = Measuring(ordered, drawings or {}, references or {}, visits or {}, files or {}, agreement or {}, one_patient)
+        measuring = Measuring(ordered, drawings or {}, references or {}, visits or {}, files or {}, agreement or {}, one_patient, titles or {})
         return Writer(folder, measuring, studies or {}, explanations or {}, origin, summary, phantom_model).write(results, names)
     for result in results:
         place = folder / names[result.study] if len(results) > 1 else folder

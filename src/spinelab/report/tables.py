@@ -31,27 +31,30 @@ def predictions_csv(variants: Iterable[Variant], *, patients_known: bool) -> str
     return _csv(header, rows)
 
 
-def results_csv(results: Sequence[Result], folders: dict[str, str]) -> str:
+def results_csv(results: Sequence[Result], folders: Mapping[str, str], titles: Mapping[str, str]) -> str:
     """Return one row a study: its folder, every finding with its probabilities, every measurement with its unit in the header.
 
-    Site and side of a measurement stand in the header where a study has several of it, else in columns of their own.
+    ``titles`` are what findings are called, by name. Site and side of a measurement stand in the header where a study has several of it, else in
+    columns of their own.
     """
     several = at_several_places(results)
-    rows = [_result_row(result, folders.get(result.study, ""), several) for result in results]
+    rows = [_result_row(result, folders.get(result.study, ""), several, titles) for result in results]
     header = list(dict.fromkeys(name for row in rows for name in row))
     if "notes" in header:
         header.append(header.pop(header.index("notes")))
     return _csv(header, ([row.get(name, "") for name in header] for row in rows))
 
 
-def measurements_csv(results: Sequence[Result], quantities: Sequence[Quantity], *, visits: Mapping[str, Visit], files: Mapping[str, str]) -> str:
+def measurements_csv(
+    results: Sequence[Result], quantities: Sequence[Quantity], titles: Mapping[str, str], *, visits: Mapping[str, Visit], files: Mapping[str, str]
+) -> str:
     """Return one row a film, refused films as well: ``image``, every quantity, findings, whose film it is, certainty of the levels, notes.
 
     A quantity has the columns ``<column>, <column>_lo, <column>_hi, <column>_withheld`` and, where a measurement tells them, ``_site`` and
-    ``_side``. ``patient``, ``date`` and ``file`` are empty where they are not known. ``levels_certainty`` is the probability that the levels
-    are named rightly.
+    ``_side``. ``titles`` are what findings are called, by name. ``patient``, ``date`` and ``file`` are empty where they are not known.
+    ``levels_certainty`` is the probability that the levels are named rightly.
     """
-    rows = [_film_row(result, quantities) | _whose(visits.get(result.study, Visit()), files.get(result.study, "")) for result in results]
+    rows = [_film_row(result, quantities, titles) | _whose(visits.get(result.study, Visit()), files.get(result.study, "")) for result in results]
     ends = ("_lo", "_hi", "_withheld", "_site", "_side")
     present = dict.fromkeys(name for row in rows for name in row)
     order = ["image", *(f"{q.column}{end}" for q in quantities for end in ("", *ends) if f"{q.column}{end}" in present)]
@@ -120,11 +123,11 @@ def _prediction_rows(variant: Variant, classes: Sequence[str], *, patients_known
             ]
 
 
-def _result_row(result: Result, folder: str, several: Collection[tuple[str, str]]) -> dict[str, Any]:
+def _result_row(result: Result, folder: str, several: Collection[tuple[str, str]], titles: Mapping[str, str]) -> dict[str, Any]:
     row: dict[str, Any] = {"study": spreadsheet_safe(result.study), "folder": spreadsheet_safe(folder), "task": result.task}
     row["model"] = spreadsheet_safe(result.model)
     for finding in result.findings:
-        name = _column(finding.name, finding.site, finding.side)
+        name = _column(titles.get(finding.name, finding.name), finding.site, finding.side)
         row[name] = "" if finding.label is None else spreadsheet_safe(finding.label)
         row |= {f"{name}: prob_{label}": _number(value) for label, value in finding.probabilities.items()}
     for measurement in result.measurements:
@@ -138,7 +141,7 @@ def _result_row(result: Result, folder: str, several: Collection[tuple[str, str]
     return row
 
 
-def _film_row(result: Result, quantities: Sequence[Quantity]) -> dict[str, Any]:
+def _film_row(result: Result, quantities: Sequence[Quantity], titles: Mapping[str, str]) -> dict[str, Any]:
     row: dict[str, Any] = {"image": spreadsheet_safe(result.study)}
     refused = refusal(result)
     for quantity in quantities:
@@ -147,7 +150,7 @@ def _film_row(result: Result, quantities: Sequence[Quantity]) -> dict[str, Any]:
         for one in found[1:]:
             row |= _quantity_cells(_column(quantity.column, one.site, one.side), one, "")
     for finding in result.findings:
-        name = _column(finding.name, finding.site, finding.side)
+        name = _column(titles.get(finding.name, finding.name), finding.site, finding.side)
         row[name] = "" if finding.label is None else spreadsheet_safe(finding.label)
         if finding.name not in LEVEL_FINDINGS:
             row |= {f"{name}: prob_{label}": _number(value) for label, value in finding.probabilities.items()}

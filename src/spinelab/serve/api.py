@@ -269,6 +269,7 @@ def _write_results(
         phantom_model=_of_phantoms(model),
         model_summary=_summary(model),
         quantities=quantities,
+        titles=task.finding_titles(model.settings),
         drawings=readings.Drawings(task, model, results),
         references=people.references,
         visits=people.visits,

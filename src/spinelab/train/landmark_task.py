@@ -109,6 +109,10 @@ class LandmarkTask(Task):
         """Return sentences that a reader of this film has to know."""
         return ()
 
+    def unanswered(self, given: Sequence[Measurement]) -> tuple[str, ...]:
+        """Return in words which findings have no answer, and for which measurement's sake."""
+        return ()
+
     def refuse(self, reading: Reading, model: Model, study: Study) -> str:
         """Return why a film is not one that the task can read; empty if it is."""
         return ""
@@ -323,7 +327,7 @@ class LandmarkTask(Task):
                 for name, (x, y), share, on in zip(reading.names, reading.points, reading.share, reading.present, strict=True)
                 if on
             ),
-            notes=self.notes(reading, model, study),
+            notes=(*self.notes(reading, model, study), *self.unanswered(given)),
         )
 
     def _measurements(self, reading: Reading, model: Model, samples: Values | None = None) -> tuple[Measurement, ...]:

@@ -104,6 +104,9 @@ class Scoliosis(LandmarkTask):
     def regions(self, settings: Settings) -> Mapping[str, tuple[str, ...]]:
         return REGIONS
 
+    def finding_titles(self, settings: Settings) -> Mapping[str, str]:
+        return {} if self.route(settings) == "classifies" else {measure.TARGET: "Surgical range, by the largest angle of the AASCE rule"}
+
     def landmark_names(self, examples: Examples, settings: Settings) -> tuple[str, ...]:
         return CORNER_LANDMARKS
 

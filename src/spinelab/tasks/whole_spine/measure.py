@@ -26,6 +26,19 @@ from spinelab.tasks.whole_spine.scale import implausible
 Values = Mapping[tuple[str, str], NDArray[np.float64]]
 
 TARGET: Final = "pi_ll_modifier"
+CLASSES: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
+    "pi_ll_modifier": (("pi_ll", "deg"),),
+    "sva_modifier": (("sva", "mm"),),
+    "pt_modifier": (("pt", "deg"),),
+    "roussouly": (("ss", "deg"), ("pt", "deg")),
+}
+"""The parameters, by name and unit, that each class follows from."""
+TITLES: Final = {
+    "pi_ll_modifier": "SRS-Schwab PI-LL modifier",
+    "sva_modifier": "SRS-Schwab SVA modifier",
+    "pt_modifier": "SRS-Schwab PT modifier",
+    "roussouly": "Roussouly type",
+}
 CERVICAL: Final = ("C7", "C7_1", "C7_2", "C7_3", "T1_1", "T1_2", "C2_1", "C2_2", "ODT", "FM_1", "FM_2", "Forehead", "Jaw")
 """The thirteen landmarks that the second stage finds again, from T1's upper endplate upwards."""
 REGIONS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -133,12 +146,25 @@ def findings(values: Values) -> tuple[Finding, ...]:
     A probability says how sure the class is given the landmarks' uncertainty, not whether the patient has a deformity.
     """
     made = []
-    for name, unit in (("pi_ll", "deg"), ("sva", "mm"), ("pt", "deg")):
-        if (name, unit) in values:
-            made.append(_finding(f"{name}_modifier", schwab(name, values[name, unit]), SCHWAB_GRADES))
-    if ("ss", "deg") in values and ("pt", "deg") in values:
-        made.append(_finding("roussouly", roussouly(values["ss", "deg"], values["pt", "deg"]), ROUSSOULY_TYPES))
+    for name, needed in CLASSES.items():
+        if not set(needed) <= values.keys():
+            continue
+        if name == "roussouly":
+            made.append(_finding(name, roussouly(*(values[key] for key in needed)), ROUSSOULY_TYPES))
+        else:
+            made.append(_finding(name, schwab(needed[0][0], values[needed[0]]), SCHWAB_GRADES))
     return tuple(finding for finding in made if finding is not None)
+
+
+def unanswered(given: Iterable[Measurement]) -> tuple[str, ...]:
+    """Return a sentence for each reason why classes have no answer: that of the parameter that they follow from."""
+    reasons = {(m.name, m.unit): m.withheld for m in given if m.withheld is not None}
+    found: dict[str, list[str]] = {}
+    for name, needed in CLASSES.items():
+        why = next((reasons[key] for key in needed if key in reasons), None)
+        if why is not None:
+            found.setdefault(why, []).append(TITLES[name])
+    return tuple(f"No answer for {', '.join(titles)}: {why}." for why, titles in found.items())
 
 
 def _finding(name: str, classes: NDArray[np.intp], names: tuple[str, ...]) -> Finding | None:

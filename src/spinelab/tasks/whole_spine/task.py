@@ -101,6 +101,9 @@ class WholeSpine(LandmarkTask):
     def quantities(self, settings: Settings) -> tuple[Quantity, ...]:
         return SAGITTAL_QUANTITIES
 
+    def finding_titles(self, settings: Settings) -> Mapping[str, str]:
+        return measure.TITLES
+
     def regions(self, settings: Settings) -> Mapping[str, tuple[str, ...]]:
         return measure.REGIONS
 
@@ -137,12 +140,17 @@ class WholeSpine(LandmarkTask):
     def findings(self, reading: Reading, model: Model, samples: Values, given: Sequence[Measurement]) -> tuple[Finding, ...]:
         """Return modifiers and type, with the probability by samples as wide as the intervals, and how certain the levels' names are.
 
-        A class whose parameter is withheld is left out.
+        A class whose parameter is withheld has no label; the notes say why.
         """
         named = levels.finding(reading, _learnt(model))
         sure = {(m.name, m.unit): m for m in given if m.value is not None}
         classes = measure.findings({key: _widened(values, sure[key]) for key, values in samples.items() if key in sure})
-        return classes if named is None else (*classes, named)
+        known = {finding.name: finding for finding in classes}
+        every = tuple(known.get(name, Finding(name, None)) for name in measure.CLASSES)
+        return every if named is None else (*every, named)
+
+    def unanswered(self, given: Sequence[Measurement]) -> tuple[str, ...]:
+        return measure.unanswered(given)
 
     def notes(self, reading: Reading, model: Model, study: Study) -> tuple[str, ...]:
         """Return the film's scale, which way the patient faces, how certain the levels are, and what is not on the film."""
