@@ -79,7 +79,7 @@ def check_data(examples: Examples, target: str, progress: Progress = silent, *, 
     duplicates = find_duplicates(prints, progress)
     groups = merge_groups(examples.groups(), duplicates)
     shortcuts = _probes(examples, facts, labels, groups) if target else ()
-    listed = tuple(_listed(examples, labels, d) for d in duplicates)
+    listed = tuple(_listed(examples, labels, d) for d in duplicates if not _visits(examples, d))
     leaks = tuple(d for d in listed if not d["same_patient"])
     conflicts = () if asked.several else _conflicts(examples, labels, listed)
     few = _few(asked.question_labels(target) if target else (), asked.spread(groups), known=examples.patients_known)
@@ -140,6 +140,12 @@ def _class_counts(examples: Examples, labels: Sequence[str], *, known: bool) -> 
         images[label] += max(1, len(example.files)) if example.of is None else 1
     patients = patients_per_class(labels, examples.groups()) if known else {}
     return {label: {"images": images[label], "patients": patients.get(label)} for label in sorted(images)}
+
+
+def _visits(examples: Examples, d: Duplicate) -> bool:
+    """Tell whether two pictures that are nearly equal, and no more, are of one known patient: films of several days are alike and no copies."""
+    a, b = examples[d.a], examples[d.b]
+    return d.kind == "near" and d.a != d.b and a.patient is not None and a.patient == b.patient
 
 
 def _listed(examples: Examples, labels: Sequence[str], d: Duplicate) -> dict[str, Any]:
@@ -214,7 +220,7 @@ def _flags(
         (
             bool(duplicates),
             "duplicates",
-            f"{_plural(len(duplicates), 'pair')} of (nearly) equal pictures; copies were kept on one side of every split.",
+            f"{_plural(len(duplicates), 'pair')} of (nearly) equal pictures; copies never stand on both sides of a split.",
         ),
         (any(d["same_patient"] is False for d in leaks), "duplicates-across-patients", _across(leaks)),
         (bool(conflicts), "conflicting-labels", _conflict_words(conflicts)),
@@ -230,7 +236,7 @@ def _few(labels: Sequence[str], groups: Sequence[str], *, known: bool) -> str | 
         return None
     who = "patients" if known else "images (patients are not known)"
     whose = f"The rarest class, {rarest}, has" if labels else "There are"
-    return f"{whose} {count} {who}: too few to rank models that are close."
+    return f"{whose} {count} {who}: too few for narrow intervals; figures that are close cannot be told apart."
 
 
 def _plural(count: int, noun: str) -> str:
@@ -239,7 +245,7 @@ def _plural(count: int, noun: str) -> str:
 
 def _across(leaks: Sequence[Mapping[str, Any]]) -> str:
     count = sum(d["same_patient"] is False for d in leaks)
-    return f"{_plural(count, 'pair')} of (nearly) equal pictures stand under two patients; these patients were treated as one in every split."
+    return f"{_plural(count, 'pair')} of (nearly) equal pictures stand under two patients; these patients are treated as one."
 
 
 def _conflict_words(conflicts: Sequence[Mapping[str, Any]]) -> str:
