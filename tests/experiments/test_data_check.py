@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -33,6 +35,18 @@ def test_one_picture_with_two_labels_is_a_conflict(make_examples, relabel):
     check = check_data(relabel(examples, 150, open=examples[3].open), "label")
     assert "conflicting-labels" in codes(check)
     assert check.summary.conflicts[0]["kind"] == "picture"
+
+
+def test_alike_films_of_one_patients_visits_are_no_copies(make_examples, relabel):
+    examples = make_examples(patients=80, separation=0.0)
+    film = examples[3].open()
+    again = replace(
+        film, images=tuple(replace(image, pixels=np.clip(image.pixels.astype(int) + 1, 0, 255).astype(image.pixels.dtype)) for image in film.images)
+    )
+    visit = relabel(examples, 10, open=lambda: again, patient=examples[3].patient)
+    assert "duplicates" not in codes(check_data(visit, "label"))
+    assert "duplicates" in codes(check_data(relabel(visit, 10, patient="another"), "label"))
+    assert "duplicates" in codes(check_data(relabel(visit, 10, open=examples[3].open), "label"))
 
 
 def test_one_patient_with_two_labels_is_listed(make_examples, relabel):

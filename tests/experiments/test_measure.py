@@ -18,6 +18,7 @@ from spinelab.evaluation import icc
 from spinelab.experiments import Design, baselines, compare, evaluate, fit
 from spinelab.experiments.measured_landmarks import with_figures
 from spinelab.experiments.pairing import kinds, measured_quantity
+from spinelab.report.comparison import evaluation_page
 from spinelab.report.measured import MeasuredLandmarks
 from spinelab.serve.cli import show
 
@@ -115,6 +116,25 @@ def test_heights_of_vertebrae_are_left_out_where_no_landmark_tells_them(names, k
     found = MeasuredLandmarks(names, truth + 1, truth, np.ones((1, 2)), np.ones((1, 2)))
     (first, *_) = with_figures(found, ["p"], {}, [None], None, 20).rows
     assert ("heights" in first) is known
+
+
+def test_the_page_tells_the_training_data_in_sentences(tmp_path):
+    found, _ = evaluated(tmp_path)
+    page = evaluation_page(replace(found, trained_on=found.trained_on | {"flags": [{"code": "duplicates", "text": "3 pairs of equal pictures."}]}))
+    origin = page[page.index('id="origin"') : page.index('id="settings"')]
+    assert "<li>3 pairs of equal pictures.</li>" in origin
+    assert "Constants" not in origin
+    assert "mean shape" not in origin
+    assert "rank models" not in page
+
+
+@pytest.mark.parametrize(("stopping", "says"), [(True, "decide when to stop"), (False, "learns from, one line a training")])
+def test_training_speaks_of_stopping_only_where_it_stops(tmp_path, stopping, says):
+    found, _ = evaluated(tmp_path)
+    history = ({"epoch": 1, "train_loss": 2.0} | ({"validation_loss": 2.5} if stopping else {}), {"epoch": 2, "train_loss": 1.0})
+    page = evaluation_page(replace(found, variant=replace(found.variant, histories=(history,))))
+    assert says in page
+    assert "<span>2 epochs</span>" in page
 
 
 def test_the_page_says_and_shows_it(tmp_path):

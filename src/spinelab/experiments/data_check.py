@@ -90,7 +90,7 @@ def check_data(
     duplicates = find_duplicates(prints, progress)
     groups = merge_groups(examples.groups(), duplicates)
     shortcuts = _probes(examples, facts, labels, groups) if target else ()
-    listed = tuple(_listed(examples, labels, d) for d in duplicates)
+    listed = tuple(_listed(examples, labels, d) for d in duplicates if not _visits(examples, d))
     leaks = tuple(d for d in listed if not d["same_patient"])
     conflicts = () if asked.several else _conflicts(examples, labels, listed)
     few = _few(asked.question_labels(target) if target else (), asked.spread(groups), words.few, known=examples.patients_known)
@@ -151,6 +151,12 @@ def _class_counts(examples: Examples, labels: Sequence[str], *, known: bool) -> 
         images[label] += max(1, len(example.files)) if example.of is None else 1
     patients = patients_per_class(labels, examples.groups()) if known else {}
     return {label: {"images": images[label], "patients": patients.get(label)} for label in sorted(images)}
+
+
+def _visits(examples: Examples, d: Duplicate) -> bool:
+    """Tell whether two pictures that are nearly equal, and no more, are of one known patient: films of several days are alike and no copies."""
+    a, b = examples[d.a], examples[d.b]
+    return d.kind == "near" and d.a != d.b and a.patient is not None and a.patient == b.patient
 
 
 def _listed(examples: Examples, labels: Sequence[str], d: Duplicate) -> dict[str, Any]:

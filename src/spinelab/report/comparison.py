@@ -133,8 +133,16 @@ def evaluation_page(evaluation: Evaluation) -> str:
         learning=None,
         gallery=[],
         analysis=analysis,
+        origin=_origin(evaluation.trained_on),
         sections=_sections(_EVALUATION_SECTIONS, shared, present, [part["title"] for part in analysis]),
     )
+
+
+def _origin(trained_on: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the page says of the training data: facts, and the sentences of flags and notes. What constants are stands beside each quantity."""
+    sentences = [str(flag["text"]) if isinstance(flag, Mapping) else str(flag) for flag in trained_on.get("flags", ())]
+    facts = {key: value for key, value in trained_on.items() if key not in {"flags", "notes", "constants"}}
+    return {"facts": facts, "sentences": [*sentences, *map(str, trained_on.get("notes", ()))]}
 
 
 def _group_columns(evaluation: Evaluation, columns: Sequence[str], found: set[str]) -> list[str]:

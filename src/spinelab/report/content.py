@@ -24,7 +24,7 @@ FLAGS: Final[Mapping[str, str]] = {
     "not-better-than-prior": "Its weighted log loss is not shown to be lower than that of the best constant answer.",
     "not-better-than-chance": "The interval of its ranking metric does not lie above what guessing reaches.",
     "not-distinguishable": "Its difference from the best-ranked model includes zero.",
-    "too-few-patients": "The rarest class has too few patients for a ranking.",
+    "too-few-patients": "There are too few patients, of the rarest class where there are classes, to tell close figures apart.",
     "patients-unknown": "Patients could not be kept apart, so every figure may be too good.",
     "duplicates": "The same picture occurs more than once.",
     "duplicates-across-patients": "The same picture, or nearly, occurs under two patients.",

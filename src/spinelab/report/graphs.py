@@ -25,8 +25,10 @@ _CALIBRATION: Final = (
     "On the dashed diagonal the stated probability is the observed share; bars are its limits, and below stands the number of answers. "
     "A slope of 1 is perfect, below 1 the probabilities are too extreme; the error is the mean distance from the diagonal."
 )
-_TRAINING: Final = (
-    "Loss on the films that the model learns from (solid) and on those that decide when to stop (dashed), one line a fold. A gap that widens is overfitting."
+_TRAINING: Final = "Loss on the films that the model learns from, one line a training."
+_STOPPING: Final = (
+    "Loss on the films that the model learns from (solid) and on those that decide when to stop (dashed), one line a training. "
+    "A gap that widens is overfitting."
 )
 _LEARNING: Final = (
     "What the same model reaches when it learns from fewer patients, on the test patients of up to three folds, with intervals; "
@@ -101,12 +103,18 @@ def training(variants: Sequence[Variant]) -> Grid | None:
     panels = tuple(
         Panel(
             variant.name,
-            f"{sum(map(bool, variant.histories))} folds, up to {max(map(len, variant.histories))} epochs",
-            training_chart(f"training-{n}", variant.histories, f"Training and validation loss of {variant.name}, one line a fold"),
+            _trainings(variant),
+            training_chart(f"training-{n}", variant.histories, f"Loss of {variant.name} against the epoch, one line a training"),
         )
         for n, variant in enumerate(trained)
     )
-    return Grid("Loss against epoch", _TRAINING, panels) if panels else None
+    stopping = any("validation_loss" in row for variant in trained for history in variant.histories for row in history)
+    return Grid("Loss against epoch", _STOPPING if stopping else _TRAINING, panels) if panels else None
+
+
+def _trainings(variant: Variant) -> str:
+    count, epochs = sum(map(bool, variant.histories)), max(map(len, variant.histories))
+    return f"{epochs} epochs" if count == 1 else f"{count} folds, up to {epochs} epochs"
 
 
 def learning(curve: LearningCurve | None, baseline: Mapping[str, Estimate]) -> Grid | None:
