@@ -16,10 +16,10 @@ VERBS = {
         "(task, data, out=None, *, vary, settings=None, folds=5, repeats=1, holdout=None, resume=False, seed=0, "
         "rank_by=None, learning_curve=True, split=None, run=None)"
     ),
-    "evaluate": "(model, data, out, *, split=None, run=None)",
+    "evaluate": "(model, data, out, *, split=None, explain=None, run=None)",
     "fit": "(task, data, out, *, settings=None, split=None, run=None)",
     "phantom": None,
-    "read": "(path, model, out=None, *, serial=False, explain=None, run=None)",
+    "read": "(path, model, out=None, *, serial=False, films=None, explain=None, run=None)",
 }
 
 

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Image
+from spinelab.core import Image, unknown
 from spinelab.train.landmark_film import RADIOGRAPHS, FilmKind
 
 FROM_THE_TOP: Final = {
@@ -45,9 +45,8 @@ def mirrored(image: Image, side: str) -> str:
     The first value of PatientOrientation says what lies to the right of the picture: ``A`` of a patient who faces the right, ``P`` of one who
     faces the left.
     """
-    fact = image.facts.get("PatientOrientation")
-    towards = str(fact.value)[:1].upper() if fact is not None and fact.known else ""
-    stated = {"A": "right", "P": "left"}.get(towards, "")
+    fact = image.facts.get("PatientOrientation", unknown("not stated"))
+    stated = {"A": "right", "P": "left"}.get(str(fact.value or "")[:1].upper(), "")
     if not side or not stated or side == stated:
         return ""
     return (
