@@ -151,6 +151,7 @@ def test_the_pdf_says_the_same_and_can_be_searched(tmp_path):
     for expected in (
         "42.0°",
         "39.0 to 45.0",
+        "Largest difference of mid-slopes",
         "150 px",
         "Not measured, and why",
         "femoral heads are not on the film",

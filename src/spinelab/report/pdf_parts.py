@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from spinelab.core import Finding
-from spinelab.report.pdf_type import markup, paragraph, printable, small_caps, typeset
+from spinelab.report.pdf_type import markup, paragraph, printable, typeset
 from spinelab.report.reading import SIDES, Levels, Reading, Row, Strip, shown, symbol
 from spinelab.report.serial import LARGER, FollowUp
 from spinelab.report.words import NONE, likelihood, number, sentence, spoken
@@ -124,7 +124,7 @@ def _value_row(row: Row, columns: Sequence[float], *, usual: bool) -> list[Any]:
     where = f' <font color="{SOFT}">{markup(row.where)}</font>' if row.where else ""
     name = [paragraph(f"<b>{markup(row.title, bold=True)}</b>{where}", 8, INK)]
     if row.how:
-        name.append(paragraph(small_caps(row.how), 6.6, SOFT))
+        name.append(paragraph(markup(row.how), 6.6, SOFT))
     cells = [
         paragraph(f"<b>{markup(row.value, bold=True)}</b>{_unit(row.unit)}", 11.5, INK, right=True),
         name,
