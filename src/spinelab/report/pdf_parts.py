@@ -106,7 +106,7 @@ def _finding(one: Finding, title: str) -> str:
         probability = one.probabilities[one.label]
         limits = f", {number(one.interval[0], 2)} to {number(one.interval[1], 2)}" if one.interval else ""
         words += markup(f", {likelihood(probability)} (probability {chance(probability)}{limits})")
-    others = [f"{label} {chance(p)}" for label, p in one.probabilities.items() if label != one.label]
+    others = [f"{label}: {chance(p)}" for label, p in one.probabilities.items() if label != one.label]
     return words + (f'<br/><font color="{SOFT}">{markup(", ".join(others))}</font>' if others else "")
 
 
