@@ -120,6 +120,7 @@ def test_another_rule_is_off_until_asked_for_and_stands_last(tmp_path):
     assert "42°" in printed
     assert "AASCE" not in printed
     assert "another rule" not in printed
+    assert "small: 0.30" in printed
 
 
 def test_findings_are_called_by_their_titles(tmp_path):
@@ -181,6 +182,7 @@ def test_the_pdf_says_the_same_and_can_be_searched(tmp_path):
     for expected in (
         "42.0°",
         "39.0 to 45.0",
+        "Largest difference of mid-slopes",
         "150 px",
         "Not measured, and why",
         "femoral heads are not on the film",

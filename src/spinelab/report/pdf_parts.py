@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from spinelab.core import Finding
-from spinelab.report.pdf_type import markup, paragraph, printable, small_caps, typeset
+from spinelab.report.pdf_type import markup, paragraph, printable, typeset
 from spinelab.report.reading import SIDES, Levels, Reading, Row, Strip, shown, symbol
 from spinelab.report.serial import LARGER, MEANING, FollowUp
 from spinelab.report.words import NONE, chance, likelihood, number, sentence, spoken
@@ -106,7 +106,7 @@ def _finding(one: Finding, title: str) -> str:
         probability = one.probabilities[one.label]
         limits = f", {number(one.interval[0], 2)} to {number(one.interval[1], 2)}" if one.interval else ""
         words += markup(f", {likelihood(probability)} (probability {chance(probability)}{limits})")
-    others = [f"{label} {chance(p)}" for label, p in one.probabilities.items() if label != one.label]
+    others = [f"{label}: {chance(p)}" for label, p in one.probabilities.items() if label != one.label]
     return words + (f'<br/><font color="{SOFT}">{markup(", ".join(others))}</font>' if others else "")
 
 
@@ -124,7 +124,7 @@ def _value_row(row: Row, columns: Sequence[float], *, usual: bool) -> list[Any]:
     where = f' <font color="{SOFT}">{markup(row.where)}</font>' if row.where else ""
     name = [paragraph(f"<b>{markup(row.title, bold=True)}</b>{where}", 8, INK)]
     if row.how:
-        name.append(paragraph(small_caps(row.how), 6.6, SOFT))
+        name.append(paragraph(markup(row.how), 6.6, SOFT))
     cells = [
         paragraph(f"<b>{markup(row.value, bold=True)}</b>{_unit(row.unit)}", 11.5, INK, right=True),
         name,

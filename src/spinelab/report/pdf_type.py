@@ -1,9 +1,8 @@
-"""Type of a printed reading: which font has a text's letters, small capitals, paragraphs."""
+"""Type of a printed reading: which font has a text's letters, paragraphs."""
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,22 +22,6 @@ def typeset(text: str, *, bold: bool = False) -> tuple[str, str]:
             return "DejaVuSans", text
         plain = plain.encode("cp1252", "replace").decode("cp1252")
     return ("Helvetica-Bold" if bold else "Helvetica"), plain
-
-
-def small_caps(text: str) -> str:
-    """Return markup of a text in small capitals, which the standard fonts lack: capitals of two sizes."""
-    font, written = typeset(printable(text))
-    words = "".join(f'<font size="5.3">{escape(part.upper())}</font>' if small else escape(part) for small, part in _runs(written))
-    return words if font == "Helvetica" else f'<font name="{font}">{words}</font>'
-
-
-def _runs(text: str) -> Iterable[tuple[bool, str]]:
-    """Return the pieces of a text, each with whether it is of small letters (and what stands between them)."""
-    start = 0
-    for n in range(1, len(text) + 1):
-        if n == len(text) or (text[n].isupper() or text[n].isdigit()) != (text[start].isupper() or text[start].isdigit()):
-            yield not (text[start].isupper() or text[start].isdigit()), text[start:n]
-            start = n
 
 
 def paragraph(text: str, size: float, colour: str, *, right: bool = False, above: float = 0) -> Any:

@@ -231,7 +231,7 @@ def results(found: Sequence[Result], out: Path) -> None:
     for result in found:
         say(f"{result.study}  ({result.task}, {result.model})")
         for finding in result.findings:
-            shares = ", ".join(f"{label} {chance(share)}" for label, share in finding.probabilities.items())
+            shares = ", ".join(f"{label}: {chance(share)}" for label, share in finding.probabilities.items())
             say(f"  {_named(finding)}: {finding.label or 'no answer'}" + (f"   ({shares})" if shares else ""))
         for measure in result.measurements:
             value = f"withheld: {measure.withheld}" if measure.value is None else f"{measure.value:.1f} {measure.unit}"
