@@ -327,7 +327,7 @@ def test_the_overview_is_narrow_and_keeps_findings_and_refusals_in_sight(tmp_pat
     assert '<th scope="col" class="n" title="Largest Cobb angle">Cobb max (°)</th>' in page
     assert '<th scope="col" class="n" title="Sagittal vertical axis">SVA (mm)</th>' in page
     assert '<th scope="row" class="model" colspan="5"><a href="chest.dcm/report.html">chest.dcm</a><span class="refused">Not read:' in page
-    assert re.search(r'<a href="a/report.html">a</a><span class="found">curve: <b>large</b> 0.70</span></th>', page)
+    assert re.search(r'<a href="a/report.html">a</a><span class="found">Curve: <b>large</b>: 0.70</span></th>', page)
 
 
 @pytest.mark.parametrize(

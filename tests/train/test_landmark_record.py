@@ -158,7 +158,7 @@ def test_a_map_of_where_landmarks_were_seen_is_highest_at_each_of_them():
 
 def test_two_pictures_and_other_settings_are_refused():
     task, study = Ruler(), example(0).open()
-    with pytest.raises(InputError, match="2 images"):
+    with pytest.raises(InputError, match="2 pictures"):
         task.film(replace(study, images=study.images * 2), SETTINGS)
     with pytest.raises(TaskError, match="LandmarkSettings"):
         task.own(object())

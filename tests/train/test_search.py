@@ -9,7 +9,7 @@ import pytest
 
 from spinelab.core import Example, Examples, Fact, Finding, Image, Result, Run, Study, TaskError
 from spinelab.tasks.spine_lesion_xray import TASK
-from spinelab.train.search import FILE, REFERENCES, Budget, search
+from spinelab.train.search import FILE, REFERENCES, Budget, forget, search
 from spinelab.train.search_words import Trial, reality_check, record_of
 
 SETTINGS = TASK.settings_type().with_overrides(
@@ -50,6 +50,8 @@ def test_it_searches_and_tells_what_it_tried(examples, tmp_path):
     assert record["best_value"] == min(candidates)
     assert record["validation_films"] == 8
     assert set(found.best.to_dict()) == set(record["best"])
+    assert (tmp_path / FILE).exists()
+    forget(Run(workdir=tmp_path))
     assert not (tmp_path / FILE).exists()
 
 
