@@ -63,10 +63,8 @@ def attributions(
 
 
 def _levelled(film: Tensor) -> Tensor:
-    """Return films ``(B, V, ...)`` with one grey, their mean, wherever they are not black."""
-    seen, axes = film > BLACK, tuple(range(2, film.ndim))
-    mean = (film * seen).sum(dim=axes, keepdim=True) / seen.sum(dim=axes, keepdim=True).clamp_min(1)
-    return torch.where(seen, mean, film)
+    """Return films ``(B, V, ...)`` with one grey, each view's mean, wherever they are not black."""
+    return torch.where(film > BLACK, film.mean(dim=tuple(range(2, film.ndim)), keepdim=True), film)
 
 
 def _slopes(net: nn.Module, film: Tensor, start: Tensor, places: NDArray[np.float64], available: Tensor, index: Tensor) -> Tensor:
