@@ -10,6 +10,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Final
 
 from spinelab.core import InputError
@@ -42,8 +43,9 @@ _TALKATIVE: Final = {"tifffile": ("tifffile",), "pydicom": ("pydicom", "openjpeg
 """Loggers that Python prints on stderr when the program sets up no logging; what they say is in our error or does not matter."""
 
 
+@cache
 def _own_errors(library: str) -> tuple[type[Exception], ...]:
-    """Return the exceptions of a library that derive from `Exception` alone."""
+    """Return the exceptions of a library that derive from `Exception` alone; asked once a library, for a header has hundreds of elements."""
     for name in _TALKATIVE.get(library, ()):
         logger = logging.getLogger(name)
         if not logger.handlers:
