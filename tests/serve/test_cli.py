@@ -91,6 +91,7 @@ def test_the_user_chooses_the_heatmaps(films: Path, model: Path, tmp_path: Path)
 def test_explain_looks_into_the_network(films: Path, model: Path, tmp_path: Path) -> None:
     picture = next(films.rglob("*.jpg"))
     result = spinelab("explain", model, picture, "--out", tmp_path / "inside", "--methods", "gradcam")
+    assert result.stdout.startswith("The model was trained on digital phantoms")
     assert result.exit_code == 0, result.output
     assert "Grad-CAM for" in result.stdout
     assert {"layer-1.png", "map-1-grad-cam.png", "report.html", "result.json"} <= {p.name for p in (tmp_path / "inside").iterdir()}

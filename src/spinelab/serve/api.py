@@ -225,7 +225,7 @@ def explain(
     study = replace(found[0].open(), id=found[0].name)
     regions = {} if mask is None else {"": masks.read_mask(mask, study)}
     how = replace(how, checks=("weights", "curves"), questions=tuple(questions), regions=regions)
-    result = task.predict(loaded, study)
+    result = _told(loaded, task.predict(loaded, study))
     maps = task.explain(loaded, study, how)
     if regions:
         masks.check_laid_over(maps, loaded)
@@ -235,13 +235,17 @@ def explain(
     return report.write_explained(result, maps, sheets, folder, phantom_model=_of_phantoms(loaded), model_summary=_summary(loaded))
 
 
+def _told(model: Model, result: Result) -> Result:
+    """Return an answer that says so first if the model learnt from phantoms."""
+    return replace(result, notes=(PHANTOM_NOTE, *result.notes)) if _of_phantoms(model) else result
+
+
 def _answer(task: Task, model: Model, studies: Reopened, name: str, people: People) -> Result:
     """Answer for one examination; among many, a refusal is an answer too, so that one bad file does not stop the rest."""
     try:
         study = studies[name]
         people.note(study)
-        result = task.predict(model, study)
-        return replace(result, notes=(PHANTOM_NOTE, *result.notes)) if _of_phantoms(model) else result
+        return _told(model, task.predict(model, study))
     except SpinelabError as refusal:
         if len(studies) == 1:
             raise

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from spinelab.serve.cli import options, show
+
+if TYPE_CHECKING:
+    from spinelab.core import Result
 
 
 def fit(
@@ -60,8 +64,7 @@ def read(
     if as_json:
         show.print_json([result.to_dict() for result in found])
     else:
-        if any(api.PHANTOM_NOTE in result.notes for result in found):
-            show.say(api.PHANTOM_NOTE)
+        _say_origin(found)
         show.results(found, out)
 
 
@@ -95,5 +98,14 @@ def explain(
     if as_json:
         show.print_json(found.to_dict())
     else:
+        _say_origin([found])
         show.results([found], out)
         show.maps(found)
+
+
+def _say_origin(found: Sequence[Result]) -> None:
+    """Say on the first line that the model learnt from phantoms, if it did."""
+    from spinelab.serve import api
+
+    if any(api.PHANTOM_NOTE in result.notes for result in found):
+        show.say(api.PHANTOM_NOTE)
