@@ -52,13 +52,15 @@ def _projection(header: Header, pixel: tuple[float, ...] | None, imager: tuple[f
     film = _pair(header, "NominalScannedPixelSpacing")
     stated = {"ImagerPixelSpacing": imager, "PixelSpacing": pixel, "NominalScannedPixelSpacing": film}
     keyword, pair = next(((name, value) for name, value in stated.items() if value is not None), ("", None))
+    if pair is not None and keyword != "PixelSpacing" and not _placeholder(pair):
+        return _from_detector(header, pair, keyword)
     if pair is None:
-        return unknown("DICOM PixelSpacing and ImagerPixelSpacing absent"), {"magnification": _magnification(header)[0]}
-    if _placeholder(pair):
-        return _not_a_size(keyword), {"magnification": _magnification(header)[0]}
-    if keyword == "PixelSpacing":
-        return Fact(pair, f"DICOM {tag('PixelSpacing')}; calibration not stated"), {"magnification": _magnification(header)[0]}
-    return _from_detector(header, pair, keyword)
+        spacing = unknown("DICOM PixelSpacing and ImagerPixelSpacing absent")
+    elif _placeholder(pair):
+        spacing = _not_a_size(keyword)
+    else:
+        spacing = Fact(pair, f"DICOM {tag('PixelSpacing')}; calibration not stated")
+    return spacing, {"magnification": _magnification(header)[0]}
 
 
 def _contradiction(pixel: tuple[float, ...], imager: tuple[float, ...]) -> str:

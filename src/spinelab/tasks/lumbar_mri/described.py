@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +11,7 @@ from spinelab.core import Fact, InputError
 from spinelab.io.dicom_header import open_header
 from spinelab.io.mr_series import SeriesKind
 from spinelab.io.mr_slices import MrSeries
-from spinelab.tasks.lumbar_mri.tables import read_series
+from spinelab.tasks.lumbar_mri.tables import Series, read_series
 
 _TABLES: Final = "*_series_descriptions.csv"
 
@@ -28,7 +30,7 @@ def stated_kinds(folder: Path) -> tuple[dict[str, Fact], list[str]]:
     notes = []
     for path in [table for place in (folder.parent, folder.parent.parent) for table in sorted(place.glob(_TABLES))]:
         try:
-            rows = read_series(path).get(folder.name, {})
+            rows = _table(path, path.stat().st_mtime_ns).get(folder.name, {})
         except InputError as error:
             notes.append(f"{path.name} was not used: {error}")
         else:
@@ -36,11 +38,20 @@ def stated_kinds(folder: Path) -> tuple[dict[str, Fact], list[str]]:
     return stated, notes
 
 
+@lru_cache(maxsize=4)
+def _table(path: Path, _changed_ns: int) -> Mapping[str, Mapping[str, Series]]:
+    """Return a table that may tell of thousands of examinations, read once for all of them; again if it was changed."""
+    return read_series(path)
+
+
 def stated_kind(stated: dict[str, Fact], key: str, series: MrSeries) -> Fact | None:
     """Return what is stated of a series, which is known by its folder's name or the last number of its SeriesInstanceUID."""
+    by_folder = stated.get(Path(key).name)
+    if by_folder is not None:
+        return by_folder
     first = series.slices[0].path
     uid = open_header(first, str(first), pixels=False).text("SeriesInstanceUID") or ""
-    return stated.get(Path(key).name) or stated.get(uid.rpartition(".")[2])
+    return stated.get(uid.rpartition(".")[2])
 
 
 def contradiction(key: str, stated: str | None, kind: SeriesKind) -> list[str]:
