@@ -71,6 +71,34 @@ def test_every_architecture_agrees_with_the_whole_graph(name):
     torch.testing.assert_close(logits, net(pixels, view(2)).detach())
 
 
+class TwoWays(nn.Module):
+    """Maps of 8 x 8 that are read through overlapping average windows, and where asked through their maxima as well."""
+
+    def __init__(self, *, maxima):
+        super().__init__()
+        self.conv, self.pool, self.maxima = nn.Conv2d(1, 4, 3, padding=1), nn.AdaptiveAvgPool2d(3), maxima
+        self.head = nn.Sequential(nn.Linear(4 * 9 + (4 if maxima else 0), 5), nn.Tanh(), nn.Linear(5, 2))
+
+    def cam_layers(self):
+        return [self.conv]
+
+    def forward(self, pixels, available):
+        maps = self.conv(pixels.float() / 255)
+        read = [self.pool(maps).flatten(1), *([maps.amax(dim=(2, 3))] if self.maxima else [])]
+        return self.head(torch.cat(read, dim=1))
+
+
+@pytest.mark.usefixtures("enlarged")
+@pytest.mark.parametrize("maxima", [False, True])
+def test_behind_an_average_pool_the_weights_are_those_of_the_whole_graph(maxima):
+    torch.manual_seed(1)
+    net = TwoWays(maxima=maxima).eval()
+    pixels = torch.randint(0, 256, (3, 1, 8, 8), dtype=torch.uint8)
+    heat, _ = gradcam(net, pixels, view(3))
+    np.testing.assert_allclose(heat[:, 0], np.nan_to_num(reference(net, pixels, view(3))), atol=1e-5)
+    assert heat.max() == 1
+
+
 @pytest.mark.parametrize(("mode", "fusion"), [("standard", "mean"), ("hybrid", "attention"), ("hybrid", "concat")])
 def test_a_map_a_view_and_none_for_a_missing_one(mode, fusion):
     torch.manual_seed(0)

@@ -1,13 +1,14 @@
 """Grad-CAM (Selvaraju et al., 2017): which parts of the film raised the score of a class.
 
-Only the head is differentiated: the maps come from one forward pass, and the graph starts at the last feature maps. Films may be flat or volumes, of any
-shape; the tokens of a transformer are put back into their rows and columns.
+Only the head is differentiated: the maps come from one forward pass, and the graph starts at the last feature maps, or behind the average pool that takes
+them in. Films may be flat or volumes, of any shape; the tokens of a transformer are put back into their rows and columns.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +20,7 @@ from spinelab.core import TaskError
 from spinelab.nn.places import Axes, Size, placing, spread
 
 EVERY: Final = slice(None)
+_AVERAGE_POOLS: Final = (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d)
 
 
 def gradcam(
@@ -51,11 +53,13 @@ def gradcam(
         ``(B, K)``, the same as without the explanation.
     """
     chosen = list(layers) if layers is not None else cam_layers(net, pixels, available)
-    with evaluating(net), frozen(net), placing(net, pixels.shape[2:]) as places, _leaves(chosen) as maps, torch.enable_grad():
+    with evaluating(net), frozen(net), placing(net, pixels.shape[2:]) as places, _starts(net, chosen) as starts, torch.enable_grad():
         logits = net(pixels, available)
         index = chosen_class(logits, class_index, columns)
-        gradients = torch.autograd.grad(logits.gather(1, index).sum(), [m for m in maps if m is not None], allow_unused=True)
-    return _heat(net, maps, gradients, available, pixels.shape[2:], places), logits.detach()
+        leaves = [leaf for start in starts if start is not None for leaf in start.leaves]
+        gradients = iter(torch.autograd.grad(logits.gather(1, index).sum(), leaves, allow_unused=True))
+    weighed = [None if start is None else start.weighed(net, [next(gradients) for _ in start.leaves], pixels.shape[2:]) for start in starts]
+    return _heat(weighed, available, pixels.shape[2:], places), logits.detach()
 
 
 def cam_layers(net: nn.Module, pixels: Tensor, available: Tensor) -> list[nn.Module]:
@@ -114,22 +118,62 @@ def frozen(net: nn.Module) -> Iterator[None]:
             p.requires_grad = True
 
 
-@contextmanager
-def _leaves(layers: Sequence[nn.Module]) -> Iterator[list[Tensor | None]]:
-    """Make each layer's output the start of the graph, and collect it."""
-    maps: list[Tensor | None] = [None] * len(layers)
+@dataclass(frozen=True, eq=False)
+class _Start:
+    """Where the graph begins: feature maps, as the rest of the network is given them, and what average pools make of them.
 
-    def start(place: int) -> Callable[..., Tensor]:
+    Grad-CAM asks of a map's gradient its mean alone. A cell of an average pool passes its gradient on in shares that add up to 1, so the sum over the map is
+    the sum over the cells, and the pool itself need not be differentiated.
+    """
+
+    maps: Tensor
+    given: Tensor
+    pooled: list[Tensor] = field(default_factory=list)
+
+    @property
+    def leaves(self) -> list[Tensor]:
+        return [self.maps, *self.pooled]
+
+    def weighed(self, net: nn.Module, gradients: Sequence[Tensor | None], film: Sequence[int]) -> Tensor | None:
+        """Return the maps' sum ``(B, 1, ...)``, each weighed by the mean of its gradient; ``None`` where nothing depends on them."""
+        maps = in_place(net, self.maps.detach(), film)
+        sums = [in_place(net, g, film).flatten(2).sum(dim=2) for g in gradients if g is not None]
+        if not sums:
+            return None
+        cells = maps.flatten(2)
+        weights = torch.stack(sums).sum(dim=0) / cells.shape[2]
+        return (weights[:, None] @ cells).reshape(len(maps), 1, *maps.shape[2:])
+
+
+@contextmanager
+def _starts(net: nn.Module, layers: Sequence[nn.Module]) -> Iterator[list[_Start | None]]:
+    """Let the graph begin at each layer's output, or behind the average pools that take it in, and collect both."""
+    starts: list[_Start | None] = [None] * len(layers)
+
+    def begin(place: int) -> Callable[..., Tensor]:
         def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
-            leaf = maps[place] = output.detach().requires_grad_()
-            return leaf.clone()  # a layer after it may work in place
+            leaf = output.detach().requires_grad_()
+            given = leaf.clone()  # a layer after it may work in place
+            starts[place] = _Start(leaf, given)
+            return given
 
         return hook
 
+    def behind(_module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+        start = next((s for s in starts if s is not None and s.given is inputs[0]), None)
+        if start is None:
+            return output
+        leaf = output.detach().requires_grad_()
+        start.pooled.append(leaf)
+        return leaf.clone()
+
     with ExitStack() as stack:
         for place, layer in enumerate(layers):
-            stack.callback(layer.register_forward_hook(start(place)).remove)
-        yield maps
+            stack.callback(layer.register_forward_hook(begin(place)).remove)
+        for module in net.modules():
+            if isinstance(module, _AVERAGE_POOLS):
+                stack.callback(module.register_forward_hook(behind).remove)
+        yield starts
 
 
 def chosen_class(logits: Tensor, class_index: Tensor | int | None, columns: slice = EVERY) -> Tensor:
@@ -168,34 +212,18 @@ def to_one(heat: Tensor) -> Tensor:
     return torch.where(top > 0, heat / top.clamp_min(torch.finfo(heat.dtype).tiny), heat)
 
 
-def _heat(
-    net: nn.Module,
-    maps: Sequence[Tensor | None],
-    gradients: Sequence[Tensor | None],
-    available: Tensor,
-    shape: Sequence[int],
-    places: Mapping[Size, Axes],
-) -> NDArray[np.float32]:
+def _heat(weighed: Sequence[Tensor | None], available: Tensor, shape: Sequence[int], places: Mapping[Size, Axes]) -> NDArray[np.float32]:
     batch, views = available.shape
     heat = np.zeros((batch, views, *shape), np.float32)
-    remaining = iter(gradients)
-    shared = len(maps) == 1 and views > 1
-    for place, layer_map in enumerate(maps):
-        gradient = next(remaining) if layer_map is not None else None
-        if layer_map is None or gradient is None:
+    shared = len(weighed) == 1 and views > 1
+    there = available.cpu().numpy()
+    for place, maps in enumerate(weighed):
+        if maps is None:
             continue
-        picture = _one(in_place(net, layer_map.detach(), shape), in_place(net, gradient, shape), shape, places)
+        picture = to_one(spread(torch.relu(maps).float(), shape, places).squeeze(1)).cpu().numpy()
         if shared:
             heat[:] = picture[:, None]
         else:
-            heat[available[:, place].cpu().numpy(), place] = picture
-    heat[~available.cpu().numpy()] = 0
+            heat[there[:, place], place] = picture
+    heat[~there] = 0
     return heat
-
-
-def _one(layer_map: Tensor, gradient: Tensor, shape: Sequence[int], places: Mapping[Size, Axes]) -> NDArray[np.float32]:
-    """Return ReLU of the maps weighed by their mean gradients, enlarged to ``(b, *shape)``, in [0, 1]."""
-    weights = gradient.mean(dim=tuple(range(2, gradient.ndim)), keepdim=True)
-    cam = torch.relu((weights * layer_map).sum(dim=1, keepdim=True)).float()
-    picture: NDArray[np.float32] = to_one(spread(cam, shape, places).squeeze(1)).cpu().numpy()
-    return picture

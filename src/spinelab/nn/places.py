@@ -9,6 +9,7 @@ doi:10.23915/distill.00021).
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -54,13 +55,14 @@ def spread(maps: Tensor, film: Sequence[int], places: Mapping[Size, Axes] | None
     """Return maps ``(B, channels, ...)`` enlarged to the film, linearly between the places where their cells look, and as the outermost cells beyond these."""
     size = tuple(maps.shape[2:])
     for axis, (place, pixels) in enumerate(zip((places or {}).get(size) or centred(size, film), film, strict=True), start=2):
-        weights = _weights(int(pixels), size[axis - 2], *place).to(maps)
+        weights = _weights(int(pixels), int(size[axis - 2]), *place).to(maps)
         maps = (maps.movedim(axis, -1) @ weights).movedim(-1, axis)
     return maps
 
 
+@functools.lru_cache(maxsize=64)
 def _weights(pixels: int, cells: int, first: float, step: float) -> Tensor:
-    """Return the shares ``(cells, pixels)`` that the cells have in each pixel."""
+    """Return the shares ``(cells, pixels)`` that the cells have in each pixel; not to be written to."""
     at = ((torch.arange(pixels) - first) / step).clamp(0, cells - 1)
     return (1 - (at - torch.arange(cells)[:, None]).abs()).clamp_min(0)
 
