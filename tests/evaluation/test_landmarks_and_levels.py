@@ -76,6 +76,7 @@ def test_level_naming_by_hand():
     assert table.right.tolist() == [True, False, False, False, False, True]
     assert table.all_right == wilson(2, 6)
     assert table.none_wrong == wilson(3, 6)
+    assert table.numbered_right == wilson(4, 6)  # one missed and one wrong name shift no column
     assert (table.missed, table.invented) == (1, 0)
     assert table.film_off_by == {-2: 1, 0: 4, 1: 1}
     # at the ends of the column the nearest true vertebra is the last one, which has a smaller shift
@@ -102,7 +103,7 @@ def test_a_vertebra_without_a_true_one_of_its_name_is_wrong():
     with pytest.raises(InputError, match="No film"):
         level_naming(found, np.full_like(truth, np.nan))
     nothing = level_naming(np.full_like(found, np.nan), column(3))
-    assert (nothing.all_right.value, nothing.none_wrong.value, nothing.missed, nothing.off_by) == (0.0, 0.0, 51, {})
+    assert (nothing.all_right.value, nothing.numbered_right.value, nothing.none_wrong.value, nothing.missed, nothing.off_by) == (0.0, 0.0, 0.0, 51, {})
 
 
 def test_a_true_certainty_is_called_true_and_an_exaggerated_one_is_not():

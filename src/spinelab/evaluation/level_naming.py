@@ -60,6 +60,9 @@ class LevelNaming:
         Share of films on which every vertebra of the truth was found under its own name and none was added.
     none_wrong
         Share of films on which no vertebra carries a wrong name; vertebrae may be missing.
+    numbered_right
+        Share of films whose column is not shifted: most of their vertebrae carry the right name. A vertebra that was missed or counted twice, by the
+        program or in the truth, makes the names wrong on one side of it and leaves this as it is.
     vertebrae_right
         Share of the found vertebrae that carry the right name.
     off_by
@@ -80,6 +83,7 @@ class LevelNaming:
     patients: int
     all_right: Estimate
     none_wrong: Estimate
+    numbered_right: Estimate
     vertebrae_right: Estimate
     off_by: dict[int, int]
     film_off_by: dict[int, int]
@@ -91,7 +95,7 @@ class LevelNaming:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures for JSON; ``off_by`` with signed text keys such as ``+1``."""
-        shares = {name: getattr(self, name).to_dict() for name in ("all_right", "none_wrong", "vertebrae_right")}
+        shares = {name: getattr(self, name).to_dict() for name in ("all_right", "none_wrong", "numbered_right", "vertebrae_right")}
         offs = {name: {f"{shift:+d}" if shift else "0": count for shift, count in getattr(self, name).items()} for name in ("off_by", "film_off_by")}
         counts = {"films": self.films, "patients": self.patients, "missed": self.missed, "invented": self.invented}
         return {**counts, **shares, **offs, "certainty": None if self.certainty is None else self.certainty.to_dict()}
@@ -132,18 +136,21 @@ def level_naming(
     found, true, owners = found[known], true[known], owners[known]
     seen, present = (np.asarray(np.isfinite(points).all(axis=2)) for points in (found, true))
     shift = _shifts(found, true, present)
+    some = np.asarray(seen.any(axis=1))
     named_right = seen & present & (shift == 0)
-    none_wrong = (named_right | ~seen).all(axis=1) & seen.any(axis=1)
+    none_wrong = (named_right | ~seen).all(axis=1) & some
     right = none_wrong & (seen | ~present).all(axis=1)
+    usual = np.array([_commonest(shift[film, seen[film]]) if some[film] else 0 for film in range(len(found))], dtype=np.int64)
     each = np.repeat(owners[:, None], found.shape[1], axis=1)
     return LevelNaming(
         films=len(found),
         patients=len(np.unique(owners)),
         all_right=clustered_wilson(right, owners),
         none_wrong=clustered_wilson(none_wrong, owners),
+        numbered_right=clustered_wilson(some & (usual == 0), owners),
         vertebrae_right=clustered_wilson(named_right[seen], each[seen]),
         off_by=_histogram(shift[seen]),
-        film_off_by=_histogram(np.array([_commonest(shift[film, seen[film]]) for film in np.flatnonzero(seen.any(axis=1))], dtype=np.int64)),
+        film_off_by=_histogram(usual[some]),
         missed=int((present & ~seen).sum()),
         invented=int((seen & ~present).sum()),
         right=right,

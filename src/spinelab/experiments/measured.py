@@ -73,7 +73,7 @@ def measure(task: Task, settings: Settings, rows: Rows, *, bootstraps: int, seed
     if landmarks is not None:
         metrics |= {f"landmark_median_{unit}": estimate(landmarks.rows[0][unit]["median"]) for unit in ("px", "mm")}
     if levels is not None:
-        metrics["levels_right"] = estimate(levels["all_right"])
+        metrics |= {"levels_right": estimate(levels["all_right"]), "levels_numbered_right": estimate(levels["numbered_right"])}
     return Measured(
         images=tuple(e.id for e in rows.examples),
         patients=tuple(e.patient or "" for e in rows.examples),

@@ -125,8 +125,11 @@ def _levels(levels: Mapping[str, Any] | None) -> str:
         return ""
     wrong = {shift: count for shift, count in levels["film_off_by"].items() if shift != "0"}
     one = wrong.get("+1", 0) + wrong.get("-1", 0)
-    off = f" Of {sum(wrong.values())} wrongly named films {one} {'is' if one == 1 else 'are'} one level off." if wrong else ""
-    said = f"All levels are named right on {percent(estimate(levels['all_right']))} of the films.{off}"
+    off = f", and of {sum(wrong.values())} others {one} {'is' if one == 1 else 'are'} one level off" if wrong else ""
+    said = (
+        f"All levels are named right on {percent(estimate(levels['all_right']))} of the films."
+        f" The column is numbered right, give or take single vertebrae, on {percent(estimate(levels['numbered_right']))}{off}."
+    )
     if levels["unanswered"]:
         said += f" {levels['unanswered']} films without any vertebra found are not counted."
     certainty = levels.get("certainty")
