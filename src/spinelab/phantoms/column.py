@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from spinelab.core.study import NORMAL_PRESACRAL
 from spinelab.phantoms.camera import Floats
 from spinelab.phantoms.vertebra import Vertebra, turned
 
@@ -17,8 +18,6 @@ THORACIC: Final = tuple(f"T{i}" for i in range(1, 13))
 LUMBAR: Final = ("L1", "L2", "L3", "L4", "L5")
 SACRAL: Final = ("S1", "S2", "S3", "S4")
 LEVELS: Final = (*THORACIC, *LUMBAR, *SACRAL)
-NORMAL_PRESACRAL: Final = 24
-"""Seven cervical, twelve thoracic and five lumbar vertebrae."""
 PRESACRAL_SHARES: Final = {23: 0.45, 25: 0.45, 26: 0.1}
 """How patients with another number of vertebrae above the sacrum divide."""
 _ORDER: Final = (*CERVICAL, *THORACIC, "T13", *LUMBAR, "L6", *SACRAL)

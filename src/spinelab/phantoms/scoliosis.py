@@ -10,10 +10,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from spinelab.core.study import NORMAL_PRESACRAL
 from spinelab.geometry import challenge_cobb
 from spinelab.phantoms import difficulty as hardness
 from spinelab.phantoms.camera import Camera, Floats, camera
-from spinelab.phantoms.column import CERVICAL, LUMBAR, NORMAL_PRESACRAL, Stack, bend_deg, draw_presacral, presacral_levels, shared_out
+from spinelab.phantoms.column import CERVICAL, LUMBAR, Stack, bend_deg, draw_presacral, presacral_levels, shared_out
 from spinelab.phantoms.film import Framing, Scene, expose, expose_stored
 from spinelab.phantoms.implants import screws_and_rods
 from spinelab.phantoms.patient import Patient, draw_patient

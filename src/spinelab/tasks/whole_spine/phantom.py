@@ -9,11 +9,11 @@ from typing import Any, Final
 import numpy as np
 
 from spinelab.core import Example, Fact, Image, Measurement, Progress, Result, Study, silent
+from spinelab.core.study import NORMAL_PRESACRAL
 from spinelab.io import write_dx
 from spinelab.io.landmark_tables import Film, Subject, film_of
 from spinelab.io.marked_films import FOLDER, write_marked
 from spinelab.phantoms import WholeSpineFilm, whole_spine, write_marker, write_truth
-from spinelab.phantoms.column import NORMAL_PRESACRAL
 from spinelab.phantoms.visits import Visit, dx_header, patient_spacing_mm, plan, taken
 from spinelab.tasks.whole_spine.data import TASK_NAME, truth_of
 from spinelab.tasks.whole_spine.measure import as_landmarks
