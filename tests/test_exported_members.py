@@ -52,6 +52,7 @@ def test_phantom_keeps_its_signature() -> None:
         "n": 100,
         "seed": 0,
         "difficulty": "typical",
+        "layout": None,
     }
 
 

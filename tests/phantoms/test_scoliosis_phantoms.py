@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from collections import Counter
 from itertools import pairwise
 
 import cv2
@@ -12,6 +13,11 @@ import pytest
 from spinelab.core import Result
 from spinelab.geometry import CORNER_LANDMARKS, challenge_cobb
 from spinelab.phantoms import DrawnCurve, ap_spine, is_phantom, scoliosis_collection, scoliosis_film, write_aasce
+from spinelab.phantoms.column import LUMBAR, bend_deg, draw_presacral, presacral_levels
+from spinelab.phantoms.difficulty import DIFFICULTY
+from spinelab.phantoms.patient import draw_patient
+from spinelab.phantoms.scoliosis import _wedges, scoliosis_visits
+from spinelab.phantoms.trunk import rib_reach
 
 QUICK = 0.12
 
@@ -161,3 +167,82 @@ def test_a_longer_collection_begins_with_the_shorter_one():
     for a, b in zip(short, long, strict=False):
         assert a.name == b.name
         assert np.array_equal(a.film.pixels, b.film.pixels)
+
+
+# Numbers of vertebrae above the sacrum, and films in 12 bits
+
+
+@pytest.fixture(scope="module")
+def numbered():
+    """One spine with 23, 24, 25 and 26 vertebrae above the sacrum, nearly straight."""
+    return {
+        n: scoliosis_film(np.random.default_rng(4), difficulty="easy", curves=1, cobb_deg=8.0, presacral=n, stored=True, scale=QUICK) for n in (23, 24, 25, 26)
+    }
+
+
+def test_levels_are_counted_from_the_top_and_only_t1_to_l5_have_corners(numbered):
+    for number, film in numbered.items():
+        assert film.presacral == number
+        assert film.levels[0] == "T1"
+        assert film.levels[-1] == ("L4" if number == 23 else "L5")
+        assert film.corners.shape == (len(film.levels), 4, 2)
+
+
+def test_vertebrae_without_corners_have_their_room(numbered):
+    """Below L5 a sixth lumbar vertebra fits in; between T12 and L1 of 26 a thirteenth thoracic one does."""
+    for number, film in numbered.items():
+        middle = film.corners.mean(axis=1)[:, 1]
+        steps = np.diff(middle)
+        assert steps[11] / steps[10] > 1.8 if number == 26 else steps[11] / steps[10] < 1.3
+        below = (film.pixels.shape[0] - film.corners[-1, 2:, 1].mean()) / steps[-1]
+        usual = (numbered[24].pixels.shape[0] - numbered[24].corners[-1, 2:, 1].mean()) / np.diff(numbered[24].corners.mean(axis=1)[:, 1])[-1]
+        assert (below > usual + 0.6) == (number in (25, 26))
+
+
+def test_a_thirteenth_pair_of_ribs_comes_with_a_thirteenth_thoracic_vertebra():
+    assert "T13" in rib_reach(np.random.default_rng(0), presacral_levels(26), (100, 122))
+    twelve = rib_reach(np.random.default_rng(0), presacral_levels(25), (100, 122))
+    assert tuple(twelve) == tuple(f"T{n}" for n in range(1, 13))
+    assert twelve == {k: v for k, v in rib_reach(np.random.default_rng(0), presacral_levels(26), (100, 122)).items() if k != "T13"}
+
+
+def test_lordosis_is_shared_out_over_the_lumbar_vertebrae_that_there_are():
+    stack = draw_patient(np.random.default_rng(3), DIFFICULTY["typical"], "F", 20).stack
+
+    def lordosis(lumbar):
+        wedge = _wedges(stack, lumbar)
+        return sum(wedge[v] + bend_deg(v) for v in lumbar)
+
+    five = lordosis(LUMBAR)
+    assert lordosis(LUMBAR[:4]) == pytest.approx(five)
+    assert lordosis((*LUMBAR, "L6")) == pytest.approx(five)
+
+
+def test_other_numbers_come_in_hard_films_alone_and_only_where_they_are_asked_for():
+    def numbers(difficulty, anomalous):
+        return {next(scoliosis_visits(np.random.default_rng(k), 1, difficulty=difficulty, anomalous=anomalous, scale=0.02)).presacral for k in range(25)}
+
+    assert numbers("typical", True) == {24}
+    assert numbers("hard", False) == {24}
+    assert numbers("hard", True) > {24}
+    shares = Counter(draw_presacral(np.random.default_rng(k), 0.12) for k in range(2000))
+    assert 0.09 < 1 - shares[24] / 2000 < 0.15
+    assert shares[26] < shares[23]
+
+
+def test_a_stored_film_has_twelve_bits_and_a_window_that_shows_the_spine(numbered):
+    for film in numbered.values():
+        assert film.pixels.dtype == np.uint16
+        assert 255 < int(film.pixels.max()) <= 4095
+        centre, width = film.window
+        x, y = film.corners.mean(axis=1).round().astype(int).T
+        shown = np.abs(film.pixels[y, x].astype(float) - centre) < width / 2
+        assert shown.mean() > 0.8
+
+
+def test_how_a_film_is_stored_moves_no_corner():
+    plain, stored = (scoliosis_film(np.random.default_rng(8), stored=bits, scale=0.06) for bits in (False, True))
+    assert plain.window is None
+    assert np.array_equal(plain.corners, stored.corners)
+    assert plain.pixels.shape == stored.pixels.shape
+    assert (plain.spacing_mm, plain.magnification) == (stored.spacing_mm, stored.magnification)

@@ -181,6 +181,16 @@ def test_a_bad_place_is_refused(films: Path, tmp_path: Path) -> None:
     assert "already holds" in refused("phantom", "images", "--out", tmp_path)
 
 
+def test_phantoms_come_in_the_layout_that_is_asked_for(tmp_path: Path) -> None:
+    result = spinelab("phantom", "scoliosis", "--out", tmp_path / "films", "-n", 1, "--seed", 4, "--layout", "dicom")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "films" / "films" / "0001-1.dcm").is_file()
+    assert (tmp_path / "films" / "landmarks.csv").is_file()
+    assert "Expected: aasce, dicom." in refused("phantom", "scoliosis", "--out", tmp_path / "other", "--layout", "nifti")
+    assert "leave --layout out" in refused("phantom", "images", "--out", tmp_path / "other", "--layout", "dicom")
+    assert not (tmp_path / "other").exists()
+
+
 def test_a_bad_model_is_refused(films: Path, model: Path, tmp_path: Path) -> None:
     picture = next(p for p in films.rglob("*") if p.suffix in (".png", ".jpg"))
     out = ["--out", tmp_path / "out"]

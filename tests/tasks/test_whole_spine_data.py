@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from spinelab.core import InputError
+from spinelab.io.landmark_tables import COLUMNS
 from spinelab.tasks.whole_spine.data import examples
-from spinelab.tasks.whole_spine.tables import COLUMNS
 
 ROWS, WIDTH = 500, 220
 PLATES = {"S": 400, "L4": 360, "L1": 300, "T12": 296, "T4": 180, "T1": 140, "C7": 130, "C2": 90}

@@ -5,6 +5,7 @@ import pytest
 
 from spinelab.core import InputError, Result
 from spinelab.io import to_uint8
+from spinelab.phantoms import visits
 from spinelab.tasks.whole_spine import phantom, scale
 from spinelab.tasks.whole_spine.data import examples
 from spinelab.tasks.whole_spine.measure import facing
@@ -74,7 +75,7 @@ def test_a_film_is_twelve_bits_with_spacing_window_and_person(found):
     assert image.spacing_mm.value == example.facts["spacing_mm"].value
     assert any("Magnification: 1." in note for note in scale.notes(image))
     assert study.patient.value == example.patient
-    assert study.facts["site"].value in phantom.SITES
+    assert study.facts["site"].value in visits.SITES
     assert study.facts["study_date"].known
     assert WholeSpine().film(study, WholeSpineSettings()) is image
     assert to_uint8(image).std() > 20
@@ -86,12 +87,12 @@ def test_the_patient_faces_where_the_note_says(found, drawn):
 
 
 def test_a_fifth_of_the_patients_comes_twice():
-    visits = phantom.plan(400, 1)
-    patients = {v.patient for v in visits}
-    again = [v for v in visits if v.number]
-    assert len(visits) == 400
+    planned = visits.plan(400, 1)
+    patients = {v.patient for v in planned}
+    again = [v for v in planned if v.number]
+    assert len(planned) == 400
     assert 0.12 < len(again) / len(patients) < 0.28
-    first = {v.patient: v for v in visits if not v.number}
+    first = {v.patient: v for v in planned if not v.number}
     assert all(90 <= (v.day - first[v.patient].day).days < 720 and v.site == first[v.patient].site for v in again)
 
 

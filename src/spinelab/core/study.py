@@ -24,6 +24,8 @@ AXES: Final = ("YX", "YXC", "ZYX", "TYX", "TYXC")
 SEXES: Final = ("F", "M", "O")
 VIEWS: Final = ("AP", "PA", "LATERAL", "OBLIQUE", "AXIAL", "SAGITTAL", "CORONAL")
 SPACING_LIMITS_MM: Final = (0.001, 50.0)
+NORMAL_PRESACRAL: Final = 24
+"""Vertebrae above the sacrum: seven cervical, twelve thoracic and five lumbar ones."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,6 +176,10 @@ class Task(ABC):
     def write_phantoms(self, out: Path, *, n: int, seed: int, difficulty: str = "typical", progress: Progress = silent) -> None:
         """Write ``n`` phantoms in the public data set's own layout, with ``truth.json`` (a list of results) beside them."""
 
+    def phantom_layouts(self) -> Mapping[str, Callable[..., None]]:
+        """Return by layout how phantoms are written, each as `write_phantoms`, the usual one first; nothing where there is one layout alone."""
+        return {}
+
     @abstractmethod
     def examples(self, root: Path) -> Examples:
         """Read a data set in the public layout."""

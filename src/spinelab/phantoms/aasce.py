@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
@@ -13,7 +13,7 @@ import numpy as np
 
 from spinelab.core import Landmark, Measurement, Progress, Result, silent
 from spinelab.geometry import CORNER_LANDMARKS
-from spinelab.phantoms.scoliosis import DrawnCurve, ScoliosisFilm, scoliosis_film
+from spinelab.phantoms.scoliosis import ScoliosisFilm, scoliosis_visits
 from spinelab.phantoms.write import write_jpg, write_marker, write_truth
 
 PREFIX: Final = "phantom"
@@ -35,13 +35,14 @@ class CollectionFilm:
 def scoliosis_collection(n: int, *, seed: int, difficulty: str = "typical", scale: float = 1.0) -> Iterator[CollectionFilm]:
     """Draw ``n`` films, one to four a patient; later films of a patient show the same curves, a few degrees more or less.
 
-    The same seed draws the same films, whatever ``n``: a longer collection begins with the shorter one.
+    The same seed draws the same films, whatever ``n``: a longer collection begins with the shorter one. Everybody has 24 vertebrae above the sacrum:
+    the challenge's tables hold the corners of seventeen vertebrae, no fewer and no more.
     """
     made, number = 0, 0
     while made < n:
         rng = np.random.default_rng([seed, number])
         visits = int(rng.choice(len(_FILMS_A_PATIENT), p=_FILMS_A_PATIENT)) + 1
-        for letter, film in zip("ABCD", _visits(rng, visits, difficulty, scale), strict=False):
+        for letter, film in zip("ABCD", scoliosis_visits(rng, visits, difficulty=difficulty, scale=scale), strict=False):
             day = _FIRST_DAY + timedelta(days=number // 3)
             stamp = f"{day.day:02d}-{_MONTHS[day.month - 1]}-{day.year}"
             yield CollectionFilm(f"{PREFIX}-{stamp}-{number + 1} {letter} AP.jpg", f"{stamp}-{number + 1}", film)
@@ -49,19 +50,6 @@ def scoliosis_collection(n: int, *, seed: int, difficulty: str = "typical", scal
             if made == n:
                 return
         number += 1
-
-
-def _visits(rng: np.random.Generator, visits: int, difficulty: str, scale: float) -> Iterator[ScoliosisFilm]:
-    first = scoliosis_film(rng, difficulty=difficulty, scale=scale)
-    yield first
-    for _ in range(visits - 1):
-        yield scoliosis_film(
-            rng, difficulty=difficulty, curves=[_changed(c, rng) for c in first.curves], implants=bool(first.implants), patient=first.patient, scale=scale
-        )  # fmt: skip
-
-
-def _changed(curve: DrawnCurve, rng: np.random.Generator) -> DrawnCurve:
-    return replace(curve, angle_deg=float(np.clip(curve.angle_deg + rng.normal(1, 4), 0, 90)))
 
 
 def write_aasce(

@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from spinelab.core.study import NORMAL_PRESACRAL
 from spinelab.phantoms.camera import Floats
 from spinelab.phantoms.vertebra import Vertebra, turned
 
@@ -17,6 +18,8 @@ THORACIC: Final = tuple(f"T{i}" for i in range(1, 13))
 LUMBAR: Final = ("L1", "L2", "L3", "L4", "L5")
 SACRAL: Final = ("S1", "S2", "S3", "S4")
 LEVELS: Final = (*THORACIC, *LUMBAR, *SACRAL)
+PRESACRAL_SHARES: Final = {23: 0.45, 25: 0.45, 26: 0.1}
+"""How patients with another number of vertebrae above the sacrum divide."""
 _ORDER: Final = (*CERVICAL, *THORACIC, "T13", *LUMBAR, "L6", *SACRAL)
 """Every level that can be drawn, with the supernumerary ones of a numbering anomaly in their places."""
 
@@ -73,6 +76,33 @@ class Stack:
     forward_mm: Mapping[str, float] = field(default_factory=dict)
     left_mm: Mapping[str, float] = field(default_factory=dict)
     disc: Mapping[str, float] = field(default_factory=dict)
+
+
+def presacral_levels(presacral: int) -> tuple[str, ...]:
+    """Return C2 ... the last mobile vertebra for 23 to 26 presacral vertebrae (26: a thirteenth thoracic and a sixth lumbar one)."""
+    thoracic = [f"T{i}" for i in range(1, 14 if presacral == 26 else 13)]
+    lumbar = [f"L{i}" for i in range(1, {23: 5, 24: 6, 25: 7, 26: 7}[presacral])]
+    return (*CERVICAL, *thoracic, *lumbar)
+
+
+def draw_presacral(rng: np.random.Generator, anomalous: float) -> int:
+    """Draw the number of vertebrae above the sacrum: 24, but for a part of the patients, ``anomalous``, 23, 25 or 26."""
+    if rng.random() >= anomalous:
+        return NORMAL_PRESACRAL
+    return int(rng.choice(list(PRESACRAL_SHARES), p=list(PRESACRAL_SHARES.values())))
+
+
+def bend_deg(level: str) -> float:
+    """Return the angle between a body's endplates, positive where the front is taller."""
+    size = sizes(level)
+    return float(np.rad2deg(np.arctan2(size[2] - size[3], 2 * size[1])))
+
+
+def shared_out(levels: Sequence[str], total_deg: float, shares: Sequence[float] | Floats) -> dict[str, float]:
+    """Return the disc angles that, with the bodies' own, add up to ``total_deg``; levels without a share are left out."""
+    weights = np.asarray(shares, dtype=np.float64) / np.sum(shares)
+    rest = total_deg - sum(bend_deg(v) for v in levels)
+    return {v: float(rest * w) for v, w in zip(levels, weights, strict=True) if w > 0}
 
 
 def sizes(level: str) -> Floats:

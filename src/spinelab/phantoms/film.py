@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinelab.phantoms.camera import Camera, Floats, camera
-from spinelab.phantoms.detector import Exposure, clouds, develop, grain, marker
+from spinelab.phantoms.detector import Exposure, clouds, develop, develop_stored, grain, marker
 from spinelab.phantoms.difficulty import Difficulty
 from spinelab.phantoms.solids import Solid, ray_sum
 
@@ -67,6 +67,20 @@ def frame(
 
 def expose(rng: np.random.Generator, scene: Scene, framing: Framing, limits: Difficulty, *, corner: str | None = None) -> NDArray[np.uint8]:
     """Take the film; ``corner`` says on which side of the image the lead letter lies (left or right, or either)."""
+    attenuation = _attenuation(rng, scene, framing, limits, corner)
+    return develop(attenuation, draw_exposure(rng, limits, framing), framing.camera.spacing_mm, rng)
+
+
+def expose_stored(
+    rng: np.random.Generator, scene: Scene, framing: Framing, limits: Difficulty, *, corner: str | None = None
+) -> tuple[NDArray[np.uint16], tuple[float, float]]:
+    """Take the film as `expose`, and return its 12 bits as a digital system stores them, and its window (centre, width)."""
+    attenuation = _attenuation(rng, scene, framing, limits, corner)
+    return develop_stored(attenuation, draw_exposure(rng, limits, framing), framing.camera.spacing_mm, rng)
+
+
+def _attenuation(rng: np.random.Generator, scene: Scene, framing: Framing, limits: Difficulty, corner: str | None) -> Floats:
+    """Return what the beam loses on its way to each pixel."""
     view = framing.camera
     bone = ray_sum(list(scene.bone), view)
     soft = ray_sum(list(scene.soft), view, coarse=2)
@@ -76,7 +90,8 @@ def expose(rng: np.random.Generator, scene: Scene, framing: Framing, limits: Dif
     total = np.maximum(trunk + np.maximum(soft, -0.85 * trunk), 0) + bone
     total += mottle * clouds(rng, view.shape, view.spacing_mm) * np.clip(trunk, 0, 1)
     total += _letter(rng, framing, corner)
-    return develop(np.maximum(total, 0).astype(np.float32), draw_exposure(rng, limits, framing), view.spacing_mm, rng)
+    lost: Floats = np.maximum(total, 0).astype(np.float32)
+    return lost
 
 
 def draw_exposure(rng: np.random.Generator, limits: Difficulty, framing: Framing) -> Exposure:

@@ -13,7 +13,6 @@ from spinelab.core import TaskError
 from spinelab.phantoms import difficulty as hardness
 from spinelab.phantoms.body import Outline, breast_and_shoulder_bones, gas, lungs_about, outline, windpipe
 from spinelab.phantoms.camera import Camera, Floats, camera
-from spinelab.phantoms.column import THORACIC
 from spinelab.phantoms.detector import clouds, develop, grain, marker
 from spinelab.phantoms.film import Framing, draw_exposure
 from spinelab.phantoms.hips import hips
@@ -22,7 +21,7 @@ from spinelab.phantoms.patient import Patient, draw_age, draw_patient
 from spinelab.phantoms.posture import STANCES, Posture, draw_posture
 from spinelab.phantoms.skull import head, neck_bones
 from spinelab.phantoms.solids import Integrated, Solid, Together, ray_sum
-from spinelab.phantoms.trunk import ribs
+from spinelab.phantoms.trunk import rib_reach, ribs
 from spinelab.phantoms.vertebra import SOFT, Vertebra, arch
 
 LESIONS: Final = ("normal", "foraminal-stenosis", "osteophyte", "surgical-implant")
@@ -257,7 +256,7 @@ def _anatomy(
         bone.append(v.body(density * (0.8 if level[0] == "S" else 1.0)))
         if level[0] in "TL":
             bone += arch(v, density, lumbar=level[0] == "L")
-    reach = {v: float(rng.uniform(118, 150)) for v in THORACIC[:10]} | {"T11": float(rng.uniform(75, 105)), "T12": float(rng.uniform(35, 70))}
+    reach = rib_reach(rng, posture.spine, (118, 150))
     bone += ribs(posture.spine, build, density, {level: degrees for level, degrees in reach.items() if level in near})
     bone += neck_bones(posture, density) if region != "lumbar" else []
     shell: Solid = skin if view == "LATERAL" else _FrontalOutline(skin, float(posture.spine["T6"].centre_mm[1]))

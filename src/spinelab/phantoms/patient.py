@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from spinelab.core import TaskError
-from spinelab.phantoms.column import LUMBAR, Stack, sizes
+from spinelab.phantoms.column import LUMBAR, Stack, bend_deg, sizes
 from spinelab.phantoms.difficulty import Difficulty
 from spinelab.phantoms.trunk import Build
 
@@ -135,7 +135,7 @@ def _stand(rng: np.random.Generator, limits: Difficulty, age: int, scale: float)
     """Draw the curves of a spine without slips, T8 to S1."""
     lordosis = float(np.clip(rng.normal(51, min(1 + 8 * limits.spread, 12)), 30, 72))
     slope = float(np.clip(0.66 * lordosis + rng.normal(4, 0.5 + 3 * min(limits.spread, 1.5)), 20, 56))
-    bends = {v: float(np.rad2deg(np.arctan2(s[2] - s[3], 2 * s[1]))) for v in LUMBAR for s in [sizes(v)]}
+    bends = {v: bend_deg(v) for v in LUMBAR}
     wedge = {v: _SHARES[v] * (lordosis - sum(bends.values())) + float(rng.normal(0, 0.8 * limits.spread)) for v in LUMBAR}
     phase, bow = rng.uniform(0, np.pi), float(np.clip(rng.normal(0, 0.5), -1, 1)) * limits.side_deg
     levels = ("T8", "T9", "T10", "T11", "T12", *LUMBAR)

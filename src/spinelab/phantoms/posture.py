@@ -9,11 +9,9 @@ from typing import Final
 import numpy as np
 
 from spinelab.phantoms.camera import Floats
-from spinelab.phantoms.column import CERVICAL, Stack, build, hang, moved, sizes
+from spinelab.phantoms.column import Stack, bend_deg, build, draw_presacral, hang, moved, presacral_levels, shared_out
 from spinelab.phantoms.vertebra import Vertebra, turned
 
-NORMAL_PRESACRAL: Final = 24
-"""Seven cervical, twelve thoracic and five lumbar vertebrae."""
 _UPPER_THORACIC: Final = ("T1", "T2", "T3")
 _MEASURED_THORACIC: Final = tuple(f"T{i}" for i in range(4, 13))
 _SACRUM_BEND_DEG: Final = (-4.0, -13.0, -16.0)
@@ -123,20 +121,13 @@ class Posture:
         return np.array([*ends, *face, *self.heads_mm[:, 1]])
 
 
-def presacral_levels(presacral: int) -> tuple[str, ...]:
-    """Return C2 ... the last mobile vertebra for 23 to 26 presacral vertebrae (26: a thirteenth thoracic and a sixth lumbar one)."""
-    thoracic = [f"T{i}" for i in range(1, 14 if presacral == 26 else 13)]
-    lumbar = [f"L{i}" for i in range(1, {23: 5, 24: 6, 25: 7, 26: 7}[presacral])]
-    return (*CERVICAL, *thoracic, *lumbar)
-
-
 def draw_posture(rng: np.random.Generator, limits: Stance, age_years: int, scale: float, hollow_mm: float) -> Posture:
     """Draw a stance that a person can keep and a film can hold; the pelvis tilts until the head stands where it should.
 
     Retroversion is the answer of the pelvis to a spine that leans forwards, so pelvic tilt is solved for from the drawn sagittal vertical axis
     and not drawn. Stances beyond the limits of the hips, or wider than any film, are drawn again; the width of the film has no part in it.
     """
-    presacral = int(rng.choice([23, 25, 26], p=[0.45, 0.45, 0.1])) if rng.random() < limits.anomalous else NORMAL_PRESACRAL
+    presacral = draw_presacral(rng, limits.anomalous)
     for _ in range(200):
         posture = _stand(rng, limits, age_years, scale, hollow_mm, presacral)
         low, high = _SVA_LIMITS_MM
@@ -194,17 +185,17 @@ def _build(
     """Stack the vertebrae on a sacrum of slope PI (PT = 0); the pelvis turns afterwards."""
     lumbar = [v for v in levels if v[0] == "L"]
     shares = np.linspace(0.06, 0.34, len(lumbar)) * rng.uniform(0.85, 1.15, len(lumbar))
-    wedge = _shared(lumbar, angles.ll, shares)
+    wedge = shared_out(lumbar, angles.ll, shares)
     even = np.ones(len(_MEASURED_THORACIC) - 1) * rng.uniform(0.7, 1.3, len(_MEASURED_THORACIC) - 1)
-    wedge |= _shared(_MEASURED_THORACIC, -angles.tk, [*even, 0.0])
-    wedge |= _shared(_UPPER_THORACIC, -angles.bends_deg["T1-T3"], [1.0, 1.0, 1.0])
+    wedge |= shared_out(_MEASURED_THORACIC, -angles.tk, [*even, 0.0])
+    wedge |= shared_out(_UPPER_THORACIC, -angles.bends_deg["T1-T3"], [1.0, 1.0, 1.0])
     neck = [v for v in levels if v[0] == "C" and v != "C2"]
-    wedge |= _shared(["C2", *neck], angles.c2_c7 + _bend("C2"), [*rng.uniform(0.8, 1.2, len(neck)), 0.0])
+    wedge |= shared_out(["C2", *neck], angles.c2_c7 + bend_deg("C2"), [*rng.uniform(0.8, 1.2, len(neck)), 0.0])
     wedge["C7"] = angles.bends_deg["C7"]
     below = "T13" if "T13" in levels else "T12"
     wedge[below] = angles.bends_deg["T12"]
     if below == "T13":
-        wedge["T12"] = -_bend("T13")
+        wedge["T12"] = -bend_deg("T13")
     worn = np.interp(age_years, [25, 85], [0.0, 0.35]) * limits.wear
     disc = {v: float(np.clip(rng.normal(1 - worn * (0.4 + 0.6 * (v[0] != "T")), 0.07 + 0.12 * worn), 0.35, 1.2)) for v in levels}
     bow, phase = rng.normal(0, limits.bow_deg), rng.uniform(0, np.pi)
@@ -215,19 +206,6 @@ def _build(
     stack = Stack((*levels, "S1"), angles.pi, wedge, side, turn, disc=disc)
     spine = build(stack, dict.fromkeys(stack.levels, scale), hollow_mm)
     return spine | hang(spine["S1"], ("S2", "S3", "S4"), scale, _SACRUM_BEND_DEG)
-
-
-def _bend(level: str) -> float:
-    """Return the angle between a body's endplates, positive where the front is taller."""
-    size = sizes(level)
-    return float(np.rad2deg(np.arctan2(size[2] - size[3], 2 * size[1])))
-
-
-def _shared(levels: tuple[str, ...] | list[str], total_deg: float, shares: Floats | list[float]) -> dict[str, float]:
-    """Return the disc angles that, with the bodies' own, add up to ``total_deg``; levels without a share are left out."""
-    weights = np.asarray(shares, dtype=np.float64) / np.sum(shares)
-    rest = total_deg - sum(_bend(v) for v in levels)
-    return {v: float(rest * w) for v, w in zip(levels, weights, strict=True) if w > 0}
 
 
 def _lean_deg(spine: Mapping[str, Vertebra], angles: Angles, stiff_from_deg: float) -> float:

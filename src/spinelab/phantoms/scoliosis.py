@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spinelab.core.study import NORMAL_PRESACRAL
 from spinelab.geometry import challenge_cobb
 from spinelab.phantoms import difficulty as hardness
 from spinelab.phantoms.camera import Camera, Floats, camera
-from spinelab.phantoms.column import Stack
-from spinelab.phantoms.film import Framing, Scene, expose
+from spinelab.phantoms.column import CERVICAL, LUMBAR, Stack, bend_deg, draw_presacral, presacral_levels, shared_out
+from spinelab.phantoms.film import Framing, Scene, expose, expose_stored
 from spinelab.phantoms.implants import screws_and_rods
 from spinelab.phantoms.patient import Patient, draw_patient
+from spinelab.phantoms.posture import STANCES
 from spinelab.phantoms.solids import Tube
 from spinelab.phantoms.spine import LEVELS, frontal_scene, stand
 from spinelab.phantoms.vertebra import CORTEX, Vertebra, turned
@@ -53,22 +55,38 @@ class ScoliosisFilm:
     Parameters
     ----------
     pixels
-        ``(rows, columns)``, 8 bits, larger is more attenuation. The patient's right is on the image left.
+        ``(rows, columns)``, larger is more attenuation; 8 bits, or 12 in ``uint16`` of a film that is `stored`. The patient's right is on the image left.
     corners
-        Corners of T1 ... L5, ``(17, 4, 2)`` x, y in pixels, in the order of `spinelab.geometry.CORNERS`.
+        Corners of the ``levels``, ``(17, 4, 2)`` x, y in pixels, in the order of `spinelab.geometry.CORNERS`; ``(16, 4, 2)`` where there is no L5.
+    levels
+        T1 ... L5 as far as they exist. A thirteenth thoracic and a sixth lumbar vertebra are on the film and have no corners.
     curves
         The drawn curves from the top down.
     implants
         Levels with pedicle screws; empty without.
+    spacing_mm, magnification
+        Detector pixel, equal along rows and columns, and detector millimetres per millimetre at the depth of T9.
+    presacral
+        Vertebrae above the sacrum: 24, or 23, 25 or 26 where that was asked for.
+    window
+        Centre and width that show the patient, as DICOM's linear window; of a film that is `stored`.
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: NDArray[Any]
     corners: Floats
     curves: tuple[DrawnCurve, ...]
     implants: tuple[str, ...]
     spacing_mm: float
     magnification: float
     patient: Patient
+    levels: tuple[str, ...] = LEVELS
+    presacral: int = NORMAL_PRESACRAL
+    window: tuple[float, float] | None = None
+
+    @property
+    def patient_orientation(self) -> tuple[str, str]:
+        """Return where rows and columns of the picture run to, as DICOM's PatientOrientation."""
+        return "L", "F"
 
     @property
     def angles_deg(self) -> tuple[float, float, float]:
@@ -77,7 +95,7 @@ class ScoliosisFilm:
         return float(largest), float(upper), float(lower)
 
 
-def scoliosis_film(
+def scoliosis_film(  # noqa: PLR0913 - what may be chosen of a film
     rng: np.random.Generator,
     *,
     difficulty: str = "typical",
@@ -85,6 +103,8 @@ def scoliosis_film(
     cobb_deg: float | None = None,
     implants: bool | None = None,
     patient: Patient | None = None,
+    presacral: int = NORMAL_PRESACRAL,
+    stored: bool = False,
     scale: float = 1.0,
 ) -> ScoliosisFilm:
     """Draw a patient with a spine of one to three curves and take an AP film.
@@ -99,6 +119,10 @@ def scoliosis_film(
         Drawn at 10 % if not given (never in ``easy``).
     patient
         A patient drawn before, for a further film of the same person.
+    presacral
+        Vertebrae above the sacrum, 23 to 26; 23 have no L5, 25 an L6, 26 also a T13.
+    stored
+        Whether the film is the 12-bit picture that a digital system stores, with its window, or the 8-bit one of public collections.
     scale
         Factor on the pixels along each side; 1 is about 1600 x 600.
     """
@@ -106,21 +130,50 @@ def scoliosis_film(
     streams = [np.random.default_rng(int(s)) for s in rng.integers(2**63, size=4)]
     patient = patient or _grown(draw_patient(streams[0], limits), streams[0], limits)
     number = curves if isinstance(curves, int) else None
-    drawn = tuple(curves) if isinstance(curves, Sequence) else _draw_curves(streams[1], difficulty, number, cobb_deg)
+    column = presacral_levels(presacral)[len(CERVICAL) :]
+    drawn = tuple(curves) if isinstance(curves, Sequence) else _draw_curves(streams[1], difficulty, number, cobb_deg, len(column))
     pose = turned(*(streams[2].normal(0, 0.5 * limits.patient_turn_deg, 3) * [0.6, 0.4, 1.0]))
-    spine = stand(_stack(streams[1], patient, drawn), patient, pose)
-    framing = _frame(streams[3], spine, limits, scale)
+    spine = stand(_stack(streams[1], patient, drawn, column), patient, pose)
+    framing = _frame(streams[3], spine, limits, scale, column)
     has_metal = bool(streams[2].random() < (0.0 if difficulty == "easy" else _IMPLANT_SHARE))
-    levels = _fused(streams[2], drawn)
-    instrumented = levels if (has_metal if implants is None else implants) else ()
+    fused = _fused(streams[2], drawn, column)
+    instrumented = fused if (has_metal if implants is None else implants) else ()
     scene = _with_shoulders(frontal_scene(streams[2], patient, spine, limits), spine, patient)
     if instrumented:
         scene = replace(scene, bone=[*scene.bone, *screws_and_rods(streams[2], spine, instrumented, patient.scale)])
-    pixels = expose(streams[3], scene, framing, replace(limits, flatten=(0.1, 0.8)), corner="own")
-    view = framing.camera
+    view, shown, named = framing.camera, replace(limits, flatten=(0.1, 0.8)), tuple(v for v in column if v in LEVELS)
+    pixels, window = (
+        expose_stored(streams[3], scene, framing, shown, corner="own") if stored else (expose(streams[3], scene, framing, shown, corner="own"), None)
+    )
     return ScoliosisFilm(
-        pixels, _corners(spine, view), drawn, instrumented, view.spacing_mm, view.magnification(spine["T9"].centre_mm), patient
+        pixels, _corners(spine, view, named), drawn, instrumented, view.spacing_mm, view.magnification(spine["T9"].centre_mm), patient, named, presacral, window
     )  # fmt: skip
+
+
+def scoliosis_visits(
+    rng: np.random.Generator, visits: int, *, difficulty: str = "typical", anomalous: bool = False, stored: bool = False, scale: float = 1.0
+) -> Iterator[ScoliosisFilm]:
+    """Draw the films of one patient; later ones show the same curves, a few degrees more or less.
+
+    Parameters
+    ----------
+    anomalous
+        Whether some patients have 23, 25 or 26 vertebrae above the sacrum, as often as those of `whole_spine` (in ``hard`` alone).
+    stored, scale
+        As of `scoliosis_film`.
+    """
+    presacral = draw_presacral(rng, STANCES[difficulty].anomalous) if anomalous else NORMAL_PRESACRAL
+    first = scoliosis_film(rng, difficulty=difficulty, presacral=presacral, stored=stored, scale=scale)
+    yield first
+    for _ in range(visits - 1):
+        yield scoliosis_film(
+            rng, difficulty=difficulty, curves=[_changed(c, rng) for c in first.curves], implants=bool(first.implants), patient=first.patient,
+            presacral=presacral, stored=stored, scale=scale,
+        )  # fmt: skip
+
+
+def _changed(curve: DrawnCurve, rng: np.random.Generator) -> DrawnCurve:
+    return replace(curve, angle_deg=float(np.clip(curve.angle_deg + rng.normal(1, 4), 0, 90)))
 
 
 def _grown(patient: Patient, rng: np.random.Generator, limits: hardness.Difficulty) -> Patient:
@@ -129,13 +182,13 @@ def _grown(patient: Patient, rng: np.random.Generator, limits: hardness.Difficul
     return draw_patient(rng, limits, patient.sex, age)
 
 
-def _draw_curves(rng: np.random.Generator, difficulty: str, wanted: int | None, cobb_deg: float | None) -> tuple[DrawnCurve, ...]:
+def _draw_curves(rng: np.random.Generator, difficulty: str, wanted: int | None, cobb_deg: float | None, vertebrae: int) -> tuple[DrawnCurve, ...]:
     low, high = _COBB_DEG[difficulty]
     kinds = [k for k, (ends, _) in _ENDS.items() if wanted is None or len(ends) == wanted + 1]
     shares = np.array([_ENDS[k][1] for k in kinds])
     kind = str(rng.choice(kinds, p=shares / shares.sum()))
     ends = np.array(_ENDS[kind][0]) + rng.normal(0, 0.7, len(_ENDS[kind][0]))
-    ends = np.clip(np.sort(ends), [0.0, *([2.0] * (len(ends) - 1))], 16.0)
+    ends = np.clip(np.sort(ends), [0.0, *([2.0] * (len(ends) - 1))], min(16.0, vertebrae - 1.0))
     largest = float(low + (high - low) * rng.beta(1.7, 2.4)) if cobb_deg is None else cobb_deg
     sizes = largest * rng.uniform(0.35, 0.95, len(ends) - 1)
     # In a triple curve the middle one is the largest, else any may be.
@@ -147,16 +200,16 @@ def _draw_curves(rng: np.random.Generator, difficulty: str, wanted: int | None, 
     )
 
 
-def _tilts(curves: Sequence[DrawnCurve]) -> Floats:
-    """Return the coronal tilt of T1 ... L5 (left side up is positive): from end vertebra to end vertebra it turns by each curve's angle."""
+def _tilts(curves: Sequence[DrawnCurve], vertebrae: int) -> Floats:
+    """Return the coronal tilt of each vertebra from T1 down (left side up is positive): from end vertebra to end vertebra it turns by each curve's angle."""
     at, tilt = [curves[0].upper], [0.0]
     for curve in curves:
         at.append(curve.lower)
         tilt.append(tilt[-1] + (curve.angle_deg if curve.convex == "right" else -curve.angle_deg))
     # Beyond the outermost end vertebrae the spine straightens again, fully at the pelvis and mostly at the neck.
     middle = (max(tilt) + min(tilt)) / 2
-    at, tilt = [at[0] - 5.0, *at, max(at[-1] + 2.5, 17.5)], [middle + 0.45 * (tilt[0] - middle), *tilt, middle + 0.2 * (tilt[-1] - middle)]
-    place = np.arange(len(LEVELS), dtype=np.float64)
+    at, tilt = [at[0] - 5.0, *at, max(at[-1] + 2.5, vertebrae + 0.5)], [middle + 0.45 * (tilt[0] - middle), *tilt, middle + 0.2 * (tilt[-1] - middle)]
+    place = np.arange(vertebrae, dtype=np.float64)
     k = np.clip(np.searchsorted(at, place, side="right") - 1, 0, len(at) - 2)
     part = np.clip((place - np.array(at)[k]) / np.diff(at)[k], 0, 1)
     smooth = (1 - np.cos(np.pi * part)) / 2
@@ -164,43 +217,52 @@ def _tilts(curves: Sequence[DrawnCurve]) -> Floats:
     return level
 
 
-def _stack(rng: np.random.Generator, patient: Patient, curves: Sequence[DrawnCurve]) -> Stack:
+def _stack(rng: np.random.Generator, patient: Patient, curves: Sequence[DrawnCurve], column: Sequence[str]) -> Stack:
     """Return the spine that leans so that the neck stands over the pelvis, give or take a list, its vertebrae turned with the curves."""
-    tilt = _tilts(curves)
+    tilt = _tilts(curves, len(column))
     weights = np.linspace(0.7, 1.3, len(tilt))
     tilt = tilt - (tilt @ weights) / weights.sum() + rng.normal(0, 0.8)
     tilt = np.clip(tilt, -_STEEPEST_DEG, _STEEPEST_DEG) + rng.normal(0, 0.5, len(tilt))
-    place = np.arange(len(LEVELS))
-    turn = np.zeros(len(LEVELS))
+    place = np.arange(len(column))
+    turn = np.zeros(len(column))
     for curve in curves:
         apex, half = (curve.upper + curve.lower) / 2, (curve.lower - curve.upper) / 2
         gain = float(rng.uniform(0.3, 0.5)) * curve.angle_deg * (1 if curve.convex == "right" else -1)
         turn += np.clip(gain, -32, 32) * np.exp(-(((place - apex) / half) ** 2))
     lumbar = patient.stack
     neck_tilt = np.linspace(0.4, 0.9, len(_NECK)) * tilt[0]
-    side = dict(zip((*_NECK, *LEVELS), [*neck_tilt, *tilt], strict=True))
-    wedge = {**dict.fromkeys(_NECK, 2.0), **dict.fromkeys(LEVELS[:12], -1.0), **lumbar.wedge_deg}
+    side = dict(zip((*_NECK, *column), [*neck_tilt, *tilt], strict=True))
+    wedge = {**dict.fromkeys(_NECK, 2.0), **dict.fromkeys(LEVELS[:12], -1.0), **_wedges(lumbar, column)}
     return Stack(
-        (*_NECK, *LEVELS, "S1"), lumbar.base_deg, wedge, {k: float(v) for k, v in side.items()},
-        {level: float(t) for level, t in zip(LEVELS, turn, strict=True)}, lumbar.forward_mm, lumbar.left_mm, lumbar.disc,
+        (*_NECK, *column, "S1"), lumbar.base_deg, wedge, {k: float(v) for k, v in side.items()},
+        {level: float(t) for level, t in zip(column, turn, strict=True)}, lumbar.forward_mm, lumbar.left_mm, lumbar.disc,
     )  # fmt: skip
 
 
-def _fused(rng: np.random.Generator, curves: Sequence[DrawnCurve]) -> tuple[str, ...]:
+def _wedges(stack: Stack, column: Sequence[str]) -> dict[str, float]:
+    """Return the openings of the discs, the lordosis of five lumbar vertebrae shared out over four or six where there are so many."""
+    lumbar = [v for v in column if v[0] == "L"]
+    if len(lumbar) == len(LUMBAR):
+        return dict(stack.wedge_deg)
+    lordosis = sum(stack.wedge_deg[v] + bend_deg(v) for v in LUMBAR)
+    return {**stack.wedge_deg, **shared_out(lumbar, lordosis, np.linspace(0.10, 0.30, len(lumbar)))}
+
+
+def _fused(rng: np.random.Generator, curves: Sequence[DrawnCurve], column: Sequence[str]) -> tuple[str, ...]:
     """Return the levels that a fusion of the largest curve instruments."""
     largest = max(curves, key=lambda c: c.angle_deg)
-    first, last = max(round(largest.upper) - int(rng.integers(0, 2)), 0), min(round(largest.lower) + int(rng.integers(0, 2)), 16)
-    return tuple(LEVELS[k] for k in range(first, last + 1) if k in (first, last) or rng.random() < 0.75)
+    first, last = max(round(largest.upper) - int(rng.integers(0, 2)), 0), min(round(largest.lower) + int(rng.integers(0, 2)), len(column) - 1)
+    return tuple(column[k] for k in range(first, last + 1) if k in (first, last) or rng.random() < 0.75)
 
 
-def _corners(spine: Mapping[str, Vertebra], view: Camera) -> Floats:
-    ends = [spine[v].ends(plate, view, (1.0, 0.0)) for v in LEVELS for plate in ("upper", "lower")]
-    return np.array(ends).reshape(len(LEVELS), 4, 2)
+def _corners(spine: Mapping[str, Vertebra], view: Camera, levels: Sequence[str]) -> Floats:
+    ends = [spine[v].ends(plate, view, (1.0, 0.0)) for v in levels for plate in ("upper", "lower")]
+    return np.array(ends).reshape(len(levels), 4, 2)
 
 
-def _frame(rng: np.random.Generator, spine: Mapping[str, Vertebra], limits: hardness.Difficulty, scale: float) -> Framing:
+def _frame(rng: np.random.Generator, spine: Mapping[str, Vertebra], limits: hardness.Difficulty, scale: float, column: Sequence[str]) -> Framing:
     """Crop from the lower neck to the sacrum, about 2.7 times as tall as wide."""
-    ends = np.array([spine[v].point(plate, a, b) for v in LEVELS for plate in ("upper", "lower") for a, b in ((1, 0), (-1, 0), (0, 1), (0, -1))])
+    ends = np.array([spine[v].point(plate, a, b) for v in column for plate in ("upper", "lower") for a, b in ((1, 0), (-1, 0), (0, 1), (0, -1))])
     distance = float(rng.uniform(1500, 1900))
     roll = float(np.clip(rng.normal(0, 0.8 * limits.spread), -4, 4)) if limits.spread >= 1 else 0.0
     placing = {"aim_mm": (ends.max(0) + ends.min(0)) / 2, "film_mm": 130.0, "distance_mm": distance, "roll_deg": roll}

@@ -16,7 +16,7 @@ from spinelab.phantoms.film import Scene, expose, frame
 from spinelab.phantoms.patient import Patient, draw_patient
 from spinelab.phantoms.skull import cervical_arch
 from spinelab.phantoms.solids import Ellipsoid, Solid
-from spinelab.phantoms.trunk import Trunk, bowel_gas, lungs, organs, pelvis, ribs
+from spinelab.phantoms.trunk import Trunk, bowel_gas, lungs, organs, pelvis, rib_reach, ribs
 from spinelab.phantoms.vertebra import SOFT, Vertebra, arch, turned
 
 LEVELS: Final = (*THORACIC, *LUMBAR)
@@ -132,8 +132,7 @@ def frontal_scene(rng: np.random.Generator, patient: Patient, spine: Mapping[str
             bone += arch(v, patient.density, lumbar=level[0] == "L")
         elif level[0] == "C":
             bone += cervical_arch(v, patient.density, patient.scale)
-    reach = {level: float(rng.uniform(100, 122)) for level in THORACIC[:10]} | {"T11": float(rng.uniform(75, 105)), "T12": float(rng.uniform(35, 70))}
-    bone += ribs(spine, patient.build, patient.density, reach)
+    bone += ribs(spine, patient.build, patient.density, rib_reach(rng, spine, (100, 122)))
     bone += pelvis({k: spine[k] for k in ("S1", "S2", "S3")}, patient.density, patient.scale)
     back = max(spine[v].centre_mm[1] for v in ("T6", "L1", "L4")) + 58 * patient.scale + patient.build.fat_mm
     soft = [*organs(rng, spine, patient.build), *bowel_gas(rng, spine, patient.build, float(rng.uniform(*limits.gas)))]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from spinelab.phantoms.camera import Camera, Floats
+from spinelab.phantoms.column import THORACIC
 from spinelab.phantoms.solids import Ellipsoid, ShellPatch, Solid, Tube, smooth_step
 from spinelab.phantoms.vertebra import CORTEX, SOFT, Vertebra, turned
 
@@ -56,7 +57,7 @@ class Trunk:
 
 def organs(rng: np.random.Generator, spine: Mapping[str, Vertebra], build: Build) -> list[Solid]:
     """Return psoas and back muscles, kidneys and the liver's edge, faint against fat."""
-    upper, lower = spine["L1"].centre_mm, spine["L5"].centre_mm
+    upper, lower = spine["L1"].centre_mm, spine[[level for level in spine if level[0] == "L"][-1]].centre_mm
     middle, length = (upper + lower) / 2, float(np.linalg.norm(upper - lower))
     lean = float(np.rad2deg(np.arctan2(lower[1] - upper[1], upper[2] - lower[2])))
     made: list[Solid] = []
@@ -116,6 +117,13 @@ def lungs(top_mm: Floats, back_mm: float) -> list[Solid]:
         centre = np.array([side * 84 + top_mm[0], back_mm - 78, top_mm[2] + 122 + (4 if side > 0 else 12)])
         made.append(Ellipsoid(centre, (70, 62, 124), turned(14, side * 3), core=-0.62 * SOFT))
     return made
+
+
+def rib_reach(rng: np.random.Generator, levels: Collection[str], upper: tuple[float, float]) -> dict[str, float]:
+    """Draw how far around the chest each pair of ribs goes, in degrees: ``upper`` those of T1 to T10, T11 and T12 less, and a thirteenth pair least."""
+    reach = {level: float(rng.uniform(*upper)) for level in THORACIC[:10]}
+    reach |= {"T11": float(rng.uniform(75, 105)), "T12": float(rng.uniform(35, 70))}
+    return reach | ({"T13": float(rng.uniform(18, 40))} if "T13" in levels else {})
 
 
 def ribs(spine: Mapping[str, Vertebra], build: Build, density: float, reach: Mapping[str, float]) -> list[Solid]:

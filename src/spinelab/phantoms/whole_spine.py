@@ -13,7 +13,6 @@ from spinelab.geometry import LATERAL_LANDMARKS, sagittal_parameters
 from spinelab.phantoms import difficulty as hardness
 from spinelab.phantoms.body import arms, breast_and_shoulder_bones, gas, lungs_about, outline, windpipe
 from spinelab.phantoms.camera import Floats
-from spinelab.phantoms.column import THORACIC
 from spinelab.phantoms.detector import Exposure, clouds, develop_stored, field_mask, grain, marker
 from spinelab.phantoms.film import Framing, draw_exposure
 from spinelab.phantoms.hips import hips
@@ -23,7 +22,7 @@ from spinelab.phantoms.posture import STANCES, Posture, Stance, draw_posture
 from spinelab.phantoms.skull import head, head_points, neck_bones
 from spinelab.phantoms.solids import Solid, Together
 from spinelab.phantoms.stitched import LongFilm, long_film
-from spinelab.phantoms.trunk import ribs
+from spinelab.phantoms.trunk import rib_reach, ribs
 from spinelab.phantoms.vertebra import arch
 
 _ENDS: Final = {"S": ("S1", "upper"), "L1": ("L1", "upper"), "L4": ("L4", "upper"), "T4": ("T4", "upper"), "T12": ("T12", "lower"),
@@ -210,8 +209,7 @@ def _anatomy(rng: np.random.Generator, posture: Posture, patient: Patient, limit
         if level[0] in "TL":
             bone += arch(v, density, lumbar=level[0] == "L")
     bone += neck_bones(posture, density)
-    reach = {v: float(rng.uniform(118, 150)) for v in THORACIC[:10]} | {"T11": float(rng.uniform(75, 105)), "T12": float(rng.uniform(35, 70))}
-    bone += ribs(posture.spine, build, density, reach)
+    bone += ribs(posture.spine, build, density, rib_reach(rng, posture.spine, (118, 150)))
     bone += hips(rng, posture, density) + breast_and_shoulder_bones(posture, skin, build, density)
     skull, flesh = head(rng, posture, density)
     limbs, arm_flesh = arms(rng, posture, build, density)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -63,13 +63,15 @@ def describe_tasks(name: str | None = None) -> list[dict[str, Any]]:
     ]
 
 
-def phantom(task: str, out: PathLike, *, n: int = 100, seed: int = 0, difficulty: str = "typical", progress: Progress = silent) -> Path:
-    """Write ``n`` phantoms of known truth in the public data set's own layout, and return the folder.
+def phantom(
+    task: str, out: PathLike, *, n: int = 100, seed: int = 0, difficulty: str = "typical", layout: str | None = None, progress: Progress = silent
+) -> Path:
+    """Write ``n`` phantoms of known truth and return the folder; in the public data set's own layout, or another ``layout`` that the task can write.
 
     Raises
     ------
     TaskError
-        For an unknown task, difficulty, or a number below 1.
+        For an unknown task, difficulty or layout, or a number below 1.
     InputError
         If ``out`` holds other things.
     """
@@ -80,10 +82,25 @@ def phantom(task: str, out: PathLike, *, n: int = 100, seed: int = 0, difficulty
         raise TaskError(f"Difficulty {difficulty!r}", expected=", ".join(DIFFICULTIES), action="choose one of these")
     if n < 1 or seed < 0:
         raise TaskError(f"{n} phantoms from seed {seed}", expected="at least 1 phantom, and a seed of 0 or more", action="choose other numbers")
+    write = _phantom_writer(chosen, layout)
     folder = places.new_folder(out)
     folder.mkdir(parents=True, exist_ok=True)
-    chosen.write_phantoms(folder, n=n, seed=seed, difficulty=difficulty, progress=progress)
+    write(folder, n=n, seed=seed, difficulty=difficulty, progress=progress)
     return folder
+
+
+def _phantom_writer(task: Task, layout: str | None) -> Callable[..., None]:
+    """Return what writes a task's phantoms in a layout; raises `TaskError` for one that it cannot write."""
+    known = task.phantom_layouts()
+    if layout is None:
+        return task.write_phantoms
+    if layout not in known:
+        raise TaskError(
+            f"Layout {layout!r} of phantoms of {task.name}",
+            expected=", ".join(known) or "no layout: this task writes one alone",
+            action="choose one of these" if known else "leave --layout out",
+        )
+    return known[layout]
 
 
 def fit(

@@ -58,12 +58,16 @@ def phantom(
     n: Annotated[int, typer.Option("-n", "--number", min=1, help="How many patients to draw.")] = 100,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed draws the same phantoms.")] = 0,
     difficulty: Annotated[str, typer.Option("--difficulty", metavar="easy|typical|hard", help="How hard they are to tell apart.")] = "typical",
+    layout: Annotated[
+        str | None,
+        typer.Option("--layout", metavar="NAME", help="Layout of the files, where a task has several; scoliosis: aasce (as it is), dicom (12-bit films)."),
+    ] = None,
 ) -> None:
-    """Draw phantoms of known truth, written in the public data set's own layout."""
+    """Draw phantoms of known truth, written in the public data set's own layout, or in another with --layout."""
     from spinelab.serve import api
     from spinelab.serve.cli.progress import shown
 
     with shown() as progress:
-        folder = api.phantom(task, out, n=n, seed=seed, difficulty=difficulty, progress=progress)
+        folder = api.phantom(task, out, n=n, seed=seed, difficulty=difficulty, layout=layout, progress=progress)
     show.say(f"{n} {difficulty} phantom(s) of {task}, seed {seed}: {folder}")
     show.say("Phantoms test the program. They are no evidence about patients.")

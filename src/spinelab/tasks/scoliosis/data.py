@@ -1,8 +1,9 @@
-"""Reader of the AASCE layout: ``data/<split>/*.jpg`` and ``labels/<split>/{filenames,landmarks,angles}.csv``.
+"""AP films with their corners: in the AASCE layout, or films with a table of landmarks (`spinelab.tasks.scoliosis.films`).
 
-A row of ``landmarks.csv`` holds 68 x, then 68 y, divided by the picture's width and height; 17 vertebrae from T1 to L5, four corners each
-(superior left, superior right, inferior left, inferior right of the picture). A row of ``angles.csv`` holds three Cobb angles. The patient is
-the number after the date in a film's name; letters tell the films of one patient apart.
+The AASCE layout is ``data/<split>/*.jpg`` and ``labels/<split>/{filenames,landmarks,angles}.csv``. A row of ``landmarks.csv`` holds 68 x, then 68 y,
+divided by the picture's width and height; 17 vertebrae from T1 to L5, four corners each (superior left, superior right, inferior left, inferior right
+of the picture). A row of ``angles.csv`` holds three Cobb angles. The patient is the number after the date in a film's name; letters tell the films of
+one patient apart.
 """
 
 from __future__ import annotations
@@ -17,15 +18,17 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Example, Examples, Fact, Finding, InputError, Landmark, Measurement, Result, Study
+from spinelab.core import Example, Examples, Fact, Finding, InputError, Study
 from spinelab.geometry import CORNER_LANDMARKS
-from spinelab.tasks.scoliosis.measure import CHALLENGE, TARGET, class_of, of_corners, places
+from spinelab.phantoms import is_phantom
+from spinelab.tasks.scoliosis import films
+from spinelab.tasks.scoliosis.measure import TARGET, class_of
+from spinelab.tasks.scoliosis.truth import truth
 
 LAYOUT: Final = "data/<split>/*.jpg and labels/<split>/filenames.csv, landmarks.csv (68 x, then 68 y) and angles.csv"
 PATIENT: Final = re.compile(r"^(?P<site>.*?)-?\d{1,2}-[A-Za-z]{3}-\d{4}-(?P<number>\w+)\b")
 """Site, date and number: ``<site>-04-Jan-2021-12 B AP.jpg``; the letter counts a patient's films, on other days too."""
 LANDMARKS: Final = len(CORNER_LANDMARKS)
-_AUTHOR: Final = "data set"
 FAULTS: Final = {
     "reordered": "list their vertebrae out of order ({}): they were put in order from top to bottom.",
     "doubled": "mark one vertebra twice ({}): their levels are named wrongly on one side of it.",
@@ -40,19 +43,21 @@ BEYOND: Final = 0.25
 
 
 def examples(root: Path, threshold_deg: float) -> Examples:
-    """Read every split of a folder in the AASCE layout.
+    """Read every split of a folder in the AASCE layout, or a folder of films with ``landmarks.csv``.
 
     Raises
     ------
     InputError
         If the folder has another layout, or its tables do not fit each other (the row is named).
     """
-    from spinelab.phantoms import is_phantom
-
+    if films.is_marked(root):
+        return films.examples(root, threshold_deg)
     labels = root / "labels"
     splits = sorted(p.parent.name for p in labels.glob("*/filenames.csv")) if labels.is_dir() else []
     if not splits:
-        raise InputError(f"{root}: no labels/<split>/filenames.csv", expected=LAYOUT, action="give the folder that holds data and labels")
+        raise InputError(
+            f"{root}: no labels/<split>/filenames.csv, and no landmarks.csv", expected=f"{LAYOUT}; or {films.LAYOUT}", action="give the folder that holds them"
+        )
     items: list[Example] = []
     for split in splits:
         items += _split(root, split, threshold_deg)
@@ -96,9 +101,10 @@ def _example(path: Path, split: str, row: NDArray[np.float64], angles: NDArray[n
     points, faults = from_top_to_bottom(shares * [columns, rows])
     study = f"{split}/{path.name}"
     match = PATIENT.match(path.name)
+    named = {name: (x, y) for name, (x, y) in zip(CORNER_LANDMARKS, points.tolist(), strict=True)}
     return Example(
         study,
-        truth(points, angles, study, rows, threshold_deg),
+        truth(named, study, rows, threshold_deg, angles=angles),
         lambda: _open(path),
         f"{match['site']} {match['number']}".strip() if match else None,
         {"AP": path},
@@ -114,24 +120,6 @@ def from_top_to_bottom(points: NDArray[np.float64]) -> tuple[NDArray[np.float64]
     gaps = np.diff(heights[order])
     found = {"reordered": bool(np.any(order != np.arange(len(order)))), "doubled": bool(gaps.min() < SAME * np.median(gaps))}
     return vertebrae[order].reshape(-1, 2), tuple(fault for fault, there in found.items() if there)
-
-
-def truth(points: NDArray[np.float64], angles: NDArray[np.float64] | None, study: str, rows: int, threshold_deg: float) -> Result:
-    """Return landmarks ``(68, 2)`` in pixels, the three angles as distributed (or measured where they are not), and what follows."""
-    measured = of_corners(points.reshape(17, 4, 2), None, rows)
-    values = {key: float(value) for key, value in measured.items() if np.isfinite(value)}
-    if angles is not None:
-        values |= {(name, "deg"): float(angle) for name, angle in zip(CHALLENGE, angles, strict=True)}
-    named = dict(zip(CORNER_LANDMARKS, points, strict=True))
-    where = places(named, None, rows)
-    return Result(
-        task="scoliosis",
-        model=_AUTHOR,
-        study=study,
-        findings=(Finding(TARGET, class_of(values["cobb_max", "deg"], threshold_deg)),),
-        measurements=tuple(Measurement(name, value, unit, site=where[name].site if name in where else None) for (name, unit), value in values.items()),
-        landmarks=tuple(Landmark(name, float(x), float(y)) for name, (x, y) in named.items()),
-    )
 
 
 def with_class(example: Example, threshold_deg: float) -> Example:

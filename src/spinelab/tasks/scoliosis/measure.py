@@ -62,13 +62,18 @@ def class_of(cobb_max_deg: float, threshold_deg: float) -> str:
     return CLASSES[int(cobb_max_deg >= threshold_deg)]
 
 
-def of_corners(corners: NDArray[np.float64], spacing_mm: tuple[float, float] | None, rows: int | None) -> Values:
-    """Measure complete columns ``(..., 17, 4, 2)`` in pixels of a film with ``rows`` rows; angles are nan where there is no such curve."""
+def of_corners(corners: NDArray[np.float64], spacing_mm: tuple[float, float] | None, rows: int | None, levels: Sequence[str] = THORACOLUMBAR) -> Values:
+    """Measure complete columns ``(..., levels, 4, 2)`` in pixels of a film with ``rows`` rows; angles are nan where there is no such curve.
+
+    ``levels`` of a patient without an L5 end with L4, and nothing is said of a line from L5 to T1.
+    """
     scale = _scale(spacing_mm)
     true = corners * scale
     height = None if rows is None else rows * scale[1]
     values: Values = {(name, "deg"): angle for name, angle in zip(CHALLENGE, np.moveaxis(challenge_cobb(true, height).angles_deg, -1, 0), strict=True)}
-    values |= _regional(true, THORACOLUMBAR)
+    values |= _regional(true, levels)
+    if levels[-1] != THORACOLUMBAR[-1]:
+        return values
     # A line has no direction here: a column that was written upside down in a table is still upright.
     values["trunk_tilt", "deg"] = turned_deg(trunk_tilt_deg(true))
     if spacing_mm is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -61,7 +61,9 @@ class Scoliosis(LandmarkTask):
     name: ClassVar[str] = "scoliosis"
     title: ClassVar[str] = "Cobb angles of an AP film"
     question: ClassVar[str] = "How large are the curves of the spine, and is the largest in the surgical range?"
-    takes: ClassVar[str] = "an AP radiograph of the spine from T1 to L5; to learn from, the AASCE layout (data/<split>, labels/<split>)"
+    takes: ClassVar[str] = (
+        "an AP radiograph of the spine from T1 to L5; to learn from, the AASCE layout (data/<split>, labels/<split>), or films with landmarks.csv"
+    )
     gives: ClassVar[str] = "four corners of each vertebra and its level with a certainty; Cobb angles by two rules, with intervals or the reason why withheld"
     source: ClassVar[str] = "METHODS section 4; SpineWeb data set 16 and the AASCE challenge (MICCAI 2019)"
     settings_type: ClassVar[type[Settings]] = ScoliosisSettings
@@ -81,6 +83,11 @@ class Scoliosis(LandmarkTask):
         from spinelab.tasks.scoliosis import phantom
 
         phantom.write_phantoms(out, n=n, seed=seed, difficulty=difficulty, progress=progress)
+
+    def phantom_layouts(self) -> Mapping[str, Callable[..., None]]:
+        from spinelab.tasks.scoliosis import phantom
+
+        return {"aasce": phantom.write_phantoms, "dicom": phantom.write_dicom}
 
     def target(self, settings: Settings) -> str:
         return measure.TARGET

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,13 +22,13 @@ class Header:
     date: Fact
 
 
-def look(path: Path) -> Header:
-    """Read a film's header; raises `InputError` for a file that is no picture, or a film whose header names another view than lateral."""
+def look(path: Path, views: Sequence[str]) -> Header:
+    """Read a film's header; raises `InputError` for a file that is no picture, or a film whose header names a view that is none of ``views``."""
     from spinelab.io.sniff import kind_of
 
     kind = kind_of(path, str(path))
     if kind == "dicom":
-        return _dicom(path)
+        return _dicom(path, views)
     if kind not in ("picture", "tiff"):
         raise InputError(f"{path.name} is no film", expected="DICOM, JPG, PNG or TIFF", action="export it again, or leave it out")
     nobody = unknown("only DICOM states it")
@@ -38,20 +39,29 @@ def look(path: Path) -> Header:
     return Header(size, unknown(f"a {kind_name} does not state it"), nobody, nobody, nobody, nobody, nobody)
 
 
-def _dicom(path: Path) -> Header:
+def _dicom(path: Path, views: Sequence[str]) -> Header:
     from spinelab.io.dicom_facts import patient, study_facts, view
     from spinelab.io.dicom_header import open_header
     from spinelab.io.dicom_spacing import in_plane
 
     header = open_header(path, path.name, pixels=False)
     stated = view(header)
-    if stated.known and stated.value != "LATERAL":
-        raise InputError(f"{path.name} is a {stated.value} film ({stated.source})", expected="lateral films", action="remove it, or correct its header")
+    if stated.known and stated.value not in views:
+        raise InputError(
+            f"{path.name} is no {in_words(views)} film but {stated.value} ({stated.source})",
+            expected=f"{in_words(views)} films",
+            action="remove it, or correct its header",
+        )
     columns, rows = header.integer("Columns"), header.integer("Rows")
     size = (columns, rows) if columns and rows else None
     who, study = patient(header), study_facts(header)
     site, date = (study.get(key, unknown(f"DICOM {key} absent")) for key in ("site", "StudyDate"))
     return Header(size, in_plane(header)[0], who.patient, who.sex, who.age_years, site, date)
+
+
+def in_words(views: Sequence[str]) -> str:
+    """Return what films of these views are called: ``lateral``, ``AP or PA``."""
+    return " or ".join(view if len(view) == 2 else view.lower() for view in views)
 
 
 def _size(path: Path) -> tuple[int, int] | None:
