@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeVar
@@ -79,10 +79,9 @@ class Header:
             rest = read_dataset(stream, implicit, little)
         if len(rest) == 0:
             raise _without_elements(self.name)
-        with decoding("pydicom", self.name, expected=_EXPECTED, action=_ACTION):
-            dataset = Dataset({**dict(self.dataset.items()), **dict(rest.items())})
-            dataset.file_meta = self.dataset.file_meta
-            dataset.set_original_encoding(implicit, little, self.dataset.original_character_set)
+        dataset = Dataset({**dict(self.dataset.items()), **dict(rest.items())})
+        dataset.file_meta = self.dataset.file_meta
+        dataset.set_original_encoding(implicit, little, self.dataset.original_character_set)
         return Header(dataset, self.name)
 
     def value(self, keyword: str) -> Any:
@@ -162,7 +161,7 @@ class Header:
         shown = str(self.dataset.get(keyword))[:80]
         return InputError(f"{self.name}: {tag(keyword)} is {shown}", expected=expected, action="correct the element, or export the object again")
 
-    @property
+    @cached_property
     def syntax(self) -> str:
         """UID of the transfer syntax, empty where the file has no meta information."""
         meta = getattr(self.dataset, "file_meta", None)
