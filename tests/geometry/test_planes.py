@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spinelab.core import InputError
-from spinelab.geometry.planes import STANDARD, check_same_frame, flip_affine, hang, picture_directions, plane_of, project, to_patient, to_plane
+from spinelab.geometry.planes import STANDARD, check_same_frame, cross, flip_affine, hang, picture_directions, plane_of, project, to_patient, to_plane
 
 
 def plane(columns_to, rows_to, spacing=(1.0, 1.0), origin=(0, 0, 0)):
@@ -103,3 +103,9 @@ def test_hanging_keeps_every_pixel_in_its_place():
                     y, x = np.argwhere(pixels == value)[0]
                     v, u = np.argwhere(hung == value)[0]
                     assert to_patient(matrix, u, v) == pytest.approx(to_patient(affine, x, y))
+
+
+def test_the_cross_product_is_numpys_to_the_last_bit():
+    rng = np.random.default_rng(4)
+    for one, other in rng.normal(size=(200, 2, 3)):
+        assert np.array_equal(cross(one, other), np.cross(one, other))

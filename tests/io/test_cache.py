@@ -97,6 +97,16 @@ def test_a_film_edited_in_place_is_decoded_again(examples, folder):
     assert prepare.seen.count("f1") == 1
 
 
+def test_a_file_of_several_examples_is_read_once(tmp_path, folder, monkeypatch):
+    path, seen = tmp_path / "shared.raw", []
+    path.write_bytes(b"123")
+    usual = module.file_digest
+    monkeypatch.setattr(module, "file_digest", lambda path: seen.append(path) or usual(path))
+    keys = ImageCache(folder).keys([an_example(path), replace(an_example(path), files={"a": path, "b": path})], HOW)
+    assert seen == [path]
+    assert len(set(keys)) == 2
+
+
 def test_another_preparation_or_view_is_another_film(examples, folder):
     cache = ImageCache(folder)
     first, view = examples[0], replace(examples[0], files={"AP": examples[0].files[""]})

@@ -7,6 +7,7 @@ from pydicom.pixels import apply_voi, apply_windowing
 
 from spinelab import io
 from spinelab.core import Image, InputError
+from spinelab.io.display import percentiles
 
 
 def ps33_linear(x, centre, width):
@@ -96,3 +97,12 @@ def test_the_answer_is_a_copy():
     image = Image(np.zeros((4, 4), np.uint8))
     io.to_uint8(image)[0, 0] = 9
     assert image.pixels[0, 0] == 0
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int16, np.float32])
+def test_percentiles_are_those_of_numpy_to_the_last_bit(kind):
+    rng = np.random.default_rng(3)
+    for size, most in ((1, 2), (7, 3), (40, 255), (20_000, 4000), (20_000, 65_535)):
+        values = rng.integers(0, min(most, 255 if kind is np.uint8 else 30_000 if kind is np.int16 else most), size).reshape(1, size).astype(kind)
+        shares = [0.5, 99.5, 0, 100, 50, *rng.uniform(0, 100, 20)]
+        assert np.array_equal(percentiles(values, shares), np.percentile(values, shares))

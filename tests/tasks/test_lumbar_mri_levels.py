@@ -410,9 +410,32 @@ def test_a_series_without_orientation_is_left_out_and_told(root, examples, lesso
     edit(series_folder(folder, AXIAL_T2), lambda dataset: dataset.pop("ImageOrientationPatient"))
     study = read_bare(folder)
     assert any("no ImageOrientationPatient" in note for note in study.facts["notes"].value)
+    (told,) = study.facts["series_left_out"].value
+    assert told.endswith("can be told")
     withheld = set(seeing(learnt, lessons[0], study).find(study).withheld.values())
     assert len(withheld) == 1
     assert re.fullmatch(r"the examination has no Axial T2 series \(series \S+ was left out: .* has no ImageOrientationPatient .* can be told\)", withheld.pop())
+
+
+def test_a_note_about_a_series_is_not_taken_for_the_reason(root, examples, lessons, learnt, tmp_path):
+    folder = copied(root, examples, tmp_path)
+    shutil.rmtree(series_folder(folder, AXIAL_T2))
+    study = read_bare(folder)
+    noted = replace(study, facts={**study.facts, "notes": Fact(("series 7 was left out: by hand",), "reader")})
+    reason = "the examination has no Axial T2 series"
+    assert set(seeing(learnt, lessons[0], noted).find(noted).withheld.values()) == {reason}
+    stated = replace(study, facts={**study.facts, "series_left_out": Fact(("series 7 was left out: by hand",), "reader")})
+    assert set(seeing(learnt, lessons[0], stated).find(stated).withheld.values()) == {f"{reason} (series 7 was left out: by hand)"}
+
+
+def test_a_data_set_tells_which_series_was_left_out(root, examples, tmp_path):
+    shutil.copytree(root, tmp_path / "copy")
+    example = data.examples(tmp_path / "copy")[0]
+    target = series_folder(example.facts["folder"].value, AXIAL_T2)
+    edit(target, lambda dataset: dataset.pop("ImageOrientationPatient"))
+    (told,) = example.open().facts["series_left_out"].value
+    assert told.startswith(f"series {target.name} was left out: ")
+    assert told.endswith("can be told")
 
 
 def test_why_a_sagittal_series_was_left_out_is_told(root, examples, learnt, tmp_path):

@@ -17,6 +17,7 @@ from spinelab.experiments import baselines, evaluate
 from spinelab.experiments.asked import ask
 from spinelab.experiments.splits import Split
 from spinelab.geometry.planes import flip_affine
+from spinelab.io import dicom
 from spinelab.tasks.lumbar_mri import finding, pictures, scores
 from spinelab.tasks.lumbar_mri.augmenting import paper
 from spinelab.tasks.lumbar_mri.grading import GradeLoss, shares_of
@@ -402,6 +403,22 @@ def test_the_page_shows_canal_foramina_of_either_side_and_an_axial_slice_of_each
     ]
     assert all(image.axes == "YX" and image.spacing_mm.known and image.affine.known for image in shown.images)
     assert all("enlarged" in image.facts["shown_as"].value for image in shown.images)
+
+
+def test_a_question_decodes_its_slice_and_the_neighbours_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    usual = dicom.read_values
+    monkeypatch.setattr(dicom, "read_values", lambda header, *rest: read.append(header.name) or usual(header, *rest))
+    row = next(row for row in ask(TASK, TASK.examples(folder), QUICK).questions if row.files)
+    study = row.open()
+    assert read == []
+    (place,) = study.facts["places"].value
+    series, numbers = series_of(study, place), series_of(study, place).facts["instance_numbers"].value
+    around = [index for index in neighbours(series.facts["slice_affines"].value, place.index, 3) if index is not None]
+    prepared = TASK.prepare(study, replace(QUICK, slices=3))
+    assert sorted(Path(name).stem for name in read) == sorted(str(numbers[index]) for index in around)
+    whole = replace(study, images=tuple(replace(image) for image in study.images))
+    assert np.array_equal(TASK.prepare(whole, replace(QUICK, slices=3)).pixels, prepared.pixels)
 
 
 def test_sides_of_a_level_on_two_axial_slices_have_a_picture_each(data: Examples) -> None:

@@ -132,6 +132,11 @@ class Image:
         y = self.axes.index("Y")
         return int(self.pixels.shape[y]), int(self.pixels.shape[y + 1])
 
+    def plane(self, index: int) -> NDArray[Any]:
+        """Return one slice or frame; an image whose files are read slice by slice reads no other one for it."""
+        found: NDArray[Any] = self.pixels[index]
+        return found
+
 
 @dataclass(frozen=True, eq=False)
 class Signal:

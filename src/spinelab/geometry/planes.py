@@ -46,8 +46,15 @@ def to_patient(affine: ArrayLike, x: float, y: float) -> Floats:
 def unit_normal(affine: ArrayLike) -> Floats:
     """Return the row direction x column direction, of length 1."""
     matrix = np.asarray(affine, dtype=np.float64)
-    normal: Floats = np.cross(matrix[:3, 0], matrix[:3, 1])
-    return normal / np.linalg.norm(normal)
+    normal = cross(matrix[:3, 0], matrix[:3, 1])
+    found: Floats = normal / np.linalg.norm(normal)
+    return found
+
+
+def cross(one: Floats, other: Floats) -> Floats:
+    """Return the cross product of two vectors in space: numpy's takes ten times as long for a single one."""
+    (a, b, c), (d, e, f) = one.tolist(), other.tolist()
+    return np.array([b * f - c * e, c * d - a * f, a * e - b * d])
 
 
 def to_plane(affine: ArrayLike, point_mm: ArrayLike) -> tuple[float, float, float]:

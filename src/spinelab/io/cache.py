@@ -112,8 +112,10 @@ class ImageCache:
     def keys(self, examples: Sequence[Example], prepare_key: Mapping[str, Any]) -> list[str]:
         """Return one key an examination: SHA-256 of the bytes of its files, of its views, and of how it is prepared."""
         preparation = json.dumps(prepare_key, sort_keys=True)
+        files = dict.fromkeys(path for example in examples for path in example.files.values())
         with ThreadPoolExecutor(max_workers=_workers()) as pool:
-            return list(pool.map(lambda example: _key(example, preparation), examples))
+            digests = dict(zip(files, pool.map(file_digest, files), strict=True))
+            return list(pool.map(lambda example: _key(example, preparation, digests), examples))
 
     def load(
         self,
@@ -184,10 +186,10 @@ def file_digest(path: Path) -> str:
     return _seen_files[identity]
 
 
-def _key(example: Example, preparation: str) -> str:
+def _key(example: Example, preparation: str, digests: Mapping[Path, str]) -> str:
     digest = hashlib.sha256(preparation.encode())
     for view, path in sorted(example.files.items()):
-        digest.update(f"|{view}={file_digest(path)}".encode())
+        digest.update(f"|{view}={digests[path]}".encode())
     if not example.files:
         for image in example.open().images:
             digest.update(f"|{image.view.value}={image.pixels.dtype}{image.pixels.shape}".encode())

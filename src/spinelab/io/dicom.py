@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spinelab.core import Fact, Image, InputError, unknown
 from spinelab.io.dicom_facts import image_facts, view
 from spinelab.io.dicom_frames import frame, is_enhanced
 from spinelab.io.dicom_geometry import SAME_DIRECTION, SAME_POSITION_MM, Stack, orientation, plane_affine, position, stack
 from spinelab.io.dicom_header import Header, open_header, tag, uid
-from spinelab.io.dicom_layout import Layout, layout
-from spinelab.io.dicom_pixels import Values, read_values
+from spinelab.io.dicom_layout import MONOCHROME, Layout, layout
+from spinelab.io.dicom_pixels import Meaning, meaning, read_values
 from spinelab.io.dicom_spacing import in_plane
 from spinelab.io.gate import decoding
 
 NOT_PICTURES: Final = ("SR", "KO", "PR", "SEG", "RTSTRUCT", "RTPLAN", "RTDOSE", "DOC", "REG", "ECG", "AU", "PLAN", "FID", "SMR")
+_TELL_DISPLAY: Final = ("WindowCenter", "WindowWidth", "VOILUTFunction", "VOILUTSequence")
 
 
 def not_a_picture(header: Header) -> str | None:
@@ -44,28 +47,73 @@ def read_dicom(path: Path, name: str) -> tuple[Image, Header]:
     return image(header), header
 
 
+@dataclass(frozen=True, eq=False)
+class Described:
+    """An object as its header describes it, before a pixel is decoded; ``first`` is its first frame, ``meant`` what its stored values mean."""
+
+    header: Header
+    first: Header
+    layout: Layout
+    meant: Meaning
+    stacked: Stack | None
+    spacing_mm: Fact
+    view: Fact
+    window: tuple[float, float] | None
+    facts: dict[str, Fact]
+
+    def decoded(self) -> tuple[NDArray[Any], str]:
+        """Read and decode the pixels; returns them and the names of their axes."""
+        return _arranged(read_values(self.header, self.layout, self.meant), self.layout, self.stacked)
+
+    def is_cut_off(self) -> bool:
+        """Return whether the file ends before its pixels do, as far as its length tells: that of compressed ones tells nothing."""
+        if self.header.pixels_at is None:
+            return "PixelData" not in self.header.dataset
+        path, position = self.header.pixels_at
+        return self.layout.native and path.stat().st_size < position + self.layout.frame_bytes * self.layout.frames
+
+    def image(self) -> Image:
+        """Return the image of the object."""
+        pixels, axes = self.decoded()
+        return Image(
+            pixels=pixels,
+            axes=axes,
+            spacing_mm=self.spacing_mm,
+            affine=self.stacked.affine if self.stacked else _affine(self.layout, self.first, self.spacing_mm),
+            modality=self.header.fact("Modality"),
+            view=self.view,
+            unit=self.meant.unit,
+            window=self.window,
+            facts=self.facts,
+            source=self.header.name,
+        )
+
+
 def image(header: Header) -> Image:
     """Return the image of one object."""
+    return described(header).image()
+
+
+def described(header: Header) -> Described:
+    """Return what the header of one object says of its picture; raises `InputError` for what cannot be right."""
     found = layout(header)
     first = frame(header, 0)
-    spacing, facts = in_plane(_with_top(header, first))
+    top = _with_top(header, first)
+    spacing, facts = in_plane(top)
     stacked = _enhanced_stack(header, found, spacing)
-    affine = stacked.affine if stacked else _affine(found, first, spacing)
-    values = read_values(header, found)
-    window, display = display_facts(header, first, values)
-    pixels, axes = _arranged(values.pixels, found, stacked)
+    meant = meaning(header, found)
+    window, display = display_facts(header, first, found, meant)
     notes = {"notes": Fact(stacked.notes, "reader")} if stacked and stacked.notes else {}
-    return Image(
-        pixels=pixels,
-        axes=axes,
-        spacing_mm=stacked.spacing_mm if stacked else spacing,
-        affine=affine,
-        modality=header.fact("Modality"),
-        view=view(_with_top(header, first)),
-        unit=values.unit,
-        window=window,
-        facts={**image_facts(header), **origin_facts(header, found, values), **facts, **(stacked.facts if stacked else {}), **display, **notes},
-        source=header.name,
+    return Described(
+        header,
+        first,
+        found,
+        meant,
+        stacked,
+        stacked.spacing_mm if stacked else spacing,
+        view(top),
+        window,
+        {**image_facts(header), **origin_facts(header, found, meant), **facts, **(stacked.facts if stacked else {}), **display, **notes},
     )
 
 
@@ -114,11 +162,15 @@ def _enhanced_stack(header: Header, found: Layout, spacing: Fact) -> Stack | Non
     return stack(header.name, np.array(directions[0]), np.array(origins), spacing)
 
 
-def origin_facts(header: Header, found: Layout, values: Values) -> dict[str, Fact]:
-    """Return how the pixels were stored and what the reader did to them."""
+def origin_facts(header: Header, found: Layout, meant: Meaning) -> dict[str, Fact]:
+    """Return how the pixels were stored and what the reader does to them."""
+    return header.once(("origin", found, meant, bool(header.syntax)), (), lambda: _origin_facts(header, found, meant))
+
+
+def _origin_facts(header: Header, found: Layout, meant: Meaning) -> dict[str, Fact]:
     source = f"DICOM {tag('PhotometricInterpretation')}"
-    if values.mirror is not None:
-        source += f"; inverted by the reader so that larger is brighter: value = {values.mirror:g} - stored value after rescale"
+    if meant.mirror is not None:
+        source += f"; inverted by the reader so that larger is brighter: value = {meant.mirror:g} - stored value after rescale"
     if found.photometric not in ("RGB", "MONOCHROME1", "MONOCHROME2"):
         source += "; converted to RGB by the reader"
     stated = bool(header.syntax)
@@ -130,16 +182,22 @@ def origin_facts(header: Header, found: Layout, values: Values) -> dict[str, Fac
     }
 
 
-def display_facts(header: Header, first: Header, values: Values) -> tuple[tuple[float, float] | None, dict[str, Fact]]:
-    """Return the window (first of several) and the VOI look-up table, both for the values as they are now."""
-    if values.pixels.ndim == 4:
+def display_facts(header: Header, first: Header, found: Layout, meant: Meaning) -> tuple[tuple[float, float] | None, dict[str, Fact]]:
+    """Return the window (first of several) and the VOI look-up table, both for the values as they are when decoded."""
+    if found.photometric not in MONOCHROME:
         return None, {}
+    if first is not header:
+        return _display_facts(header, first, meant)
+    return header.once(("display", meant), _TELL_DISPLAY, lambda: _display_facts(header, header, meant))
+
+
+def _display_facts(header: Header, first: Header, meant: Meaning) -> tuple[tuple[float, float] | None, dict[str, Fact]]:
     where = first if first.value("WindowCenter") is not None else header
     function = where.text("VOILUTFunction") or "LINEAR"
     facts: dict[str, Fact] = {}
     tables = (first.items("VOILUTSequence") or header.items("VOILUTSequence"))[:1]
     if tables:
-        facts["VOILUT"] = Fact(_table(tables[0], values.mirror), f"DICOM {tag('VOILUTSequence')}, first item")
+        facts["VOILUT"] = Fact(_table(tables[0], meant.mirror), f"DICOM {tag('VOILUTSequence')}, first item")
     centres, widths = where.numbers("WindowCenter"), where.numbers("WindowWidth")
     if centres is None or widths is None:
         return None, facts
@@ -150,7 +208,7 @@ def display_facts(header: Header, first: Header, values: Values) -> tuple[tuple[
     if not (math.isfinite(centre) and math.isfinite(width)) or width < smallest or width == 0:
         facts["windows"] = unknown(f"DICOM {tag('WindowWidth')} {width:g} at centre {centre:g} is no window for {function}")
         return None, facts
-    return (_mirrored_centre(centre, function, values.mirror), width), facts
+    return (_mirrored_centre(centre, function, meant.mirror), width), facts
 
 
 def _mirrored_centre(centre: float, function: str, mirror: float | None) -> float:

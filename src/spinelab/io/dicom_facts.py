@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -50,6 +51,12 @@ IMAGE_FACTS: Final = (
     "ImageType",
 )
 
+_OF_SLICE: Final = ("SOPInstanceUID", "InstanceNumber")
+_OF_SERIES: Final = tuple(keyword for keyword in IMAGE_FACTS if keyword not in _OF_SLICE)
+"""What the slices of a series usually state alike."""
+_TELL_PATIENT: Final = ("PatientID", "PatientSex", "PatientAge", "PatientBirthDate", "StudyDate")
+_TELL_VIEW: Final = ("Modality", "ImageOrientationPatient", "ViewPosition", "ViewCodeSequence", "SeriesDescription")
+
 STUDY_FACTS: Final = ("StudyInstanceUID", "StudyDate", "StudyDescription", "AccessionNumber")
 
 _POSITIONS: Final = {"AP": "AP", "PA": "PA", "LL": "LATERAL", "RL": "LATERAL", "LAT": "LATERAL", "LATERAL": "LATERAL", "RLO": "OBLIQUE", "LLO": "OBLIQUE"}
@@ -74,7 +81,12 @@ class Patient:
 
 def image_facts(header: Header) -> dict[str, Fact]:
     """Return the stated elements among those worth keeping; absent ones are left out."""
-    found = {keyword: header.fact(keyword) for keyword in IMAGE_FACTS if keyword in header.dataset}
+    facts = header.once("image facts", _OF_SERIES, lambda: _stated(header, _OF_SERIES)) | _stated(header, _OF_SLICE)
+    return {keyword: facts[keyword] for keyword in IMAGE_FACTS if keyword in facts}
+
+
+def _stated(header: Header, keywords: Sequence[str]) -> dict[str, Fact]:
+    found = {keyword: header.fact(keyword) for keyword in keywords if keyword in header.dataset}
     return {keyword: fact for keyword, fact in found.items() if fact.known}
 
 
@@ -87,7 +99,7 @@ def study_facts(header: Header) -> dict[str, Fact]:
 
 def patient(header: Header) -> Patient:
     """Return identifier, sex and age."""
-    return Patient(header.fact("PatientID"), _sex(header), _age(header))
+    return header.once("patient", _TELL_PATIENT, lambda: Patient(header.fact("PatientID"), _sex(header), _age(header)))
 
 
 def _sex(header: Header) -> Fact:
@@ -129,6 +141,10 @@ def _date(text: str | None) -> date | None:
 
 def view(header: Header) -> Fact:
     """Return the projection or the plane that the header states; the file name is never asked."""
+    return header.once("view", _TELL_VIEW, lambda: _view(header))
+
+
+def _view(header: Header) -> Fact:
     directions = orientation(header) if header.text("Modality") in ("CT", "MR", "PT") else None
     if directions is not None:
         return anatomical_plane(directions)

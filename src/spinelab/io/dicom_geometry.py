@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinelab.core import Fact, InputError, unknown
+from spinelab.geometry.planes import cross
 from spinelab.io.dicom_header import Header, tag
 
 Vectors = NDArray[np.float64]
@@ -38,6 +40,10 @@ def orientation(header: Header) -> Vectors | None:
 
     ``[0]`` points along increasing column index, ``[1]`` along increasing row index (PS3.3 C.7.6.2).
     """
+    return header.once("orientation", ("ImageOrientationPatient",), lambda: _orientation(header))
+
+
+def _orientation(header: Header) -> Vectors | None:
     values = header.numbers("ImageOrientationPatient", 6)
     if values is None:
         return None
@@ -46,6 +52,7 @@ def orientation(header: Header) -> Vectors | None:
     sound = np.all(np.isfinite(directions)) and np.all(np.abs(lengths - 1) <= _UNIT_TOLERANCE) and abs(directions[0] @ directions[1]) <= _UNIT_TOLERANCE
     if not sound:
         raise header.refusal("ImageOrientationPatient", "two unit vectors at right angles")
+    directions.setflags(write=False)
     return directions
 
 
@@ -54,7 +61,7 @@ def position(header: Header) -> Vectors | None:
     values = header.numbers("ImagePositionPatient", 3)
     if values is None:
         return None
-    if not np.all(np.isfinite(values)):
+    if not all(map(math.isfinite, values)):
         raise header.refusal("ImagePositionPatient", "three finite numbers")
     return np.array(values)
 
@@ -71,7 +78,7 @@ def plane_affine(header: Header, spacing: Fact) -> Fact:
     if not origin.any() and np.array_equal(directions, np.eye(3)[:2]):
         doubt = "; identity at the origin: probably a placeholder"
     source = f"DICOM {tag('ImageOrientationPatient')} and {tag('ImagePositionPatient')}{doubt}"
-    return Fact(_affine(directions, spacing.value, np.cross(*directions), origin), source)
+    return Fact(_affine(directions, spacing.value, cross(*directions), origin), source)
 
 
 def _affine(directions: Vectors, spacing: Sequence[float], step: Vectors, origin: Vectors) -> Vectors:

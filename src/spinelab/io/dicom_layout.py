@@ -11,6 +11,18 @@ from spinelab.io.gate import check_size, quiet
 
 MONOCHROME: Final = ("MONOCHROME1", "MONOCHROME2")
 COLOUR: Final = ("PALETTE COLOR", "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "YBR_PARTIAL_420")
+_TELL_LAYOUT: Final = (
+    "PhotometricInterpretation",
+    "Rows",
+    "Columns",
+    "NumberOfFrames",
+    "SamplesPerPixel",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+    "PlanarConfiguration",
+)
 NATIVE: Final = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
 
 
@@ -48,6 +60,10 @@ class Layout:
 
 def layout(header: Header) -> Layout:
     """Return the checked layout; raises `InputError` for what is absent, contradictory, absurd or cannot be decoded."""
+    return header.once(("layout", header.syntax), _TELL_LAYOUT, lambda: _layout(header))
+
+
+def _layout(header: Header) -> Layout:
     photometric = _photometric(header)
     found = Layout(
         rows=_needed(header, "Rows"),

@@ -17,30 +17,54 @@ from spinelab.io.gate import decoding
 
 _EXPECTED: Final = "complete pixel data in the stated transfer syntax"
 _ACTION: Final = "export the object again; if it opens elsewhere, convert it to Explicit VR Little Endian"
+_TELL_MEANING: Final = (
+    "ModalityLUTSequence",
+    "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
+    "RescaleSlope",
+    "RescaleIntercept",
+    "RescaleType",
+    "Modality",
+)
 
 
-@dataclass(frozen=True, eq=False)
-class Values:
-    """Pixels with axes frame, row, column (, colour) and what was done to them.
+@dataclass(frozen=True)
+class Meaning:
+    """What the stored values of an object mean, from its header.
 
-    ``mirror`` is the sum of a value before and after the inversion of MONOCHROME1 (``None``: not inverted).
+    ``rescale`` is slope and intercept of every frame, or of all (empty for a look-up table, and in colour), ``mirror`` the sum of a value before and
+    after the inversion of MONOCHROME1 (``None``: not inverted).
     """
 
-    pixels: NDArray[Any]
+    rescale: tuple[tuple[float, float], ...]
     unit: str | None
     mirror: float | None
 
 
-def read_values(header: Header, found: Layout) -> Values:
-    """Decode an object to physical values where larger is brighter."""
-    stored = _decode(header, found)
+def meaning(header: Header, found: Layout) -> Meaning:
+    """Return what the stored values mean."""
+    return header.once(("meaning", found), _TELL_MEANING, lambda: _meaning(header, found))
+
+
+def _meaning(header: Header, found: Layout) -> Meaning:
     if found.photometric not in MONOCHROME:
-        return Values(_palette(header, stored) if found.photometric == "PALETTE COLOR" else stored, None, None)
-    values, unit, extremes = _modality(header, found, stored)
-    if found.photometric == "MONOCHROME2":
-        return Values(values, unit, None)
-    mirror = extremes[0] + extremes[1]
-    return Values(_mirrored(values, mirror), unit, mirror)
+        return Meaning((), None, None)
+    rescale: tuple[tuple[float, float], ...] = ()
+    if header.items("ModalityLUTSequence"):
+        unit, extremes = _table_meaning(header)
+    else:
+        rescale = tuple(_rescale(header, transform) for transform in _frame_transforms(header, found))
+        unit, extremes = _unit(header, found), _extremes(rescale, found)
+    return Meaning(rescale, unit, extremes[0] + extremes[1] if found.photometric == "MONOCHROME1" else None)
+
+
+def read_values(header: Header, found: Layout, meant: Meaning) -> NDArray[Any]:
+    """Decode an object to physical values where larger is brighter, with axes frame, row, column (, colour)."""
+    stored = _decode(header.whole(), found)
+    if found.photometric not in MONOCHROME:
+        return _palette(header, stored) if found.photometric == "PALETTE COLOR" else stored
+    values = _modality(header, meant, stored)
+    return values if meant.mirror is None else _mirrored(values, meant.mirror)
 
 
 def _decode(header: Header, found: Layout) -> NDArray[Any]:
@@ -153,19 +177,21 @@ def _without_unused_bits(pixels: NDArray[Any], found: Layout) -> NDArray[Any]:
     return np.asarray(np.right_shift(np.left_shift(pixels.view(wanted), bits - 1 - high), bits - found.bits_stored))
 
 
-def _modality(header: Header, found: Layout, stored: NDArray[Any]) -> tuple[NDArray[Any], str | None, tuple[float, float]]:
-    """Apply the modality LUT or rescale (PS3.3 C.11.1); return values, unit and the extremes that they can take."""
-    if header.items("ModalityLUTSequence"):
+def _modality(header: Header, meant: Meaning, stored: NDArray[Any]) -> NDArray[Any]:
+    """Apply the modality LUT or rescale (PS3.3 C.11.1)."""
+    if not meant.rescale:
         return _modality_lut(header, stored)
-    per_frame = [_rescale(header, transform) for transform in _frame_transforms(header, found)]
-    slopes, intercepts = np.array(per_frame).T
+    if len(set(meant.rescale)) == 1:
+        return _linear(stored, *meant.rescale[0])
+    slopes, intercepts = np.array(meant.rescale).T
+    return np.asarray((stored * slopes[:, None, None] + intercepts[:, None, None]).astype(np.float32))
+
+
+def _extremes(rescale: tuple[tuple[float, float], ...], found: Layout) -> tuple[float, float]:
+    """Return the smallest and the largest value that the stored bits can mean."""
+    slopes, intercepts = np.array(rescale).T
     low, high = found.stored_range
-    extremes = (float(np.min(np.minimum(slopes * low, slopes * high) + intercepts)), float(np.max(np.maximum(slopes * low, slopes * high) + intercepts)))
-    if len(set(per_frame)) == 1:
-        values = _linear(stored, slopes[0], intercepts[0])
-    else:
-        values = (stored * slopes[:, None, None] + intercepts[:, None, None]).astype(np.float32)
-    return values, _unit(header, found), extremes
+    return float(np.min(np.minimum(slopes * low, slopes * high) + intercepts)), float(np.max(np.maximum(slopes * low, slopes * high) + intercepts))
 
 
 def _frame_transforms(header: Header, found: Layout) -> list[Header]:
@@ -203,15 +229,19 @@ def _integer_linear(stored: NDArray[Any], slope: int, intercept: int, kind: np.d
     return np.asarray((wrapped * np.array(slope % 2**bits, wrapped.dtype) + np.array(intercept % 2**bits, wrapped.dtype)).view(kind))
 
 
-def _modality_lut(header: Header, stored: NDArray[Any]) -> tuple[NDArray[Any], str | None, tuple[float, float]]:
+def _modality_lut(header: Header, stored: NDArray[Any]) -> NDArray[Any]:
     from pydicom.pixels import apply_modality_lut
 
     with decoding("pydicom", f"{header.name}: ModalityLUTSequence", expected="a complete look-up table", action="export the object again"):
-        values = np.asarray(apply_modality_lut(stored, header.dataset))
+        return np.asarray(apply_modality_lut(stored, header.dataset))
+
+
+def _table_meaning(header: Header) -> tuple[str | None, tuple[float, float]]:
+    """Return unit and extremes of a modality look-up table."""
     item = header.items("ModalityLUTSequence")[0]
     descriptor = item.numbers("LUTDescriptor", 3) or (0, 0, 16)
     kind = item.text("ModalityLUTType")
-    return values, (kind if kind not in (None, "US") else None), (0.0, 2.0 ** descriptor[2] - 1)
+    return (kind if kind not in (None, "US") else None), (0.0, 2.0 ** descriptor[2] - 1)
 
 
 def _unit(header: Header, found: Layout) -> str | None:

@@ -13,6 +13,15 @@ _AT_DETECTOR: Final = "at the detector; magnification not stated, distances in t
 _MAGNIFICATION_LIMITS: Final = (1.0, 5.0)
 _CORRECTION_LIMITS: Final = (0.98, 1.6)
 """ImagerPixelSpacing in PixelSpacing of a standing film: 1 if not corrected, up to 1.5 for a wide patient close to the tube."""
+_TELL_SPACING: Final = (
+    "SequenceOfUltrasoundRegions",
+    "Modality",
+    "PixelSpacing",
+    "ImagerPixelSpacing",
+    "NominalScannedPixelSpacing",
+    "PixelSpacingCalibrationType",
+    "EstimatedRadiographicMagnificationFactor",
+)
 _SLICES: Final = ("CT", "MR", "PT", "NM")
 _CENTIMETRES: Final = 3
 _TWO_DIMENSIONAL: Final = 1
@@ -24,6 +33,10 @@ def in_plane(header: Header) -> tuple[Fact, dict[str, Fact]]:
     A spacing that cannot be right is unknown, with the reason: a film without millimetres still has angles. Slices are refused, for their
     geometry is nothing without it.
     """
+    return header.once("in plane", _TELL_SPACING, lambda: _in_plane(header))
+
+
+def _in_plane(header: Header) -> tuple[Fact, dict[str, Fact]]:
     if header.items("SequenceOfUltrasoundRegions"):
         return _ultrasound(header), {}
     try:

@@ -7,24 +7,25 @@ slice's own, and the instance number by which tables of coordinates name it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spinelab.core import Fact, Image, InputError, unknown
 from spinelab.geometry.planes import plane_of, unit_normal
-from spinelab.io.dicom import image, not_a_picture
+from spinelab.io.dicom import described, not_a_picture
 from spinelab.io.dicom_geometry import orientation, plane_affine, position
-from spinelab.io.dicom_header import Header, open_header, tag
+from spinelab.io.dicom_header import Header, Made, header_of, tag
 from spinelab.io.dicom_spacing import in_plane
+from spinelab.io.mr_image import SlicesImage, alike, common_facts
 from spinelab.io.mr_series import SeriesKind, series_kind
-from spinelab.io.sniff import kind_of
+from spinelab.io.sniff import kind_and_head
 
 ONE_BLOCK_DEG: Final = 1.0
 """Slices whose normals differ by less belong to one stack."""
@@ -39,16 +40,13 @@ STRAY_SHARE: Final = 0.25
 
 @dataclass(frozen=True, eq=False)
 class MrSlice:
-    """One slice: its file, the number by which tables name it, and its 4x4 affine whose third column is the unit normal."""
+    """One slice: its file and header, the number by which tables name it, and its 4x4 affine whose third column is the unit normal."""
 
     path: Path
+    header: Header
     instance: int
     affine: NDArray[np.float64]
     shape_yx: tuple[int, int]
-
-    def read(self) -> Image:
-        """Decode it."""
-        return image(open_header(self.path, str(self.path)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,21 +81,38 @@ class MrSeries:
     def shape_yx(self) -> tuple[int, int]:
         return self.slices[0].shape_yx
 
-    def image(self) -> Image:
-        """Decode all slices into one image (slice, row, column).
+    def image(self, extra: Mapping[str, Fact] | None = None, *, at_once: bool = True) -> Image:
+        """Return all slices as one image (slice, row, column); ``extra`` are further facts.
 
         Its ``affine`` is known where the series is one even stack; ``slice_affines`` (n, 4, 4) and ``instance_numbers`` are among its facts always.
+        ``at_once=False`` leaves the pixels of slices unread until they are asked for, so the files have to stay where they are; one that was cut off is
+        refused all the same.
         """
-        pictures = [item.read() for item in self.slices]
-        first = pictures[0]
+        slices = [described(item.header) for item in self.slices]
+        first = slices[0]
         affine, spacing = self._stack_geometry(first.spacing_mm)
-        common = {key: fact for key, fact in first.facts.items() if all(_same(p.facts.get(key), fact) for p in pictures)}
-        common["slice_affines"] = Fact(self.affines, f"DICOM {tag('ImageOrientationPatient')} and {tag('ImagePositionPatient')} of every slice")
-        common["instance_numbers"] = Fact(tuple(item.instance for item in self.slices), "file name, or DICOM InstanceNumber (0020,0013)")
-        if self.notes:
-            common["notes"] = Fact(self.notes, "reader")
-        pixels = np.stack([picture.pixels for picture in pictures])
-        return replace(first, pixels=pixels, axes="ZYX", affine=affine, spacing_mm=spacing, view=self.kind.plane, facts=common, source=self.name)
+        fields: dict[str, Any] = {
+            "axes": "ZYX",
+            "spacing_mm": spacing,
+            "affine": affine,
+            "modality": first.header.fact("Modality"),
+            "view": self.kind.plane,
+            "unit": first.meant.unit,
+            "window": first.window,
+            "facts": {**common_facts(slices), **self._own_facts(), **(extra or {})},
+            "source": self.name,
+        }
+        if not at_once and alike(slices):
+            return SlicesImage.of(slices, fields)
+        return Image(np.stack([item.decoded()[0] for item in slices]), **fields)
+
+    def _own_facts(self) -> dict[str, Fact]:
+        """Return the places and numbers of the slices, and what a reader should know."""
+        facts = {
+            "slice_affines": Fact(self.affines, f"DICOM {tag('ImageOrientationPatient')} and {tag('ImagePositionPatient')} of every slice"),
+            "instance_numbers": Fact(tuple(item.instance for item in self.slices), "file name, or DICOM InstanceNumber (0020,0013)"),
+        }
+        return facts | ({"notes": Fact(self.notes, "reader")} if self.notes else {})
 
     def _stack_geometry(self, spacing: Fact) -> tuple[Fact, Fact]:
         """Return the affine and the spacing of the whole stack, unknown where it is not one even stack."""
@@ -116,12 +131,10 @@ class MrSeries:
         return Fact(matrix, source), Fact((float(np.linalg.norm(matrix[:3, 2])), *spacing.value), f"{spacing.source}; slices: {source}")
 
 
-def _same(one: Fact | None, other: Fact) -> bool:
-    return one is not None and one.source == other.source and not isinstance(other.value, dict) and bool(one.value == other.value)
-
-
-def read_mr_series(folder: Path | str) -> MrSeries:
+def read_mr_series(folder: Path | str, made: Made | None = None) -> MrSeries:
     """Read the headers of one series' folder and put its slices in order; pixels are decoded when they are asked for.
+
+    ``made`` is shared by the series of one examination, whose headers repeat each other.
 
     Raises
     ------
@@ -129,7 +142,7 @@ def read_mr_series(folder: Path | str) -> MrSeries:
         No DICOM slice, no orientation or position, slices of two planes or sizes without a clear majority, or numbers that do not tell the slices apart.
     """
     folder = Path(folder)
-    return series_of(str(folder), _headers(folder))
+    return series_of(str(folder), _headers(folder, {} if made is None else made))
 
 
 def series_of(name: str, found: Sequence[tuple[Path, Header]], *, numbered: bool = True) -> MrSeries:
@@ -152,13 +165,14 @@ def series_of(name: str, found: Sequence[tuple[Path, Header]], *, numbered: bool
     return MrSeries(name, ordered, places, kind, frames.pop() if len(frames) == 1 else None, (*notes, *other_size, *other_plane, *_notes(blocks)))
 
 
-def _headers(folder: Path) -> list[tuple[Path, Header]]:
+def _headers(folder: Path, made: Made) -> list[tuple[Path, Header]]:
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder", expected="the folder of one series, with a DICOM file a slice", action="check the path")
     found = []
     for path in sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")):
-        if kind_of(path, str(path)) == "dicom":
-            header = open_header(path, str(path), pixels=False)
+        kind, head = kind_and_head(path, str(path))
+        if kind == "dicom":
+            header = header_of(head, path, str(path), made)
             if not_a_picture(header) is None:
                 found.append((path, header))
     if not found:
@@ -178,7 +192,7 @@ def _slice(path: Path, header: Header) -> MrSlice:
     affine = plane_affine(header, in_plane(header)[0])
     if not affine.known:
         raise InputError(f"{path}: {affine.source}", expected="the spacing of the pixels", action="export the series again from the archive")
-    return MrSlice(path, header.integer("InstanceNumber") or 0, np.array(affine.value), (header.integer("Rows") or 0, header.integer("Columns") or 0))
+    return MrSlice(path, header, header.integer("InstanceNumber") or 0, np.array(affine.value), (header.integer("Rows") or 0, header.integer("Columns") or 0))
 
 
 def _numbered(name: str, slices: list[MrSlice], headers: Sequence[Header], *, required: bool) -> tuple[list[MrSlice], list[str]]:

@@ -15,7 +15,7 @@ from spinelab.io.series import Found, look_through, one_patient
 
 @dataclass(frozen=True, eq=False)
 class MrStudy:
-    """Series by name, in the order of their numbers, and why others could not be used; pixels are decoded when they are asked for.
+    """Series by name, in the order of their numbers, and in ``left_out`` which could not be used and why; pixels are decoded when they are asked for.
 
     A series is called as its folder where it has one to itself, else by its SeriesInstanceUID.
     """
@@ -24,6 +24,7 @@ class MrStudy:
     patient: Patient
     facts: Mapping[str, Fact]
     notes: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
 
 def read_mr_study(folder: Path, name: str, files: Sequence[Path] | None = None) -> MrStudy:
@@ -38,16 +39,24 @@ def read_mr_study(folder: Path, name: str, files: Sequence[Path] | None = None) 
     if not found.slices:
         raise _without_dicom(found, name)
     who = one_patient([item.header for item in found.slices], name)
-    series, notes = {}, []
+    series: dict[str, MrSeries] = {}
+    notes: list[str] = []
+    left_out: list[str] = []
     for label, members in _by_series([(item.path, item.header) for item in found.slices], folder).items():
         kept, told = _without_copies(members)
         try:
             series[label] = series_of(f"{name}/{label}", kept, numbered=False)
         except InputError as error:
             notes.append(f"series {label} was left out: {error}")
+            left_out.append(why_left_out(label, error))
         else:
             notes += [f"series {label}: {note}" for note in told]
-    return MrStudy(series, who, study_facts(found.slices[0].header), tuple(notes))
+    return MrStudy(series, who, study_facts(found.slices[0].header), tuple(notes), tuple(left_out))
+
+
+def why_left_out(label: str, error: InputError) -> str:
+    """Return in short why a series could not be used; what was expected and what to do stand in the notes."""
+    return f"series {label} was left out: {error.given.rstrip('. ')}"
 
 
 def _without_dicom(found: Found, name: str) -> InputError:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from spinelab.core import Fact, Image, InputError, Study, unknown
-from spinelab.io.dicom import image, not_a_picture
+from spinelab.io.dicom import Described, described, image, not_a_picture
 from spinelab.io.dicom_facts import Patient, patient, study_facts
-from spinelab.io.dicom_geometry import SAME_DIRECTION, orientation, position, repeated, stack
-from spinelab.io.dicom_header import Header, open_header, tag
+from spinelab.io.dicom_geometry import SAME_DIRECTION, Stack, orientation, position, repeated, stack
+from spinelab.io.dicom_header import Header, Made, header_of, tag
 from spinelab.io.dicom_spacing import PROJECTIONS
 from spinelab.io.gate import MAX_FILES, check_size
-from spinelab.io.sniff import kind_of
+from spinelab.io.sniff import kind_and_head
 
 MAX_PICTURES: Final = 32
 """Pictures other than DICOM in one examination; more are a data set."""
@@ -90,13 +90,14 @@ def read_folder(folder: Path, name: str) -> Study:
 
 
 def look_through(folder: Path, name: str, files: Sequence[Path] | None = None) -> Found:
-    """Sort a folder's files, or some of them, into DICOM images, other pictures, and what is left out."""
+    """Sort a folder's files, or some of them, into DICOM images, other pictures, and what is left out; no pixel is read."""
     slices, pictures, left_out = [], [], []
+    made: Made = {}
     for path in _files(folder, name) if files is None else files:
         shown = f"{name}/{path.relative_to(folder).as_posix()}"
-        kind = kind_of(path, shown) if path.is_file() and path.stat().st_size else ""
+        kind, head = kind_and_head(path, shown) if path.is_file() else ("", b"")
         if kind == "dicom":
-            header = open_header(path, shown, pixels=False)
+            header = header_of(head, path, shown, made)
             what = not_a_picture(header)
             if what is None:
                 slices.append(Slice(path, header))
@@ -105,7 +106,7 @@ def look_through(folder: Path, name: str, files: Sequence[Path] | None = None) -
         elif kind in ("picture", "tiff", "nifti"):
             pictures.append((path, shown))
         else:
-            reason = "zip archive" if kind == "zip" else "empty or missing" if not kind and not (path.is_file() and path.stat().st_size) else "not an image"
+            reason = "zip archive" if kind == "zip" else "not an image" if head else "empty or missing"
             left_out.append(f"{shown}: {reason}")
     return Found(tuple(slices), tuple(pictures), tuple(left_out))
 
@@ -186,7 +187,7 @@ def _read_group(group: list[Slice]) -> tuple[list[Image], list[str]]:
     alone = [
         s for s in group if (s.header.integer("NumberOfFrames") or 1) > 1 or s.header.text("Modality") in _ALONE or s.header.integer("SamplesPerPixel") == 3
     ]
-    images = [image(open_header(s.path, s.header.name)) for s in alone]
+    images = [image(s.header) for s in alone]
     slices, notes = _without_copies([s for s in group if s not in alone])
     for part, told in _without_repeats(slices):
         images.append(_volume(part))
@@ -235,7 +236,7 @@ def _volume(slices: list[Slice]) -> Image:
     """Stack slices by position along their normal; their names and numbers play no part."""
     first = slices[0].header
     if len(slices) == 1:
-        return image(open_header(slices[0].path, first.name))
+        return image(first)
     directions, places = orientation(first), [item.place for item in slices]
     if directions is None or any(place is None for place in places):
         absent = tag("ImageOrientationPatient" if directions is None else "ImagePositionPatient")
@@ -250,30 +251,34 @@ def _volume(slices: list[Slice]) -> Image:
     name = str(Path(first.name).parent) if len({s.path.parent for s in slices}) == 1 else first.name
     label = f"{name} (series {first.text('SeriesNumber') or first.text('SeriesDescription') or 'without number'})"
     stacked = stack(label, directions, np.array(places), in_plane(first)[0])
-    planes = [image(open_header(slices[index].path, slices[index].header.name)) for index in stacked.order]
-    return _joined(planes, stacked, label)
+    return _joined([described(slices[index].header) for index in stacked.order], stacked, label)
 
 
-def _joined(planes: list[Image], stacked: Any, label: str) -> Image:
+def _joined(planes: Sequence[Described], stacked: Stack, label: str) -> Image:
     """Make one image of planes in order; facts that vary from slice to slice are left out."""
-    units = Counter(plane.unit for plane in planes)
+    units = Counter(plane.meant.unit for plane in planes)
     if len(units) > 1:
         raise InputError(f"{label}: slices in {', '.join(map(str, units))}", expected="one unit in a series", action="export the series again")
     first = planes[0]
     common = {key: fact for key, fact in first.facts.items() if all(_same(plane.facts.get(key), fact) for plane in planes)}
     notes = {"notes": Fact(stacked.notes, "reader")} if stacked.notes else {}
-    return replace(
-        first,
-        pixels=np.stack([plane.pixels for plane in planes]),
+    return Image(
+        pixels=np.stack([plane.decoded()[0] for plane in planes]),
         axes="ZYX",
         spacing_mm=stacked.spacing_mm,
         affine=stacked.affine,
+        modality=first.header.fact("Modality"),
+        view=first.view,
+        unit=first.meant.unit,
+        window=first.window,
         facts={**common, **stacked.facts, **notes},
         source=label,
     )
 
 
 def _same(one: Fact | None, other: Fact) -> bool:
+    if one is other:
+        return True
     if one is None or one.source != other.source:
         return False
     if isinstance(other.value, dict):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from spinelab.core import InputError
-from spinelab.io.dicom_header import looks_like_dicom
+from spinelab.io.dicom_header import HEAD_BYTES, looks_like_dicom
 
 _PICTURES: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 _TIFFS: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -16,18 +16,27 @@ _HEAD: Final = 352
 _NIFTI_SIZES: Final = {348, 540}
 
 
-def open_for_reading(path: Path, name: str) -> bytes:
+def open_for_reading(path: Path, name: str, size: int = _HEAD) -> bytes:
     """Return a file's first bytes, refusing what cannot be opened."""
     try:
         with path.open("rb") as stream:
-            return stream.read(_HEAD)
+            return stream.read(size)
     except OSError as error:
         raise InputError(f"{name}: {error.strerror or error}", expected="a file that can be read", action="check the path and its permissions") from error
 
 
 def kind_of(path: Path, name: str) -> str:
     """Return ``picture`` (JPG, PNG), ``tiff``, ``dicom``, ``nifti``, ``zip``, or an empty text for anything else."""
-    head = open_for_reading(path, name)
+    return _kind(open_for_reading(path, name), path)
+
+
+def kind_and_head(path: Path, name: str) -> tuple[str, bytes]:
+    """Return what `kind_of` returns, and so much of the file that the header of a DICOM slice is usually in it: it is opened once for both."""
+    head = open_for_reading(path, name, HEAD_BYTES)
+    return _kind(head[:_HEAD], path), head
+
+
+def _kind(head: bytes, path: Path) -> str:
     if head.startswith(_PICTURES):
         return "picture"
     if head.startswith(_TIFFS) and not looks_like_preamble(head):

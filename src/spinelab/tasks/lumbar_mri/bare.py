@@ -16,7 +16,7 @@ from spinelab.core import Fact, Image, InputError, NotSureError, Study, unknown
 from spinelab.geometry.planes import to_patient, unit_normal
 from spinelab.io.archive import unpacked
 from spinelab.io.mr_series import SeriesKind, series_kind
-from spinelab.io.mr_study import read_mr_study
+from spinelab.io.mr_study import read_mr_study, why_left_out
 from spinelab.io.sniff import kind_of
 from spinelab.tasks.lumbar_mri.described import contradiction, stated_kind, stated_kinds, study_folder
 from spinelab.tasks.lumbar_mri.targets import DESCRIPTIONS, SAGITTAL_T2
@@ -38,7 +38,8 @@ def read_bare(source: Path | str | Sequence[Path] | Study) -> Study:
     -------
     Study
         One image a series, as `open_study` gives them: with ``slice_affines``, ``instance_numbers``, ``series_id``, ``description`` and ``kind``
-        among its facts. Series that none of the questions is asked on are left out; ``notes`` among the study's facts say which and why.
+        among its facts. Series that none of the questions is asked on are left out; ``series_left_out`` and ``notes`` among the study's facts say which
+        and why.
 
     Raises
     ------
@@ -71,18 +72,20 @@ def _is_arranged(study: Study) -> bool:
 def _from_folder(folder: Path, name: str, label: str, files: Sequence[Path] | None = None) -> Study:
     found = read_mr_study(folder, name, files)
     stated, told = stated_kinds(folder)
-    images, notes = [], [*found.notes, *told]
+    images, notes, left_out = [], [*found.notes, *told], list(found.left_out)
     for key, series in found.series.items():
         by_table = stated_kind(stated, key, series) if stated else None
         if by_table is None and series.kind.description is None:
-            notes.append(f"series {key} was not used: {series.kind.reason}")
+            left_out.append(f"series {key} was not used: {series.kind.reason}")
+            notes.append(left_out[-1])
             continue
         images.append(_described(series.image(), key, series.kind, by_table))
         notes += contradiction(key, by_table.value if by_table else None, series.kind)
         notes += [f"series {key}: {note}" for note in series.notes]
     facts = {key: fact for key, fact in found.facts.items() if key != "notes"}
     who = found.patient
-    return _study(Study(label, patient=who.patient, sex=who.sex, age_years=who.age_years, facts=facts or {"source": Fact(name, "path")}), images, notes)
+    study = Study(label, patient=who.patient, sex=who.sex, age_years=who.age_years, facts=facts or {"source": Fact(name, "path")})
+    return _study(study, images, notes, left_out)
 
 
 def _arranged(study: Study) -> Study:
@@ -94,22 +97,24 @@ def _arranged(study: Study) -> Study:
         stated = image.facts.get("series_id") or image.facts.get("SeriesInstanceUID")
         groups.setdefault(str(stated.value) if stated is not None and stated.known else f"image {number}", []).append(image)
     told = study.facts.get("notes")
-    images, notes = [], list(told.value) if told is not None and told.known else []
+    images, notes, left_out = [], list(told.value) if told is not None and told.known else [], []
     for key, parts in groups.items():
         try:
             joined = _joined(parts)
         except InputError as error:
             notes.append(f"series {key} was left out: {error}")
+            left_out.append(why_left_out(key, error))
             continue
         kind = series_kind(parts[0])
         if not _is_described(joined) and kind.description is None:
-            notes.append(f"series {key} was not used: {kind.reason}")
+            left_out.append(f"series {key} was not used: {kind.reason}")
+            notes.append(left_out[-1])
             continue
         images.append(_described(joined, key, kind))
-    return _study(study, images, notes)
+    return _study(study, images, notes, left_out)
 
 
-def _study(study: Study, images: Sequence[Image], notes: Sequence[str]) -> Study:
+def _study(study: Study, images: Sequence[Image], notes: Sequence[str], left_out: Sequence[str]) -> Study:
     """Return the study with these series in the order of the kinds; raises `NotSureError` without any."""
     if not images:
         raise NotSureError(
@@ -121,6 +126,8 @@ def _study(study: Study, images: Sequence[Image], notes: Sequence[str]) -> Study
     facts = {key: fact for key, fact in study.facts.items() if key not in ("notes", "source")}
     if notes:
         facts["notes"] = Fact(tuple(dict.fromkeys(notes)), "reader")
+    if left_out:
+        facts["series_left_out"] = Fact(tuple(left_out), "reader")
     return replace(study, images=tuple(ordered), facts=facts)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -11,7 +10,9 @@ import numpy as np
 
 from spinelab.core import Example, Examples, Fact, InputError, Result, Study, unknown
 from spinelab.evaluation.rsna import RsnaLabels
+from spinelab.io.dicom_header import Made
 from spinelab.io.mr_slices import MrSeries, read_mr_series
+from spinelab.io.mr_study import why_left_out
 from spinelab.phantoms import is_phantom
 from spinelab.tasks.lumbar_mri.described import contradiction
 from spinelab.tasks.lumbar_mri.places import Target, find_places, merge
@@ -131,10 +132,10 @@ def _grade(example: Example, question: Question) -> int:
 
 
 def open_study(root: Path, study: str, row: Sequence[Target], series: Mapping[str, Series]) -> Study:
-    """Open a study's series; ``places`` among its facts are the marks found in them.
+    """Open a study's series; ``places`` among its facts are the marks found in them. Slices are decoded when they are asked for.
 
     Its images are the series in the order of the table, each with ``description`` (the table's), ``series_id``, ``slice_affines`` and
-    ``instance_numbers`` among its facts. A series that cannot be used is left out, with the reason in ``notes``.
+    ``instance_numbers`` among its facts. A series that cannot be used is left out, with the reason in ``notes`` and, in short, in ``series_left_out``.
 
     Raises
     ------
@@ -144,36 +145,41 @@ def open_study(root: Path, study: str, row: Sequence[Target], series: Mapping[st
     folder = root / IMAGES_FOLDER / study
     if not folder.is_dir():
         raise InputError(f"{folder} is not there", expected=LAYOUT, action="bring the study's pictures; the tables alone are enough for baselines")
-    found, notes = read_study_series(folder, series)
+    found, notes, left_out = read_study_series(folder, series)
     if not found:
         raise InputError(f"Study {study}: no series can be read ({'; '.join(notes[:2]) or 'the folder is empty'})", expected=LAYOUT, action="check its folder")
     places, more = find_places(row, found)
     images = []
     for name, stack in found.items():
-        picture = stack.image()
         told_by = Fact(series[name].description, SERIES_FILE) if name in series else Fact(stack.kind.description, stack.kind.reason)
         extra = {"series_id": Fact(name, "folder name"), "description": told_by, "kind": Fact(stack.kind.reason, "header")}
-        images.append(replace(picture, facts={**picture.facts, **extra}))
+        images.append(stack.image(extra, at_once=False))
         notes += [f"series {name}: {note}" for note in stack.notes]
     facts = {"places": Fact(tuple(places), COORDINATES_FILE)}
     if notes + more:
         facts["notes"] = Fact(tuple(notes + more), "reader")
+    if left_out:
+        facts["series_left_out"] = Fact(tuple(left_out), "reader")
     return Study(study, images=tuple(images), patient=unknown("the data set names studies, not patients"), facts=facts)
 
 
-def read_study_series(folder: Path, series: Mapping[str, Series]) -> tuple[dict[str, MrSeries], list[str]]:
-    """Read the headers of a study's series by their names; returns what could be read, and why the rest could not."""
-    found, notes = {}, []
+def read_study_series(folder: Path, series: Mapping[str, Series]) -> tuple[dict[str, MrSeries], list[str], list[str]]:
+    """Read the headers of a study's series by their names; returns what could be read, notes, and in short which could not be and why."""
+    found: dict[str, MrSeries] = {}
+    notes: list[str] = []
+    left_out: list[str] = []
+    made: Made = {}
     there = sorted(p.name for p in folder.iterdir() if p.is_dir())
     for name in [*series, *(n for n in there if n not in series)]:
         if name not in there:
             notes.append(f"series {name} of the table has no folder")
             continue
         try:
-            stack = read_mr_series(folder / name)
+            stack = read_mr_series(folder / name, made)
         except InputError as error:
             notes.append(f"series {name} was left out: {error}")
+            left_out.append(why_left_out(name, error))
             continue
         notes += contradiction(name, series[name].description if name in series else None, stack.kind)
         found[name] = stack
-    return found, notes
+    return found, notes, left_out

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 from spinelab.core import Fact, InputError
-from spinelab.io.dicom_header import open_header
 from spinelab.io.mr_series import SeriesKind
 from spinelab.io.mr_slices import MrSeries
 from spinelab.tasks.lumbar_mri.tables import Series, read_series
@@ -49,8 +48,7 @@ def stated_kind(stated: dict[str, Fact], key: str, series: MrSeries) -> Fact | N
     by_folder = stated.get(Path(key).name)
     if by_folder is not None:
         return by_folder
-    first = series.slices[0].path
-    uid = open_header(first, str(first), pixels=False).text("SeriesInstanceUID") or ""
+    uid = series.slices[0].header.text("SeriesInstanceUID") or ""
     return stated.get(uid.rpartition(".")[2])
 
 

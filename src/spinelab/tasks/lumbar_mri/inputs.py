@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import cv2
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from spinelab.core import Image, Study
 from spinelab.geometry.planes import hang, to_patient, to_plane, unit_normal
+from spinelab.io.display import percentiles
 from spinelab.tasks.lumbar_mri.laterality import mirror
 from spinelab.tasks.lumbar_mri.parts import is_mirrored
 from spinelab.tasks.lumbar_mri.places import Place
@@ -21,6 +23,7 @@ PERCENTILES: Final = (0.5, 99.5)
 NEIGHBOUR_DEG: Final = 5.0
 NEIGHBOUR_MM: Final = 12.0
 """A slice further away or more tilted than this is no neighbour: axial series are often one stack a disc."""
+_AROUND_PX: Final = 3
 MARKER_SHARE: Final = 0.02
 """Standard deviation of the marker, as a share of the picture's side."""
 
@@ -49,19 +52,19 @@ def slice_number(series: Image, index: int) -> int:
 
 
 def _prepared(image: Image, place: Place, settings: LumbarMriSettings) -> Prepared:
-    stack, affines = image.pixels, image.facts["slice_affines"].value
+    affines, marked = image.facts["slice_affines"].value, image.plane(place.index)
     chosen = neighbours(affines, place.index, settings.slices)
-    low, high = np.percentile(stack[place.index], PERCENTILES)
+    low, high = percentiles(marked, PERCENTILES)
     channels = np.zeros((settings.channels, settings.image_size, settings.image_size), np.uint8)
     for channel, index in enumerate(chosen):
         if index is not None:
-            channels[channel] = _channel(stack[index], affines[index], place, settings, float(low), float(high))
+            channels[channel] = _channel(image.plane(index), affines[index], place, settings, float(low), float(high))
     available = np.array([index is not None for index in chosen])
     if settings.shown == "marker":
-        channels[-1] = _marker(stack[place.index], affines[place.index], place, settings.image_size)
+        channels[-1] = _marker(marked, affines[place.index], place, settings.image_size)
         available = np.append(available, True)
     if is_mirrored(place, settings):
-        channels = mirror(channels, _hung(stack[place.index], affines[place.index])[1], (place.target.question,), "x")[0]
+        channels = mirror(channels, _hung(marked, affines[place.index])[1], (place.target.question,), "x")[0]
     return Prepared(np.ascontiguousarray(channels), available)
 
 
@@ -83,7 +86,7 @@ def neighbours(affines: NDArray[np.float64], index: int, count: int) -> list[int
 def in_patient(study: Study, place: Place, settings: LumbarMriSettings, x: float, y: float) -> tuple[float, float, float]:
     """Return the patient millimetres (LPS) of a pixel of the network's picture of a place, as it hangs, not mirrored."""
     image = series_of(study, place)
-    picture, matrix = _hung(image.pixels[place.index], image.facts["slice_affines"].value[place.index])
+    picture, matrix = _hung(image.plane(place.index), image.facts["slice_affines"].value[place.index])
     column, row = _window(matrix, picture.shape, place, settings) @ [x, y, 1.0]
     left, back, up = map(float, to_patient(matrix, float(column), float(row)))
     return left, back, up
@@ -96,12 +99,20 @@ def _hung(pixels: NDArray[np.generic], affine: NDArray[np.float64]) -> tuple[NDA
 
 
 def _channel(pixels: NDArray[np.generic], affine: NDArray[np.float64], place: Place, settings: LumbarMriSettings, low: float, high: float) -> NDArray[np.uint8]:
-    picture, matrix = _hung(pixels, affine)
-    grey = np.clip((picture.astype(np.float32) - low) * (255 / max(high - low, 1e-6)), 0, 255)
-    moved = cv2.warpAffine(
-        grey, _window(matrix, picture.shape, place, settings), (settings.image_size,) * 2, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderValue=0
-    )
+    picture, matrix = hang(pixels, affine)
+    window, size = _window(matrix, picture.shape, place, settings), (settings.image_size,) * 2
+    grey = np.zeros(picture.shape, np.float32)
+    seen = _seen(window, settings.image_size)
+    grey[seen] = np.clip((picture[seen].astype(np.float32) - low) * (255 / max(high - low, 1e-6)), 0, 255)
+    moved = cv2.warpAffine(grey, window, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderValue=0)
     return np.asarray(np.rint(moved), np.uint8)
+
+
+def _seen(window: NDArray[np.float64], side: int) -> tuple[slice, slice]:
+    """Return the rows and columns of a slice that its picture for the network is made of, and a few around them."""
+    first, last = window[:, 2], window[:, 2] + np.diag(window[:, :2]) * (side - 1)
+    columns, rows = (slice(max(0, math.floor(start) - _AROUND_PX), max(0, math.ceil(stop) + _AROUND_PX)) for start, stop in zip(first, last, strict=True))
+    return rows, columns
 
 
 def _window(affine: NDArray[np.float64], shape: tuple[int, ...], place: Place, settings: LumbarMriSettings) -> NDArray[np.float64]:

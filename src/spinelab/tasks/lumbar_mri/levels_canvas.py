@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinelab.geometry.planes import hang, to_patient, to_plane
+from spinelab.io.display import percentiles
 from spinelab.tasks.lumbar_mri.levels_settings import LevelSettings
 from spinelab.train.canvas import even
 
@@ -57,6 +58,6 @@ def on_canvas(picture: NDArray[Any], affine: Floats, settings: LevelSettings) ->
 
 
 def _grey(picture: NDArray[Any]) -> NDArray[np.uint8]:
-    low, high = np.percentile(picture, [DARKEST, BRIGHTEST])
+    low, high = percentiles(picture, [DARKEST, BRIGHTEST])
     stretched = (picture.astype(np.float32) - low) * (_WHITE / max(1e-6, float(high - low)))
     return np.asarray(np.clip(stretched, 0, _WHITE), np.uint8)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -37,7 +36,6 @@ COUNTED: Final = (
     "Levels are counted upwards from the sacrum as if there were five lumbar vertebrae: with four, six or a transitional one their names are one off."
 )
 
-_LEFT_OUT: Final = re.compile(r"series .+? was (?:left out|not used): ", re.DOTALL)
 _SHOWN: Final = 3
 
 
@@ -164,9 +162,9 @@ def _in_series(study: Study, sagittal: Image, question: Question, point: Floats)
 
 
 def _because(study: Study) -> str:
-    """Return what the study's notes say about series that were left out or not used, in brackets; nothing where none was."""
-    notes = study.facts.get("notes")
-    told = [str(note).partition(". Expected: ")[0] for note in (notes.value or () if notes else ()) if _LEFT_OUT.match(str(note))]
+    """Return which series were left out or not used and why, in brackets; nothing where none was."""
+    stated = study.facts.get("series_left_out")
+    told = stated.value if stated is not None else ()
     return f" ({'; '.join(told[:_SHOWN])}{', ...' if len(told) > _SHOWN else ''})" if told else ""
 
 

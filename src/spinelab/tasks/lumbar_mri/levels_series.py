@@ -63,4 +63,4 @@ def middle_slices(image: Image) -> list[int]:
 
 def canvas_of(image: Image, index: int, settings: LevelSettings) -> Canvas:
     """Return one slice on the network's canvas."""
-    return on_canvas(image.pixels[index], affines_of(image)[index], settings)
+    return on_canvas(image.plane(index), affines_of(image)[index], settings)

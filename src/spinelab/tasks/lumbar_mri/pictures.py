@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from spinelab.core import Fact, Image, Study
 from spinelab.geometry.planes import hang, opposite, picture_directions, to_plane
+from spinelab.io.display import percentiles
 from spinelab.tasks.lumbar_mri.inputs import PERCENTILES, series_of, slice_number
 from spinelab.tasks.lumbar_mri.places import Place
 from spinelab.tasks.lumbar_mri.targets import AXIAL_T2, LEVEL_NAMES, SAGITTAL_T1, SAGITTAL_T2
@@ -77,9 +78,9 @@ def _usual(places: Sequence[Place]) -> int:
 
 
 def _picture(series: Image, index: int, places: Sequence[Place], title: str) -> Image:
-    stack, affine = series.pixels, series.facts["slice_affines"].value[index]
-    low, high = np.percentile(stack[index], PERCENTILES)
-    turned, matrix = hang(stack[index], affine)
+    pixels, affine = series.plane(index), series.facts["slice_affines"].value[index]
+    low, high = percentiles(pixels, PERCENTILES)
+    turned, matrix = hang(pixels, affine)
     grey = np.clip((turned.astype(np.float32) - low) * (255 / max(high - low, 1e-6)), 0, 255).astype(np.uint8)
     scale = max(1.0, SIDE_PX / min(grey.shape))
     large = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
