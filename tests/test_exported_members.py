@@ -21,6 +21,7 @@ VERBS = {
     "fit": "(task, data, out, *, settings=None, split=None, run=None)",
     "phantom": None,
     "read": "(path, model, out=None, *, serial=False, films=None, explain=None, run=None)",
+    "score": "(task, submission, data)",
 }
 
 

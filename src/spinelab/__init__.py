@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spinelab import tasks
     from spinelab.serve.agreement import agreement
-    from spinelab.serve.api import baselines, compare, evaluate, fit, phantom, read
+    from spinelab.serve.api import baselines, compare, evaluate, fit, phantom, read, score
 
 __version__ = "0.1.0"
 
-__all__ = ["agreement", "baselines", "compare", "evaluate", "fit", "phantom", "read", "tasks"]
+__all__ = ["agreement", "baselines", "compare", "evaluate", "fit", "phantom", "read", "score", "tasks"]
 
 
 def __getattr__(name: str) -> Any:

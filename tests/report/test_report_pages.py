@@ -219,7 +219,7 @@ def test_one_reading(explanation_of, tmp_path):
         phantom_model=True,
         model_summary={"patients": 200},
     )
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["map-1-grad-cam-ap.png", "report.html", "result.json"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["map-1-grad-cam-ap.png", "report.html", "report.pdf", "result.json"]
     written = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
     (told,) = written.pop("explanations")
     assert written == json.loads((GOLDEN / "result.json").read_text(encoding="utf-8"))

@@ -79,7 +79,7 @@ def test_the_user_chooses_the_heatmaps(films: Path, model: Path, tmp_path: Path)
     picture = next(films.rglob("*.jpg"))
     (plain,) = json.loads(spinelab("read", picture, "--model", model, "--out", tmp_path / "none", "--explain", "none", "--json").stdout)
     assert "explanations" not in plain
-    assert sorted(p.name for p in (tmp_path / "none").iterdir()) == ["report.html", "result.json"]
+    assert sorted(p.name for p in (tmp_path / "none").iterdir()) == ["report.html", "report.pdf", "result.json"]
     (found,) = json.loads(spinelab("read", picture, "--model", model, "--out", tmp_path / "two", "--explain", "gradcam,integrated-gradients", "--json").stdout)
     assert [e["method"] for e in found["explanations"]] == ["Grad-CAM", "integrated gradients"]
     assert all(e["insertion_auc"] is not None and e["random_weights_similarity"] is not None for e in found["explanations"])

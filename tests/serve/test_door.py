@@ -66,7 +66,7 @@ def test_an_unrelated_os_error_is_a_bug() -> None:
     assert isinstance(outcome(OSError(errno.ECONNRESET, "reset")).exception, ConnectionResetError)
 
 
-@pytest.mark.parametrize("command", ["", "compare", "fit", "read", "evaluate", "baselines", "tasks", "doctor", "phantom"])
+@pytest.mark.parametrize("command", ["", "compare", "fit", "read", "evaluate", "baselines", "score", "tasks", "doctor", "phantom"])
 def test_every_command_has_help(command: str) -> None:
     from spinelab.serve.cli import app
 

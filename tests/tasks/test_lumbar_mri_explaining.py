@@ -76,6 +76,9 @@ def test_a_map_that_peaks_at_the_place_says_where_that_is(data: Examples, column
     assert np.linalg.norm(along) == pytest.approx(3.5 * step, abs=step)
     if "subarticular" in column:
         assert (along[0] > 0) == mirrored  # the patient's left is on the right of an axial picture
+        assert where["edges"] == ["R", "L"]
+    else:
+        assert where["edges"] == ["A", "P"]
     told = seen.summary("map.png")
     assert (told.slice_number, told.series) == (place.target.mark.instance, place.target.mark.series)
     assert told.peak_mm == tuple(where["peak_mm"])

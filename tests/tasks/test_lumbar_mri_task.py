@@ -1,5 +1,6 @@
 """The task `lumbar-mri`: questions, inputs, sides, scores beside constants, one answer for all 25 questions."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from spinelab.evaluation.rsna_submission import read_submission
 from spinelab.evaluation.types import Predictions
 from spinelab.experiments import baselines, evaluate
 from spinelab.experiments.asked import ask
+from spinelab.experiments.heads import judge_heads
 from spinelab.experiments.splits import Split
 from spinelab.geometry.planes import flip_affine
 from spinelab.io import dicom
@@ -261,6 +263,50 @@ def test_two_heads_tell_condition_and_grade(data: Examples) -> None:
         assert sum(result.finding("severity").probabilities.values()) == pytest.approx(1)
         assert len(result.finding("condition").probabilities) == 5
     assert list(both.record["networks"]) == ["every series"]
+
+
+def test_an_evaluation_writes_the_submission_of_what_it_judged(model: Model, data: Examples, tmp_path: Path) -> None:
+    found = evaluate(TASK, model, data, out=tmp_path, run=Run(), bootstraps=20, explaining=None)
+    scored = TASK.score(tmp_path / "submission.csv", data.root)
+    assert scored["submission"]["score"] == pytest.approx(found.variant.metrics["rsna_score"].value, abs=1e-9)
+    assert scored["rows_scored"] == len(found.variant.predictions.images)
+
+
+def test_questions_that_were_not_answered_have_the_constant_in_the_submission(model: Model, data: Examples) -> None:
+    rows = TASK.asked(data.subset([0]), QUICK)
+    results = TASK.predict_many(model, rows, Run())
+    silent = [replace(results[0], findings=()), *results[1:]]
+    (whole,) = TASK.together(rows, silent)
+    assert whole.study == data[0].id
+    _, first = question_of_row(rows[0].id)
+    lines = dict(line.split(",", 1) for line in TASK.tables(model, [whole])["submission.csv"].splitlines()[1:])
+    shares = [float(cell) for cell in lines[rows[0].id].split(",")]
+    assert shares == pytest.approx(list(model.record["constant"][first.column].values()))
+    told = results[1].finding("severity").probabilities
+    assert [float(cell) for cell in lines[rows[1].id].split(",")] == pytest.approx(list(told.values()))
+
+
+def test_an_evaluation_reports_both_heads_whichever_is_judged(data: Examples, tmp_path: Path) -> None:
+    settings = LumbarMriSettings(model="simple-cnn", image_size=48, epochs=1, heads="both", planes="shared", target="condition")
+    both = TASK.fit(data, settings, Run())
+    found = evaluate(TASK, both, data, out=tmp_path, run=Run(), bootstraps=20, explaining=None)
+    assert set(found.heads) == {"condition", "severity"}
+    assert found.heads["condition"]["metrics"]["accuracy"] == found.variant.metrics["accuracy"]
+    assert found.heads["severity"]["classes"] == GRADE_NAMES
+    score = TASK.score(tmp_path / "submission.csv", data.root)["submission"]["score"]
+    assert found.heads["severity"]["metrics"]["rsna_score"].value == pytest.approx(score, abs=1e-9)
+    titles = [section["title"] for section in found.analysis]
+    assert {"Each head", "Each head, part by part", "The condition, by series", "The competition's score"} <= set(titles)
+    groups = {(row["fact"], row["value"]) for row in found.heads["condition"]["subgroups"]}
+    assert {("condition", "spinal canal stenosis"), ("level", "L5/S1"), ("side", "left"), ("plane", "Axial T2")} <= groups
+    validated = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
+    assert set(validated["heads"]) == {"condition", "severity"}
+    assert "Each head" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_network_with_one_head_has_no_table_of_heads(model: Model) -> None:
+    assert TASK.heads(QUICK) == {}
+    assert judge_heads(TASK, model, Examples((), Path("nowhere")), [], bootstraps=10) == ()
 
 
 def test_what_all_networks_remark_is_said_once_and_the_rest_with_its_series() -> None:

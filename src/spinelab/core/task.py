@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core.errors import InputError
+from spinelab.core.errors import InputError, TaskError
 from spinelab.core.explaining import Explaining, Explanation, Sheet
 from spinelab.core.measuring import Quantity, Reference, Stroke
 from spinelab.core.model import Model
@@ -243,9 +243,27 @@ class Task(ABC):
         """Return what constant answers reach in the task's own measure, for ``spinelab baselines``; nothing is opened or trained."""
         return {}
 
+    def score(self, submission: Path, truth: Path) -> dict[str, Any]:
+        """Return what a file of answers in the layout of the task's competition reaches in its score, for ``spinelab score``; no model is needed.
+
+        Raises
+        ------
+        TaskError
+            If the task has no such layout.
+        """
+        raise TaskError(
+            f"{self.name} has no competition's layout to score",
+            expected="a task with one, such as lumbar-mri",
+            action="let `spinelab evaluate` judge a model, or `spinelab agreement` readers",
+        )
+
     def shown(self, model: Model, study: Study) -> Study:
         """Return what the page of a reading shows of a study: by default its pictures, of a stack of slices those that matter."""
         return study
+
+    def together(self, examples: Examples, results: Sequence[Result]) -> list[Result]:
+        """Return the answers to questions (see `asked`) as one result an examination; as they are where each is one question."""
+        return list(results)
 
     def tables(self, model: Model, results: Sequence[Result]) -> dict[str, str]:
         """Return the text of further files beside the answers, by name, such as a competition's submission."""
@@ -254,6 +272,10 @@ class Task(ABC):
     def classes(self, examples: Examples, settings: Settings) -> tuple[str, ...]:
         """Return the class names, in the order of the probabilities."""
         return tuple(sorted(set(examples.labels(self.target(settings)))))
+
+    def heads(self, settings: Settings) -> Mapping[str, tuple[str, ...]]:
+        """Return the findings that a model with several heads answers at once, the target among them, with their classes; nothing of one with a single head."""
+        return {}
 
     def finding_titles(self, settings: Settings) -> Mapping[str, str]:
         """Return what findings are called on pages and in tables, by name, where the name does not say it."""

@@ -116,7 +116,7 @@ def check_probabilities(probabilities: NDArray[Any], names: Sequence[str]) -> Fl
         raise InputError(
             f"{names[first]}: probabilities {shown} ({int(wrong.sum())} such row(s))",
             expected=f"three finite values of at least 0 that add up to 1 within {SUM_TOLERANCE}",
-            action="correct the predictions; they are not scaled silently",
+            action="correct the predictions, or divide every row by its sum, as the competition's metric does; here they are not scaled silently",
         )
     return rows
 

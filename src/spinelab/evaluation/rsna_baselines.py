@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -11,6 +12,7 @@ from spinelab.evaluation.resampling import BOOTSTRAPS, Distribution, Floats
 from spinelab.evaluation.rsna import COLUMNS, CONDITION_GROUPS, CONDITIONS, GRADE_WEIGHTS, GRADES, LEVELS, SCORES, RsnaLabels, rsna_distributions
 
 RSNA_BASELINES_SCHEMA: Final = "spinelab.rsna-baselines/1"
+METRIC: Final = "RSNA 2024 lumbar spine score: mean of four weighted log losses, lower is better"
 
 _POOLS: Final = {
     "uniform": "one third for every grade",
@@ -66,15 +68,14 @@ def rsna_baselines(labels: RsnaLabels, *, bootstraps: int = BOOTSTRAPS, seed: in
         found = rsna_distributions(labels, np.broadcast_to(answer, (len(labels.studies), *answer.shape)), bootstraps=bootstraps, seed=seed)
         rows[name] = {
             "meaning": meaning,
-            **{part: _number(found[part].value) for part in SCORES},
-            "intervals": {part: _limits(found[part]) for part in SCORES},
+            **rsna_figures(found),
             "probabilities": {column: dict(zip(GRADES, map(float, answer[place]), strict=True)) for place, column in enumerate(COLUMNS)},
         }
     defined = [name for name, row in rows.items() if row["score"] is not None]
     return {
         "schema": RSNA_BASELINES_SCHEMA,
         "task": "lumbar-mri",
-        "metric": "RSNA 2024 lumbar spine score: mean of four weighted log losses, lower is better",
+        "metric": METRIC,
         "in_sample": True,
         "studies": len(labels.studies),
         "rows_scored": int((labels.grades >= 0).sum()),
@@ -83,6 +84,11 @@ def rsna_baselines(labels: RsnaLabels, *, bootstraps: int = BOOTSTRAPS, seed: in
         "baselines": rows,
         "best_constant": min(defined, key=lambda name: float(rows[name]["score"]), default=None),
     }
+
+
+def rsna_figures(found: Mapping[str, Distribution]) -> dict[str, Any]:
+    """Return score and parts by name, and their ``intervals`` (lower, upper), ready for JSON; ``None`` where there is none."""
+    return {**{part: _number(found[part].value) for part in SCORES}, "intervals": {part: _limits(found[part]) for part in SCORES}}
 
 
 def _number(value: float) -> float | None:

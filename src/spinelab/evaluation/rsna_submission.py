@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from spinelab.core import InputError
 from spinelab.evaluation.resampling import Floats
 from spinelab.evaluation.rsna import COLUMNS, GRADES, check_probabilities
+from spinelab.evaluation.rsna_rows import HEADER, Row, read_rows
 
-HEADER: Final = ("row_id", *GRADES)
 _EXPECTED: Final = f"a CSV with the columns {', '.join(HEADER)}, where row_id is <study>_<condition>_<level>"
 
 
@@ -53,7 +53,8 @@ def read_submission(path: Path | str, studies: Sequence[str] | None = None) -> t
     Parameters
     ----------
     studies
-        The studies that are expected, in the order that is wanted; without them, those of the file in the order of their first row.
+        The studies that are expected, in the order that is wanted; without them, those of the file in the order of their first row. Rows of
+        others are checked like the rest and left out.
 
     Returns
     -------
@@ -67,38 +68,18 @@ def read_submission(path: Path | str, studies: Sequence[str] | None = None) -> t
     InputError
         Another layout, an unknown or repeated row_id, a target that is missing, or probabilities that do not add up to 1.
     """
-    found = _rows(Path(path))
-    named = {name: _split(name, path) for name in found}
-    known = tuple(studies) if studies is not None else tuple(dict.fromkeys(study for study, _ in named.values()))
+    found = read_rows(Path(path), expected=_EXPECTED)
+    values = dict(zip(found, check_probabilities(np.array([_numbers(row) for row in found.values()]), tuple(found)), strict=True))
+    known = tuple(studies) if studies is not None else tuple(dict.fromkeys(row.study for row in found.values()))
     wanted = [f"{study}_{column}" for study in known for column in COLUMNS]
     absent = [name for name in wanted if name not in found]
     if absent:
         raise InputError(f"{path}: {len(absent)} row(s) are missing, such as {absent[0]}", expected="all 25 targets of every study", action="predict them too")
-    values = check_probabilities(np.array([found[name] for name in wanted]).reshape(-1, len(GRADES)), wanted)
-    return known, values.reshape(len(known), len(COLUMNS), len(GRADES))
+    return known, np.array([values[name] for name in wanted]).reshape(len(known), len(COLUMNS), len(GRADES))
 
 
-def _rows(path: Path) -> dict[str, list[float]]:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}", expected=_EXPECTED, action="check the path") from error
-    reader = csv.reader(lines)
-    header = tuple(name.strip() for name in next(reader, []))
-    if sorted(header) != sorted(HEADER):
-        raise InputError(f"{path} has the columns {', '.join(header) or 'none'}", expected=_EXPECTED, action="name the columns in the first row")
-    found: dict[str, list[float]] = {}
-    for line in reader:
-        if not line:
-            continue
-        cells = dict(zip(header, line, strict=False))
-        name = cells.get("row_id", "").strip()
-        if name in found:
-            raise InputError(f"{path} line {reader.line_num}: {name} stands there for the second time", expected="one row a target", action="remove one")
-        found[name] = [_number(cells.get(grade, ""), f"{path} line {reader.line_num}: {grade}") for grade in GRADES]
-    if not found:
-        raise InputError(f"{path} has no rows", expected=_EXPECTED, action="write one row a target")
-    return found
+def _numbers(row: Row) -> list[float]:
+    return [_number(row.cells[grade], f"{row.where}: {grade}") for grade in GRADES]
 
 
 def _number(text: str, where: str) -> float:
@@ -106,10 +87,3 @@ def _number(text: str, where: str) -> float:
         return float(text)
     except ValueError:
         raise InputError(f"{where} is {text!r}", expected="a number", action="predict every target, missing ones included") from None
-
-
-def _split(name: str, path: Path | str) -> tuple[str, str]:
-    column = next((column for column in COLUMNS if name.endswith(f"_{column}")), None)
-    if column is None:
-        raise InputError(f"{path}: row_id {name!r}", expected="<study>_<condition>_<level>, such as 123_spinal_canal_stenosis_l1_l2", action="correct it")
-    return name[: -len(column) - 1], column

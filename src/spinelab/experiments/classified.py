@@ -66,18 +66,28 @@ def known_labels(model: Model, examples: Examples, target: str) -> list[str]:
 
 def classify(task: Task, model: Model, examples: Examples, labels: Sequence[str], results: Sequence[Result], bootstraps: int) -> Classified | None:
     """Return the classifying half, ``None`` where no examination was given a class."""
-    table = probability_table(results, model.classes, task.target(model.settings))
-    keep = np.flatnonzero(np.isfinite(table).all(axis=1))
-    if keep.size == 0:
+    told = answered(examples, labels, results, model.classes, task.target(model.settings))
+    if told is None:
         return None
-    predictions = Predictions(
-        classes=model.classes,
-        images=tuple(examples[int(i)].id for i in keep),
-        patients=tuple(examples[int(i)].group for i in keep),
-        truth=np.array([model.classes.index(labels[int(i)]) for i in keep], dtype=np.int64),
-        probabilities=table[None, keep],
-        folds=np.zeros((1, keep.size), dtype=np.int64),
-    )
+    keep, predictions = told
     base = majority([model.classes[i] for i in predictions.truth], predictions.patients, model.classes, bootstraps=bootstraps)
     judged = judge(task, examples, predictions, base, bootstraps=bootstraps)
     return Classified(keep, predictions, judged.metrics, judged.flags, with_constants(base, judged.own))
+
+
+def answered(
+    examples: Examples, labels: Sequence[str], results: Sequence[Result], classes: Sequence[str], finding: str
+) -> tuple[NDArray[np.int64], Predictions] | None:
+    """Return the positions of the examinations whose ``finding`` was answered, and these answers; ``None`` where there is none."""
+    table = probability_table(results, classes, finding)
+    keep = np.flatnonzero(np.isfinite(table).all(axis=1))
+    if keep.size == 0:
+        return None
+    return keep, Predictions(
+        classes=tuple(classes),
+        images=tuple(examples[int(i)].id for i in keep),
+        patients=tuple(examples[int(i)].group for i in keep),
+        truth=np.array([classes.index(labels[int(i)]) for i in keep], dtype=np.int64),
+        probabilities=table[None, keep],
+        folds=np.zeros((1, keep.size), dtype=np.int64),
+    )

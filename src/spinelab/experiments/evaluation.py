@@ -23,13 +23,14 @@ from spinelab.experiments.data_check import SHOWN, DataCheck, announce, check_da
 from spinelab.experiments.data_words import JUDGED_ON
 from spinelab.experiments.flags import of_training
 from spinelab.experiments.gallery import with_worst
+from spinelab.experiments.heads import Head, judge_heads, sections
 from spinelab.experiments.looked import looked
 from spinelab.experiments.measured import Rows, has_measured_truth, measure, part_of
 from spinelab.experiments.measured_flags import of_measured
 from spinelab.experiments.named_splits import part_to_try
 from spinelab.experiments.opening import UnreadableError
 from spinelab.experiments.subgroups import subgroups
-from spinelab.report import write_evaluation
+from spinelab.report import write_evaluation, write_text
 from spinelab.report.content import DataSummary, Evaluation, Flag, Variant
 from spinelab.report.measured import Measured
 
@@ -39,11 +40,12 @@ OWN_MEDIANS: Final = "the medians of these very data (the model's record holds n
 
 @dataclass(frozen=True, eq=False)
 class _Halves:
-    """What is known of a model's answers: classes, measurements, or both; and a section on where it looked, if any."""
+    """What is known of a model's answers: classes, measurements, or both; a section on where it looked, and every head of several, if any."""
 
     classified: Classified | None
     measured: Measured | None
     looks: tuple[Mapping[str, Any], ...] = ()
+    heads: tuple[Head, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,9 +71,10 @@ def evaluate(
 ) -> Evaluation:
     """Try a model on examinations with a known truth that it has not seen; write what it is worth into ``out``.
 
-    Writes ``evaluation.json``, ``predictions.csv`` and ``report.html``; of measurements also ``agreement.csv``, of landmarks ``landmarks.csv``. Of data
-    that come with splits the test split is used, or the one named. ``explaining`` chooses the maps that tell where the model looked, where the truth tells
-    where it should; ``None``: none. Examinations that cannot be read are left out, and named in the notes.
+    Writes ``evaluation.json``, ``predictions.csv`` and ``report.html``; of measurements also ``agreement.csv``, of landmarks ``landmarks.csv``, and the
+    task's own tables (`Task.tables`), such as a competition's submission. Of data that come with splits the test split is used, or the one named.
+    ``explaining`` chooses the maps that tell where the model looked, where the truth tells where it should; ``None``: none. Examinations that cannot be
+    read are left out, and named in the notes.
 
     Raises
     ------
@@ -94,6 +97,8 @@ def evaluate(
     halves = replace(halves, looks=_looks(task, model, examples, halves.classified, explaining, run))
     evaluation = _conclude(task, model, examples, halves, check.summary, predict_ms, bootstraps, part.name)
     write_evaluation(evaluation, out)
+    for name, text in task.tables(model, task.together(examples, results)).items():
+        write_text(out / name, text)
     return evaluation
 
 
@@ -129,7 +134,8 @@ def _halves(task: Task, model: Model, examples: Examples, results: Sequence[Resu
     answered = classified is not None or (measured is not None and any(r.measurements or r.landmarks for r in results))
     if not answered:
         raise _unanswered(model, examples, results)
-    return _Halves(classified, measured)
+    heads = judge_heads(task, model, examples, results, bootstraps=bootstraps) if classified is not None else ()
+    return _Halves(classified, measured, heads=heads)
 
 
 def _unanswered(model: Model, examples: Examples, results: Sequence[Result]) -> TaskError:
@@ -186,15 +192,25 @@ def _conclude(task: Task, model: Model, examples: Examples, halves: _Halves, dat
         baseline={k: v for k, v in classified.base.items() if k != "predictions"} if classified is not None else {},
         data=data,
         subgroups=_subgroups(task, examples, halves, bootstraps),
+        heads={head.name: head.to_dict() for head in halves.heads},
         trained_on=model.record.get("data", {}),
         versions=versions(),
         design=design,
         analysis=(
-            *(task.sections(examples, {model.name: classified.predictions}) if classified is not None else ()),
+            *sections(halves.heads),
+            *_of_task(task, model, examples, halves),
             *halves.looks,
             *task.training({model.name: [model.record]}),
         ),
     )
+
+
+def _of_task(task: Task, model: Model, examples: Examples, halves: _Halves) -> list[dict[str, Any]]:
+    """Return the task's sections about the answers of every head, the judged one first."""
+    if halves.classified is None:
+        return []
+    others = [head.predictions for head in halves.heads if head.name != task.target(model.settings)]
+    return [section for told in (halves.classified.predictions, *others) for section in task.sections(examples, {model.name: told})]
 
 
 def _variant(task: Task, model: Model, halves: _Halves, predict_ms: float) -> Variant:

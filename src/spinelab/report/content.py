@@ -258,3 +258,5 @@ class Evaluation:
     design: Mapping[str, Any] = field(default_factory=dict)
     analysis: tuple[Mapping[str, Any], ...] = ()
     """Task-specific sections, as in a comparison."""
+    heads: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Of a model with several heads each one's ``classes``, ``answers``, ``metrics`` and ``subgroups``."""

@@ -66,6 +66,7 @@ def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
         "flag_texts": variant.pop("flag_texts"),
         "baseline": evaluation.baseline,
         "subgroups": evaluation.subgroups,
+        **({"heads": evaluation.heads} if evaluation.heads else {}),
         **({"analysis": _sections(evaluation.analysis)} if evaluation.analysis else {}),
         "data": data_document(evaluation.data),
         "variant": {key: value for key, value in variant.items() if key not in {"rank", "histories"}},

@@ -9,6 +9,7 @@ from spinelab.core import Finding, Result
 
 LEAST: Final = 6
 """Findings with a site from which on a table says more than a card each."""
+GRADES_TEXT: Final = "Sides are the patient's own; the right stands on the left, as a slice hangs. The number is the probability of the grade."
 _SIDES: Final = ("right", None, "left")
 """As a slice hangs: the patient's right on the picture's left."""
 

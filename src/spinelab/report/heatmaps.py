@@ -15,6 +15,8 @@ from spinelab.report.words import number
 
 PAGE_PX: Final = 900
 """Longest side of a map on the page of a reading."""
+PRINT_PX: Final = 600
+"""Longest side of a map in print: more than 250 dots an inch at its usual size."""
 FILE_PX: Final = 448
 """Least longest side of a map in a file of its own; smaller pictures are enlarged by a whole number."""
 
@@ -61,10 +63,22 @@ def heat_pictures(explanations: Sequence[Explanation], *, side: int = PAGE_PX) -
     """Return heatmaps over their films, for a page."""
     return [
         {"film": film(e.picture, side=side), "overlay": overlay(e, side=side), "view": e.view, "method": e.method, "label": e.label, "told": told(e)}
-        | {"probability": e.facts.get("probability")}
+        | {"caption": caption_of(e), "edges": edges_of(e)}
         | size(e.picture, side=side)
         for e in explanations
     ]
+
+
+def caption_of(explanation: Explanation) -> str:
+    """Return method, the answer that is explained and, where it is known, its probability."""
+    probability = explanation.facts.get("probability")
+    return f"{explanation.method} for {explanation.label}" + ("" if probability is None else f", probability {number(probability, 2)}")
+
+
+def edges_of(explanation: Explanation) -> tuple[str, str] | None:
+    """Return where the left and the right edge of a map's picture point to in the patient, such as R and L; ``None`` where that is not known."""
+    found = (explanation.facts.get("where") or {}).get("edges")
+    return None if found is None else (str(found[0]), str(found[1]))
 
 
 def summaries(explanations: Sequence[Explanation]) -> tuple[Heatmap, ...]:
@@ -82,7 +96,7 @@ def with_maps(result: Result, explanations: Sequence[Explanation], place: Path) 
     """
     kept = summaries(explanations)
     for one, explanation in zip(kept, explanations, strict=True):
-        write_bytes(place / one.file, overlay_png(explanation, least=FILE_PX))
+        write_bytes(place / one.file, overlay_png(explanation, least=FILE_PX, edges=edges_of(explanation)))
     return replace(result, explanations=kept)
 
 

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from spinelab.report import words
 from spinelab.report.content import FLAGS
 from spinelab.report.documents import folder_name
+from spinelab.report.grades import GRADES_TEXT
 from spinelab.report.layout import Scale, table
 from spinelab.report.measured_page import as_share, told
 from spinelab.report.reading import shown, symbol
@@ -40,7 +41,7 @@ def _environment() -> Environment:
     made.filters |= {function.__name__: function for function in formats}
     made.filters |= {"folder_name": folder_name, "as_table": table, "shown": shown, "symbol": symbol}
     made.filters |= {"as_share": as_share, "in_unit": told, "lower_start": words.lower_start}
-    made.globals |= {"FLAGS": FLAGS, "SEVERITY": words.SEVERITY, "percent": _percent}
+    made.globals |= {"FLAGS": FLAGS, "GRADES_TEXT": GRADES_TEXT, "HEAT_KEY": words.HEAT_KEY, "SEVERITY": words.SEVERITY, "percent": _percent}
     return made
 
 

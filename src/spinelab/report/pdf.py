@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from spinelab.report import pdf_parts as parts
 from spinelab.report.film_drawing import COLOURS, DASHES, LEGEND, WIDTHS, Mark
 from spinelab.report.films import Film
+from spinelab.report.grades import Grid
+from spinelab.report.pdf_pictures import MM, Figure
 from spinelab.report.pdf_type import printable, typeset
 from spinelab.report.reading import Reading
 from spinelab.report.serial import FollowUp
@@ -17,7 +19,6 @@ from spinelab.report.serial import FollowUp
 if TYPE_CHECKING:
     from reportlab.pdfgen.canvas import Canvas
 
-MM: Final = 72 / 25.4
 PAGE: Final = (210 * MM, 297 * MM)
 MARGIN: Final = 13 * MM
 FOOT: Final = 17 * MM
@@ -43,6 +44,12 @@ class Sheet:
     order: tuple[str, ...]
     unknown: tuple[tuple[str, str], ...]
     summary: dict[str, Any]
+    measures: bool = True
+    maps: tuple[Figure, ...] = ()
+    pictures: tuple[Figure, ...] = ()
+    """Of an answer without measurements: its films."""
+    grid: Grid | None = None
+    """Its grades, where they have a table."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +80,7 @@ def reading_pdf(sheet: Sheet) -> bytes:
     head, top = _stack(parts.head(sheet.reading, sheet.origin, sheet.identity, phantom=sheet.phantom), MARGIN, PAGE[1] - MARGIN, wide)
     first = _Frame(0, MARGIN, top - 3 * MM, wide, FOOT)
     picture, first = _film_box(sheet.film, first)
-    body = parts.body(sheet.reading, sheet.changes, sheet.order, sheet.notes, sheet.unknown, sheet.summary)
-    placed = _flow(body, first)
+    placed = _flow(_measured(sheet) if sheet.measures else _answered(sheet), first)
     pages = 1 + max((frame.page for frame, *_ in placed), default=0)
     for page in range(pages):
         if page == 0:
@@ -89,6 +95,35 @@ def reading_pdf(sheet: Sheet) -> bytes:
         canvas.showPage()
     canvas.save()
     return out.getvalue()
+
+
+def _measured(sheet: Sheet) -> list[Part]:
+    """Return what stands beside and below the film, in the order of the page."""
+    return [
+        *parts.measurements(sheet.reading),
+        *parts.listed("Other films of this patient", sheet.order),
+        *parts.findings(sheet.reading),
+        *parts.listed("Notes", sheet.notes),
+        *parts.followed(sheet.changes),
+        *parts.pictures("Heatmap" if len(sheet.maps) == 1 else "Heatmaps", (), sheet.maps),
+        *_ending(sheet),
+    ]
+
+
+def _answered(sheet: Sheet) -> list[Part]:
+    """Return an answer without measurements, in the order of its page."""
+    title = ("Film" if len(sheet.pictures) == 1 else "Films") + (" and heatmap" if sheet.maps else "")
+    return [
+        *(parts.findings(sheet.reading) if sheet.grid is None else parts.grades(sheet.grid)),
+        *parts.measurements(sheet.reading),
+        *parts.pictures(title, sheet.pictures, sheet.maps),
+        *parts.listed("Notes", sheet.notes),
+        *_ending(sheet),
+    ]
+
+
+def _ending(sheet: Sheet) -> list[Part]:
+    return [*parts.facts("What is not known", sheet.unknown), *parts.facts("The model", tuple(sheet.summary.items()))]
 
 
 def _stack(pieces: Sequence[Part], left: float, top: float, width: float) -> tuple[list[tuple[Any, float, float]], float]:
@@ -143,10 +178,10 @@ def _flow(body: Sequence[Part], frame: _Frame) -> list[tuple[_Frame, Any, float]
 def _fitting(piece: Any, width: float, room: float, *, fresh: bool) -> list[Any]:
     """Return the piece, or its halves of which the first fits into ``room``; nothing where it has to wait for the next page (never on a ``fresh`` one)."""
     _, height = piece.wrap(width, room)
-    heading = getattr(piece, "heading", False)
-    if height + (14 * MM if heading else 0) <= room:
+    below = getattr(piece, "room", 0.0)
+    if height + below <= room:
         return [piece]
-    halves = [] if heading else piece.split(width, room)
+    halves = [] if below else piece.split(width, room)
     return list(halves) if len(halves) > 1 else [piece] if fresh else []
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from spinelab.core import Finding
+from spinelab.report.grades import GRADES_TEXT, Grid
+from spinelab.report.pdf_pictures import MM, Figure, first_row_height, grades_table, heat_key, in_rows
 from spinelab.report.pdf_type import markup, paragraph, printable, typeset
 from spinelab.report.reading import SIDES, Levels, Reading, Row, Strip, shown, symbol
 from spinelab.report.serial import LARGER, MEANING, FollowUp
@@ -26,16 +28,24 @@ Part = Callable[[float], Any]
 LEVELS_TEXT: Final = "Count the vertebrae before you rely on a level, or on a measurement that is named after one."
 
 
+def _little(_width: float) -> float:
+    return 14 * MM
+
+
 @dataclass(frozen=True)
 class Heading:
-    """A heading, which stays with what follows; a ``wide`` one begins a page of the full width where it would stand beside the film."""
+    """A heading, which stays with what follows; a ``wide`` one begins a page of the full width where it would stand beside the film.
+
+    ``room`` is how much of what follows has to fit on its page, in points, by the width.
+    """
 
     text: str
     wide: bool = False
+    room: Callable[[float], float] = _little
 
-    def __call__(self, _width: float) -> Any:
+    def __call__(self, width: float) -> Any:
         made = paragraph(f"<b>{markup(self.text, bold=True)}</b>", 9.5, INK, above=5)
-        made.heading = True
+        made.room = self.room(width)
         return made
 
 
@@ -58,15 +68,8 @@ def head(reading: Reading, origin: str, identity: Sequence[tuple[str, str, str]]
     return found
 
 
-def body(
-    reading: Reading,
-    changes: Sequence[FollowUp],
-    order: Sequence[str],
-    notes: Sequence[str],
-    unknown: Sequence[tuple[str, str]],
-    summary: dict[str, Any],
-) -> list[Part]:
-    """Return everything else in the order of its weight."""
+def measurements(reading: Reading) -> list[Part]:
+    """Return the values, what was not measured, and why."""
     found: list[Part] = []
     if reading.rows:
         found += [_heading("Measurements"), lambda width: _values(reading, width)]
@@ -75,23 +78,51 @@ def body(
     if reading.withheld:
         found.append(_heading("Not measured, and why"))
         found += [_line(f"<b>{markup(', '.join(one.titles), bold=True)}</b><br/>{markup(one.reason)}", 7.4, _CARE, marked=True) for one in reading.withheld]
-    if order:
-        found += [_heading("Other films of this patient"), *(_line(text, 7.4) for text in order)]
-    if reading.findings or reading.levels is not None:
-        found.append(_heading("Findings"))
-        if reading.levels is not None:
-            certain = "The vertebrae are named with certainty. " if reading.levels.certain else "The naming of the vertebrae is not certain. "
-            found.append(_line(certain + _sure(reading.levels), 7.4))
-        found += [_line(_finding(one, reading.title_of(one)), 7.8, marked=True) for one in reading.findings]
-    if notes:
-        found += [_heading("Notes"), *(_line(note, 7.4) for note in notes)]
-    for one in changes:
-        found += _change(one)
-    if unknown:
-        found += [_heading("What is not known"), *(_fact(name, why) for name, why in unknown)]
-    if summary:
-        found += [_heading("The model"), *(_fact(key, sentence(value)) for key, value in summary.items())]
     return found
+
+
+def findings(reading: Reading) -> list[Part]:
+    """Return how the vertebrae were named, and every finding."""
+    if not reading.findings and reading.levels is None:
+        return []
+    found: list[Part] = [_heading("Findings")]
+    if reading.levels is not None:
+        certain = "The vertebrae are named with certainty. " if reading.levels.certain else "The naming of the vertebrae is not certain. "
+        found.append(_line(certain + _sure(reading.levels), 7.4))
+    return found + [_line(_finding(one, reading.title_of(one)), 7.8, marked=True) for one in reading.findings]
+
+
+def grades(grid: Grid) -> list[Part]:
+    """Return the grades by level and side."""
+    return [_heading("Grades by level and side"), _line(GRADES_TEXT, 7, SOFT), lambda width: grades_table(grid, width)]
+
+
+def pictures(title: str, films: Sequence[Figure], maps: Sequence[Figure]) -> list[Part]:
+    """Return films, then maps, in rows below a heading and, where there are maps, what they show; a single film stands in a row with its maps."""
+    groups = [(*films, *maps)] if len(films) <= 1 else [tuple(films), tuple(maps)]
+    if not any(groups):
+        return []
+    heading = Heading(title, room=lambda width: first_row_height(groups[0], width))
+    return [heading, *(heat_key() if maps else ()), *(_rows(group) for group in groups if group)]
+
+
+def _rows(figures: Sequence[Figure]) -> Part:
+    return lambda width: in_rows(figures, width)
+
+
+def listed(title: str, sentences: Sequence[str]) -> list[Part]:
+    """Return sentences below a heading."""
+    return [_heading(title), *(_line(text, 7.4) for text in sentences)] if sentences else []
+
+
+def followed(changes: Sequence[FollowUp]) -> list[Part]:
+    """Return what has changed since the patient's other films."""
+    return [part for one in changes for part in _change(one)]
+
+
+def facts(title: str, told: Sequence[tuple[str, Any]]) -> list[Part]:
+    """Return facts below a heading."""
+    return [_heading(title), *(_fact(name, sentence(value)) for name, value in told)] if told else []
 
 
 def _sure(levels: Levels) -> str:

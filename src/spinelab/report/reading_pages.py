@@ -20,6 +20,7 @@ from spinelab.report.films import Film, measured_film, svg_mark, thumbnail
 from spinelab.report.heatmaps import heat_pictures, with_maps
 from spinelab.report.pages import render
 from spinelab.report.pdf import Sheet, reading_pdf
+from spinelab.report.pdf_pictures import map_figures
 from spinelab.report.reading import SIDES, SYMBOLS, Reading, measured, read_result, refusal, short_title, shown
 from spinelab.report.serial import MEANING, Series, Visit, find_series
 from spinelab.report.tables import changes_csv, measurements_csv
@@ -96,6 +97,7 @@ class Writer:
             tuple(remark for one in own for remark in one.remarks),
             tuple(unknown_facts(study)),
             self.summary,
+            maps=tuple(map_figures(maps)),
         )
         write_text(place / "report.html", self._page(sheet, maps))
         write_bytes(place / "report.pdf", reading_pdf(sheet))

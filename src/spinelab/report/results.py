@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from spinelab.core import Explanation, InputError, Quantity, Reference, Result, Stroke, Study
-from spinelab.report.files import folder_names, write_text
+from spinelab.report.files import folder_names, write_bytes, write_text
+from spinelab.report.films import data_uri
 from spinelab.report.grades import grid_of
 from spinelab.report.heatmaps import heat_pictures, with_maps
 from spinelab.report.pages import render
-from spinelab.report.pictures import film, size
+from spinelab.report.pdf import Sheet, reading_pdf
+from spinelab.report.pdf_pictures import Figure, map_figures
+from spinelab.report.pictures import film_jpeg, size
+from spinelab.report.reading import read_result
 from spinelab.report.reading_pages import Measuring, Writer, unknown_facts
 from spinelab.report.serial import Visit
 from spinelab.report.tables import results_csv
@@ -42,12 +46,12 @@ def write_results(  # noqa: PLR0913 - everything that a report can show
 ) -> Path:
     """Write what a model said about one study or many; return the path of the page to open.
 
-    One study: ``result.json``, ``report.html`` and a PNG a heatmap. Several: a subfolder with these for each, and above them ``results.csv``
-    and ``report.html``, one row a study. ``studies``, ``explanations`` and ``drawings`` are looked up by the result's study, one at a
-    time, so that a mapping that reads when asked keeps no more than one study in memory.
+    One study: ``result.json``, ``report.html``, the same for print in ``report.pdf``, and a PNG a heatmap. Several: a subfolder with these for each,
+    and above them ``results.csv`` and ``report.html``, one row a study. ``studies``, ``explanations`` and ``drawings`` are looked up by the result's study,
+    one at a time, so that a mapping that reads when asked keeps no more than one study in memory.
 
-    A task that measures (``quantities``) gets the page of a measured film, ``report.pdf`` beside it and, for several,
-    ``measurements.csv``; ``changes.csv`` where a patient has films of several days. A PDF is not made of findings alone: the page prints.
+    A task that measures (``quantities``) gets the page of a measured film and, for several, ``measurements.csv``; ``changes.csv`` where a patient has
+    films of several days.
 
     Parameters
     ----------
@@ -86,10 +90,10 @@ def write_results(  # noqa: PLR0913 - everything that a report can show
         place = folder / names[result.study] if len(results) > 1 else folder
         seen = (explanations or {}).get(result.study, ())
         write_text(place / "result.json", with_maps(result, seen, place).to_json())
-        page = render(
-            "result.html", r=result, origin=origin, phantom=phantom_model, summary=summary, **_pictures(result, (studies or {}).get(result.study), seen)
-        )
+        answer = _Answer(result, (studies or {}).get(result.study), seen)
+        page = render("result.html", r=result, origin=origin, phantom=phantom_model, summary=summary, **answer.page())
         write_text(place / "report.html", page)
+        write_bytes(place / "report.pdf", reading_pdf(answer.sheet(origin, summary, phantom=phantom_model, titles=titles or {})))
     if len(results) == 1:
         return folder / "report.html"
     return write_text(folder / "report.html", render("results.html", results=results, folders=names, origin=origin, phantom=phantom_model, summary=summary))
@@ -103,16 +107,48 @@ def origin_and_facts(result: Result, *, phantom_model: bool, summary: Mapping[st
     return str(summary.get("origin") or f"Model {result.model}. Its training data are listed at the end of this page; it is no medical device."), facts
 
 
-def _pictures(result: Result, study: Study | None, explanations: Sequence[Explanation]) -> dict[str, Any]:
-    """Return the films, the heatmaps, and what the study does not tell."""
-    films, notes = _films(study)
-    return {"grid": grid_of(result), "films": films, "heats": heat_pictures(explanations), "unknown": unknown_facts(study), "notes": (*result.notes, *notes)}
+class _Answer:
+    """An answer without measurements with its films and maps, for the page and for print."""
+
+    def __init__(self, result: Result, study: Study | None, maps: Sequence[Explanation]) -> None:
+        self.result, self.maps = result, maps
+        self.films, notes = _films(study)
+        self.notes = (*result.notes, *notes)
+        self.grid = grid_of(result)
+        self.unknown = unknown_facts(study)
+
+    def page(self) -> dict[str, Any]:
+        """Return grades, films, maps, notes and what the study does not tell."""
+        films = [{"view": f.title, "how": f.text, "film": data_uri(f.jpeg), "width": f.width, "height": f.height} for f in self.films]
+        return {"grid": self.grid, "films": films, "heats": heat_pictures(self.maps), "unknown": self.unknown, "notes": self.notes}
+
+    def sheet(self, origin: str, summary: dict[str, Any], *, phantom: bool, titles: Mapping[str, str]) -> Sheet:
+        """Return the same for print."""
+        reading = read_result(self.result, (), {}, titles)
+        told = tuple(note for note in self.notes if not reading.refused or reading.refused not in note)
+        maps = tuple(map_figures(self.maps, bare=not self.films))
+        return Sheet(
+            reading,
+            None,
+            origin,
+            phantom,
+            (),
+            told,
+            (),
+            (),
+            tuple(self.unknown),
+            summary,
+            measures=False,
+            maps=maps,
+            pictures=tuple(self.films),
+            grid=self.grid,
+        )
 
 
-def _films(study: Study | None) -> tuple[list[dict[str, Any]], list[str]]:
+def _films(study: Study | None) -> tuple[list[Figure], list[str]]:
     from spinelab.io import to_uint8
 
-    films: list[dict[str, Any]] = []
+    films: list[Figure] = []
     notes: list[str] = []
     for n, image in enumerate(study.images if study is not None else (), 1):
         name = str(image.view.value or "") or f"image {n}"
@@ -122,5 +158,6 @@ def _films(study: Study | None) -> tuple[list[dict[str, Any]], list[str]]:
             notes.append(f"{name} is not shown: {error.given}")
             continue
         how = image.facts["shown_as"].value if "shown_as" in image.facts else "as recorded"
-        films.append({"view": name, "how": how, "film": film(picture, side=_SIDE_PX)} | size(picture, side=_SIDE_PX))
+        shown = size(picture, side=_SIDE_PX)
+        films.append(Figure(film_jpeg(picture, side=_SIDE_PX), shown["width"], shown["height"], name, how))
     return films, notes

@@ -13,6 +13,12 @@ from spinelab.evaluation.types import Estimate
 NONE: Final = "–"
 """Stands where there is no figure."""
 
+HEAT_KEY: Final[Mapping[str, str]] = {
+    "shows": "A heatmap shows which regions spoke for the named answer",
+    "beware": "It shows attention, not a diagnosis; its brightness cannot be compared between films.",
+}
+"""What stands above heatmaps, before and after their colours."""
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:

@@ -416,6 +416,27 @@ def baselines(task: str, data: PathLike, *, settings: Settings | Mapping[str, An
     return experiments.baselines(chosen, examples, choices.settle(chosen.settings_type(), settings))
 
 
+def score(task: str, submission: PathLike, data: PathLike) -> dict[str, Any]:
+    """Return what a file of answers in the layout of the task's competition reaches in its score, beside constants; no model is needed.
+
+    Parameters
+    ----------
+    submission
+        Of `lumbar-mri` a ``submission.csv``: ``row_id,normal_mild,moderate,severe``, from this program or any other.
+    data
+        The true answers: of `lumbar-mri` ``train.csv``, the folder that holds it, or the competition's ``solution.csv``.
+
+    Raises
+    ------
+    TaskError
+        If the task has no competition's layout.
+    InputError
+        If one of the files cannot be used, or they are not about the same examinations.
+    """
+    chosen = _task(task)
+    return chosen.score(places.existing(submission, "a file of answers in the competition's layout"), places.existing(data, "the file of the true answers"))
+
+
 def _task(name: str) -> Task:
     from spinelab import tasks
 

@@ -40,6 +40,7 @@ def _options(
 app.command("compare", rich_help_panel="Experiments")(experiment.compare)
 app.command("evaluate", rich_help_panel="Experiments")(experiment.evaluate)
 app.command("baselines", rich_help_panel="Experiments")(experiment.baselines)
+app.command("score", rich_help_panel="Experiments")(experiment.score)
 app.command("agreement", rich_help_panel="Experiments")(experiment.agreement)
 app.command("fit", rich_help_panel="Models")(train.fit)
 app.command("read", rich_help_panel="Models")(train.read)

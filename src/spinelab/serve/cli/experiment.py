@@ -1,4 +1,4 @@
-"""``spinelab compare``, ``evaluate``, ``baselines`` and ``agreement``: which model is better, and how sure that is."""
+"""``spinelab compare``, ``evaluate``, ``baselines``, ``score`` and ``agreement``: which model is better, and how sure that is."""
 
 from __future__ import annotations
 
@@ -108,6 +108,22 @@ def baselines(
         show.print_json(found)
     else:
         show.baselines(found)
+
+
+def score(
+    task: options.TaskName,
+    submission: Annotated[Path, typer.Argument(metavar="SUBMISSION.csv", help="Answers in the layout of the task's competition, of any program.")],
+    data: Annotated[Path, typer.Option("--data", metavar="PATH", help="The true answers: train.csv, the folder that holds it, or solution.csv.")],
+    as_json: options.AsJson = False,
+) -> None:
+    """Score a competition's submission file, exactly as the competition did, beside what constants reach."""
+    from spinelab.serve import api
+
+    found = api.score(task, submission, data)
+    if as_json:
+        show.print_json(found)
+    else:
+        show.score(found)
 
 
 def agreement(

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 COLUMNS: Final = ("balanced_accuracy", "auroc", "accuracy")
 """Metrics of the table on the screen, after the one that ranks; the report has them all."""
+_HEADS: Final = ("accuracy", "balanced_accuracy", "precision_macro", "recall_macro", "f1_macro", "most_frequent_share")
+"""Metrics of each head of a network with several."""
 OWN_COLUMNS: Final = ("weighted_log_loss", "rsna_score")
 """Further metrics, of the tasks that have them."""
 
@@ -99,11 +101,15 @@ def evaluation(found: Evaluation, out: Path) -> None:
     rows += [(f"{name.replace('_', ' ')}, {called}", "", estimate(value)) for called, figures in others for name, value in figures.items()]
     table(("metric", "model (95 % interval)", "constant answer"), rows)
     say()
+    if found.heads:
+        heads = [(name, str(head["answers"]), *(estimate(head["metrics"].get(m)) for m in _HEADS)) for name, head in found.heads.items()]
+        table(("head", "answers", *(name.replace("_", " ") for name in _HEADS)), heads)
+        say()
     _listed("Flags:", [f"{flag.code}: {flag.text}" for flag in found.variant.flags])
     _statements(found.data.flags, found.statements)
-    measured = found.variant.measured
-    more = ["agreement.csv"] * (measured is not None) + ["landmarks.csv"] * (measured is not None and measured.landmarks is not None)
-    say(f"Report: {out / 'report.html'}   (also {', '.join(['evaluation.json', 'predictions.csv', *more])})")
+    first = ("evaluation.json", "predictions.csv")
+    beside = ", ".join([*first, *sorted(path.name for path in out.iterdir() if path.name not in {*first, "report.html"})])
+    say(f"Report: {out / 'report.html'}   (also {beside})")
 
 
 def agreement(found: Mapping[str, Any], out: Path | None) -> None:
@@ -211,10 +217,40 @@ def _class_baselines(found: Mapping[str, Any]) -> None:
 
 
 def _competition_baselines(found: Mapping[str, Any]) -> None:
-    parts = ("score", *(name for name in next(iter(found["baselines"].values()))["intervals"] if name != "score"))
+    parts = tuple(next(iter(found["baselines"].values()))["intervals"])
     say(f"\n{found['metric']}; in-sample, {found['rows_scored']} graded questions")
     rows = [(name, *("-" if row[part] is None else f"{row[part]:.4f}" for part in parts)) for name, row in found["baselines"].items()]
     table(("constant answer", *(part.replace("_", " ") for part in parts)), rows)
+
+
+def score(found: Mapping[str, Any]) -> None:
+    """Print the score of a submission and its parts with intervals, a row each, and beside them the best constant."""
+    left_out = f" ({found['studies_not_graded']} studies without any grade are not scored)" if found["studies_not_graded"] else ""
+    say(f"{found['metric']}")
+    say(f"{found['rows_scored']} graded questions of {found['studies']} studies{left_out}; 95 % intervals resample whole studies.\n")
+    answers = {"submission": found["submission"], **found["baselines"]}
+    parts = tuple(found["submission"]["intervals"])
+    table(("answer", *(part.replace("_", " ") for part in parts)), [(name, *(_to_four(row, part) for part in parts)) for name, row in answers.items()])
+    say()
+    say(_against(found))
+
+
+def _to_four(row: Mapping[str, Any], part: str) -> str:
+    """Say a figure of the competition, as its table did, with its interval."""
+    limits = row["intervals"][part]
+    text = "-" if row[part] is None else f"{row[part]:.4f}"
+    return text if limits is None else f"{text} ({limits[0]:.3f}-{limits[1]:.3f})"
+
+
+def _against(found: Mapping[str, Any]) -> str:
+    """Say how the submission stands against the best constant, which was made from these very grades."""
+    best, gain = found["best_constant"], found["gain"]
+    if gain is None or gain["value"] is None:
+        return "A part has no graded question, so there is no score."
+    limits = "" if gain["lo"] is None else f" ({-gain['hi']:+.4f} to {-gain['lo']:+.4f})"
+    better = gain["lo"] is not None and gain["lo"] > 0
+    verdict = "The submission is better than a constant answer" if better else "The submission is not shown to be better than a constant answer"
+    return f"{verdict}: the difference of its score to that of the best one ({best}, made from these very grades) is {-gain['value']:+.4f}{limits}."
 
 
 def _measured_baselines(found: Mapping[str, Any]) -> None:

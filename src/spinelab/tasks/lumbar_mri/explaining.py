@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from spinelab.core import Explanation, Study, TaskError
+from spinelab.geometry.planes import hang, opposite, picture_directions
 from spinelab.tasks.lumbar_mri import finding
 from spinelab.tasks.lumbar_mri.inputs import in_patient, series_of, slice_number
 from spinelab.tasks.lumbar_mri.parts import is_mirrored
@@ -84,6 +85,7 @@ def as_it_hangs(seen: Explanation, study: Study, place: Place, settings: LumbarM
     if mirrored:
         seen = replace(seen, picture=seen.picture[:, ::-1].copy(), heat=seen.heat[:, ::-1].copy())
     series = series_of(study, place)
+    right, _ = picture_directions(hang(series.pixels[place.index], series.facts["slice_affines"].value[place.index])[1])
     number = slice_number(series, place.index)
     where = {
         "series": str(series.facts["series_id"].value),
@@ -91,5 +93,6 @@ def as_it_hangs(seen: Explanation, study: Study, place: Place, settings: LumbarM
         "slice": number,
         "peak_mm": None if seen.peak is None else [round(value, 1) for value in in_patient(study, place, settings, *seen.peak)],
         "turned_back": mirrored,
+        "edges": [opposite(right), right],
     }
     return replace(seen, view=f"{finding.said(place)}, slice {number}", facts={**seen.facts, "where": where})

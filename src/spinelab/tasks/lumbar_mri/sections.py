@@ -7,11 +7,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from spinelab.core import Model, Result
+from spinelab.core import Examples, Finding, Model, Result
 from spinelab.evaluation.rsna import COLUMNS, GRADES
 from spinelab.evaluation.rsna_submission import submission_text
 from spinelab.tasks.lumbar_mri import scores
-from spinelab.tasks.lumbar_mri.targets import GRADE_NAMES, QUESTIONS
+from spinelab.tasks.lumbar_mri.questions import question_of_row
+from spinelab.tasks.lumbar_mri.settings import SEVERITY
+from spinelab.tasks.lumbar_mri.targets import GRADE_NAMES, QUESTIONS, TASK_NAME
 
 SUBMISSION: Final = "submission.csv"
 
@@ -34,6 +36,19 @@ def of_answers(answers: Mapping[str, Any]) -> list[dict[str, Any]]:
             "table": scores.per_question_table(tables),
         },
     ]
+
+
+def together(examples: Examples, results: Sequence[Result]) -> list[Result]:
+    """Return the answers to questions as one result an examination; those to examinations stay as they are."""
+    found: dict[str, list[Finding]] = {}
+    whole = [result for example, result in zip(examples, results, strict=True) if example.of is None]
+    for example, result in zip(examples, results, strict=True):
+        if example.of is None:
+            continue
+        study, question = question_of_row(example.id)
+        graded = result.finding(SEVERITY)
+        found.setdefault(study, []).append(question.answer(None) if graded is None else question.answer(graded.label, dict(graded.probabilities)))
+    return [*whole, *(Result(TASK_NAME, results[0].model, study, findings=tuple(findings)) for study, findings in found.items())]
 
 
 def submission(model: Model, results: Sequence[Result]) -> dict[str, str]:

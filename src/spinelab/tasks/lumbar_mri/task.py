@@ -70,6 +70,10 @@ class LumbarMri(NetworkTask):
         """Return the three grades in their order, or the five conditions."""
         return GRADE_NAMES if _own(settings).target == SEVERITY else CONDITIONS
 
+    def heads(self, settings: Settings) -> Mapping[str, tuple[str, ...]]:
+        """Return condition and severity of a network that tells both."""
+        return {CONDITION: CONDITIONS, SEVERITY: GRADE_NAMES} if _own(settings).heads == "both" else {}
+
     def examples(self, root: Path) -> Examples:
         return data.examples(root)
 
@@ -85,6 +89,12 @@ class LumbarMri(NetworkTask):
 
         return {"competition": rsna_baselines(data.grades_of(examples))}
 
+    def score(self, submission: Path, truth: Path) -> dict[str, Any]:
+        """Return the competition's score of a submission; ``truth`` is ``train.csv``, its folder, or ``solution.csv``."""
+        from spinelab.tasks.lumbar_mri import submitted
+
+        return submitted.score(submission, truth)
+
     def judge(self, examples: Examples, predictions: Any, *, bootstraps: int) -> Judgement:
         from spinelab.tasks.lumbar_mri import scores
 
@@ -96,6 +106,12 @@ class LumbarMri(NetworkTask):
 
         series = {row.id: plane_of_row(row) for row in examples}
         return [*sections.of_answers(scores.tables_of(answers, series)), *conditions.of_answers(answers, series)]
+
+    def together(self, examples: Examples, results: Sequence[Result]) -> list[Result]:
+        """Return one result an examination, with the grade of every question that was answered at its level and side."""
+        from spinelab.tasks.lumbar_mri import sections
+
+        return sections.together(examples, results)
 
     def tables(self, model: Model, results: Sequence[Result]) -> dict[str, str]:
         """Return the competition's submission; what was withheld or refused gets the training data's weighted frequencies."""
