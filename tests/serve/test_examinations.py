@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from spinelab.core import InputError, Settings
-from spinelab.serve.examinations import Explained, Reopened, find
+from spinelab.serve.examinations import Explained, Reopened, find, lone_files
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,15 @@ def test_two_files_of_one_name_keep_their_endings(tmp_path: Path) -> None:
     picture(tmp_path / "a.jpg")
     picture(tmp_path / "a.png")
     assert names(tmp_path, ONE) == ["a", "a.png"]
+
+
+def test_what_is_one_file_is_known_by_its_path_below_the_folder(tmp_path: Path) -> None:
+    study = generate_uid()
+    for name in ("two/1", "two/2"):
+        film(tmp_path / name, study, "AP")
+    alone = picture(tmp_path / "x" / "a.png")
+    assert lone_files(find(tmp_path, TWO), tmp_path) == {"x/a": "x/a.png"}
+    assert lone_files(find(alone, ONE), alone) == {"a": "a.png"}
 
 
 def test_studies_are_opened_again_when_asked_for(tmp_path: Path) -> None:

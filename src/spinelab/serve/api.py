@@ -183,7 +183,8 @@ def read(
         return results
     if how is not None and explain is None and len(found) > GLANCED:
         how = replace(how, checks=())
-    told = _write_results(task, loaded, results, folder, seen, people, serial=serial, how=how)
+    files = examinations.lone_files(listed, source)
+    told = _write_results(task, loaded, results, folder, seen, people, files, serial=serial, how=how)
     return [replace(result, explanations=told.get(result.study, ())) for result in results]
 
 
@@ -253,7 +254,7 @@ def _answer(task: Task, model: Model, studies: Reopened, name: str, people: Peop
 
 
 def _write_results(
-    task: Task, model: Model, results: Sequence[Result], folder: Path, seen: Reopened, people: People, *, serial: bool, how: Explaining | None
+    task: Task, model: Model, results: Sequence[Result], folder: Path, seen: Reopened, people: People, files: Mapping[str, str], *, serial: bool, how: Explaining | None
 ) -> dict[str, tuple[Heatmap, ...]]:
     """Write the report and return what its heatmaps tell, by study.
 
@@ -277,7 +278,7 @@ def _write_results(
         drawings=readings.Drawings(task, model, results),
         references=people.references,
         visits=people.visits,
-        files=seen.files,
+        files=files,
         agreement=readings.agreement(model),
         one_patient=serial,
     )

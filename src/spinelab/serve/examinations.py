@@ -34,16 +34,12 @@ _DIRECTORY: Final = "dicomdir"
 
 @dataclass(frozen=True, eq=False)
 class Examination:
-    """A name, how to open what it names, and the files that it is read from.
-
-    ``patient`` is whom the user says that it shows, ``file`` the path below the folder that is read, where it is one file.
-    """
+    """A name, how to open what it names, the files that it is read from, and whom the user says that it shows."""
 
     name: str
     open: Callable[[], Study]
     files: tuple[Path, ...] = ()
     patient: str | None = None
-    file: str = ""
 
 
 class Reopened(Mapping[str, Study]):
@@ -63,11 +59,6 @@ class Reopened(Mapping[str, Study]):
 
     def __len__(self) -> int:
         return len(self._examinations)
-
-    @property
-    def files(self) -> dict[str, str]:
-        """Study -> its file, of those that are one file."""
-        return {name: examination.file for name, examination in self._examinations.items() if examination.file}
 
     def only(self, names: Collection[str]) -> Reopened:
         """Return the studies of these names."""
@@ -126,7 +117,7 @@ def find(source: Path, settings: Settings) -> list[Examination]:
     """
     read: Reader = getattr(settings, "read_study", io.read)
     if source.is_file():
-        return [Examination(study_id(source), partial(read, source), (source,), file=source.name)]
+        return [Examination(study_id(source), partial(read, source), (source,))]
     groups: dict[str, list[Path]] = defaultdict(list)
     together = len(getattr(settings, "views", ())) > 1
     for path in _files(source):
@@ -134,17 +125,18 @@ def find(source: Path, settings: Settings) -> list[Examination]:
     if len(groups) <= 1:
         alone: Callable[[Path], str] = getattr(settings, "study_name", lambda folder: folder.resolve().name)
         every = tuple(path for paths in groups.values() for path in paths)
-        return [Examination(alone(source), partial(read, source), every, file=_lone_file(every, source))]
+        return [Examination(alone(source), partial(read, source), every)]
     named: dict[str, list[Path]] = {}
     for paths in groups.values():
         name = _name(paths, source, together=together)
         named[name if name not in named else paths[0].relative_to(source).as_posix()] = paths
-    return [Examination(name, partial(_open, paths, source, read), tuple(paths), file=_lone_file(paths, source)) for name, paths in named.items()]
+    return [Examination(name, partial(_open, paths, source, read), tuple(paths)) for name, paths in named.items()]
 
 
-def _lone_file(paths: Sequence[Path], source: Path) -> str:
-    """Return the path of the only file of an examination below the folder that is read; nothing where there are several."""
-    return paths[0].relative_to(source).as_posix() if len(paths) == 1 else ""
+def lone_files(found: Iterable[Examination], source: Path) -> dict[str, str]:
+    """Return, by name, the file of each examination that is one file: its path below the folder that is read, ``source`` or the folder that it lies in."""
+    folder = source if source.is_dir() else source.parent
+    return {one.name: one.files[0].relative_to(folder).as_posix() for one in found if len(one.files) == 1}
 
 
 def _files(source: Path) -> list[Path]:
