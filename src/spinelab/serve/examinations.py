@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -27,6 +27,9 @@ _PICTURES: Final = (*PROJECTIONS, "US")
 
 Reader = Callable[[Any], Study]
 """Reads an examination from a path; a model's own reader takes the list of its files as well."""
+
+_PART: Final = "_images"
+"""How the folder of a data set's part ends, such as ``test_images``, beside tables that begin alike: ``test_series_descriptions.csv``."""
 
 _DIRECTORY: Final = "dicomdir"
 """A list of DICOM files, not a picture."""
@@ -113,7 +116,8 @@ def find(source: Path, settings: Settings) -> list[Examination]:
     DICOM files of one study are one examination; every other picture, volume or archive is one of its own. Models that look at several
     films (``settings.views``) get films of one study together, and pictures whose names differ only in the view; models of one picture
     answer for each film. Models that need more than the general reader gives (``settings.read_study``, called with a path or the files of one study) are
-    given what their own reader makes of an examination, and may name the only one in a folder (``settings.study_name``).
+    given what their own reader makes of an examination, and may name the only one in a folder (``settings.study_name``). An examination in a part of a data
+    set (``test_images`` beside its tables) is named as if that part alone was read; those that would share a name keep the part before it.
     """
     read: Reader = getattr(settings, "read_study", io.read)
     if source.is_file():
@@ -122,15 +126,37 @@ def find(source: Path, settings: Settings) -> list[Examination]:
     together = len(getattr(settings, "views", ())) > 1
     for path in _files(source):
         groups[_key(path, source, together=together)].append(path)
+    parts = _parts(source)
     if len(groups) <= 1:
         alone: Callable[[Path], str] = getattr(settings, "study_name", lambda folder: folder.resolve().name)
-        every = tuple(path for paths in groups.values() for path in paths)
-        return [Examination(alone(source), partial(read, source), every)]
-    named: dict[str, list[Path]] = {}
-    for paths in groups.values():
-        name = _name(paths, source, together=together)
-        named[name if name not in named else paths[0].relative_to(source).as_posix()] = paths
+        every = [path for paths in groups.values() for path in paths]
+        folder = _part_of(every, source, parts)
+        return [Examination(alone(folder), partial(read, folder), tuple(every))]
+    named = _named(list(groups.values()), source, parts, together=together)
     return [Examination(name, partial(_open, paths, source, read), tuple(paths)) for name, paths in named.items()]
+
+
+def _named(groups: Sequence[list[Path]], source: Path, parts: Collection[Path], *, together: bool) -> dict[str, list[Path]]:
+    """Return the files of each examination by its name, of which no two are alike."""
+    short = [_name(paths, _part_of(paths, source, parts), together=together) for paths in groups]
+    times = Counter(short)
+    named: dict[str, list[Path]] = {}
+    for paths, by_part in zip(groups, short, strict=True):
+        name = by_part if times[by_part] == 1 else _name(paths, source, together=together)
+        named[name if name not in named else paths[0].relative_to(source).as_posix()] = paths
+    return named
+
+
+def _parts(source: Path) -> frozenset[Path]:
+    """Return the folders of a data set's parts, as in the layout of the RSNA's competitions: each has a table beside it that begins with the part's name."""
+    tables = [path.name for path in source.glob("*.csv")]
+    folders = (path for path in source.glob(f"*{_PART}") if path.is_dir())
+    return frozenset(path for path in folders if any(name.startswith(f"{path.name.removesuffix(_PART)}_") for name in tables))
+
+
+def _part_of(paths: Sequence[Path], source: Path, parts: Collection[Path]) -> Path:
+    """Return the part of a data set that all files of an examination lie in, or the folder that is read."""
+    return next((part for part in parts if all(part in path.parents for path in paths)), source) if paths else source
 
 
 def lone_files(found: Iterable[Examination], source: Path) -> dict[str, str]:
