@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -150,6 +151,31 @@ def test_serial_is_for_one_patient(model, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="2 patients"):
         api.read(films, model, tmp_path / "three", serial=True)
     assert not (tmp_path / "three").exists()
+
+
+def zipped(path: Path, *films: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for film in films:
+            archive.write(film, film.name)
+        archive.writestr("readme.txt", "no film")
+
+
+def test_patients_in_archives_are_compared_before_anything_is_read(model, tmp_path, monkeypatch):
+    films = tmp_path / "films"
+    films.mkdir()
+    for name, patient in (("a", "P1"), ("b", "P2"), ("c", "P1")):
+        dicom(tmp_path / f"{name}.dcm", 40, day="20240101", patient=patient)
+        zipped(films / f"{name}.zip", tmp_path / f"{name}.dcm")
+    zipped(tmp_path / "both.zip", tmp_path / "a.dcm", tmp_path / "b.dcm")
+    (films / "d.zip").write_bytes((films / "a.zip").read_bytes()[:60])
+    monkeypatch.setattr(Ruler, "predict", lambda *_: pytest.fail("a film was read before the patients were compared"))
+    for source in (films, tmp_path / "both.zip"):
+        with pytest.raises(InputError, match="2 patients, such as P1 and P2"):
+            api.read(source, model, tmp_path / "out", serial=True)
+    monkeypatch.undo()
+    monkeypatch.setattr(models, "load", lambda _: (model, Ruler()))
+    (films / "b.zip").unlink()
+    assert [bool(one.measurements) for one in api.read(films, model, tmp_path / "out", serial=True)] == [True, True, False]
 
 
 def test_an_interruption_loses_no_answer(model, tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,9 @@ from typing import Any, Final
 
 from spinelab import io
 from spinelab.core import Explanation, Heatmap, InputError, NotSureError, Settings, SpinelabError, Study
+from spinelab.io.archive import headers_in
 from spinelab.io.dicom_spacing import PROJECTIONS
+from spinelab.io.header_texts import header_texts
 from spinelab.io.read import study_id
 from spinelab.io.sniff import kind_of
 from spinelab.report import summaries
@@ -174,7 +177,7 @@ def _files(source: Path) -> list[Path]:
 def _key(path: Path, source: Path, *, together: bool) -> str:
     """Return what the files of one examination have in common."""
     if kind_of(path, str(path)) == "dicom":
-        uid, modality = _stated(path, "StudyInstanceUID", "Modality")
+        uid, modality = header_texts(path, "StudyInstanceUID", "Modality")
         single = modality in _PICTURES and not together
         return f"study {uid}" if uid and not single else f"file {path}"
     if together and _VIEW_MARK.search(path.stem):
@@ -189,21 +192,23 @@ def _without_view(path: Path) -> str:
 
 
 def patients(found: Iterable[Examination]) -> set[str]:
-    """Return the patients whom the user or the headers name, without decoding anything; archives are not looked into."""
-    named = {one.patient for one in found if one.patient}
-    first = (next((path for path in one.files if kind_of(path, str(path)) == "dicom"), None) for one in found)
-    return named | {text for path in first if path is not None and (text := _stated(path, "PatientID")[0])}
+    """Return the patients whom the user or the headers name, those in archives as well, without decoding anything."""
+    named: set[str] = set()
+    for one in found:
+        named |= {one.patient or "", *_patients_of(one.files)}
+    return named - {""}
 
 
-def _stated(path: Path, *keywords: str) -> tuple[str, ...]:
-    """Return elements of a header as text, empty ones where it cannot be read: the reader will say why."""
-    import pydicom
-
-    try:
-        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(keywords), force=True)
-    except (pydicom.errors.InvalidDicomError, OSError, ValueError, KeyError, AttributeError, TypeError, NotImplementedError, EOFError):
-        return ("",) * len(keywords)
-    return tuple(str(header.get(keyword) or "") for keyword in keywords)
+def _patients_of(files: Sequence[Path]) -> set[str]:
+    """Return whom the first DICOM file of an examination names, or the files of an archive; an archive that is refused names nobody."""
+    for path in files:
+        kind = kind_of(path, str(path))
+        if kind == "dicom":
+            return set(header_texts(path, "PatientID"))
+        if kind == "zip":
+            with suppress(InputError):
+                return {patient for (patient,) in headers_in(path, str(path), "PatientID")}
+    return set()
 
 
 def _name(paths: list[Path], source: Path, *, together: bool) -> str:
