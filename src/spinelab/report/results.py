@@ -10,17 +10,16 @@ from spinelab.core import Explanation, InputError, Quantity, Reference, Result, 
 from spinelab.report.files import folder_names, write_text
 from spinelab.report.grades import grid_of
 from spinelab.report.heatmaps import heat_pictures, with_maps
+from spinelab.report.material import Material, Measuring
 from spinelab.report.pages import render
 from spinelab.report.pictures import film, size
-from spinelab.report.reading_pages import Measuring, Writer, unknown_facts
+from spinelab.report.reading import refusal
+from spinelab.report.reading_pages import MeasuredPages, unknown_facts
 from spinelab.report.serial import Visit
 from spinelab.report.tables import results_csv
-from spinelab.report.words import settled
 
 _SIDE_PX: Final = 900
 """Longest side of a film in a reading, where detail matters more than the size of the page."""
-
-_PHANTOM_ORIGIN: Final = "This model has learnt from drawings, not from patients: what it says about a patient is no evidence."
 
 
 def write_results(  # noqa: PLR0913 - everything that a report can show
@@ -74,33 +73,56 @@ def write_results(  # noqa: PLR0913 - everything that a report can show
     """
     if not results:
         raise InputError("No result to write", expected="at least one study that was read", action="check the path that was read")
-    origin, summary = origin_and_facts(results[0], phantom_model=phantom_model, summary=model_summary or {})
+    measuring = Measuring(tuple(quantities), drawings or {}, references or {}, visits or {}, files or {}, agreement or {}, one_patient, titles or {})
     names = folder_names(result.study for result in results)
-    if len(results) > 1:
-        write_text(folder / "results.csv", results_csv(results, names, titles or {}))
-    if quantities:
-        ordered = tuple(sorted(quantities, key=lambda q: q.comparison))
-        measuring = Measuring(ordered, drawings or {}, references or {}, visits or {}, files or {}, agreement or {}, one_patient, titles or {})
-        return Writer(folder, measuring, studies or {}, explanations or {}, origin, summary, phantom_model).write(results, names)
+    writer = ResultWriter(Material(folder, names, studies or {}, explanations or {}, phantom_model, model_summary or {}), measuring)
     for result in results:
-        place = folder / names[result.study] if len(results) > 1 else folder
-        seen = (explanations or {}).get(result.study, ())
-        write_text(place / "result.json", with_maps(result, seen, place).to_json())
-        page = render(
-            "result.html", r=result, origin=origin, phantom=phantom_model, summary=summary, **_pictures(result, (studies or {}).get(result.study), seen)
-        )
-        write_text(place / "report.html", page)
-    if len(results) == 1:
-        return folder / "report.html"
-    return write_text(folder / "report.html", render("results.html", results=results, folders=names, origin=origin, phantom=phantom_model, summary=summary))
+        writer.add(result)
+    return writer.finish()
 
 
-def origin_and_facts(result: Result, *, phantom_model: bool, summary: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return the first line, which says what the model learned from, and the other facts."""
-    facts = {key: settled(value) for key, value in summary.items() if key != "origin" and value not in (None, "", (), [], {})}
-    if phantom_model:
-        return _PHANTOM_ORIGIN, facts
-    return str(summary.get("origin") or f"Model {result.model}. Its training data are listed at the end of this page; it is no medical device."), facts
+class ResultWriter:
+    """Writes the same film by film: `add` the files of one, so that an interruption loses nothing, and `finish` the tables and the overview of many.
+
+    Of a film that was added only its answer and a thumbnail are kept.
+    """
+
+    def __init__(self, material: Material, measuring: Measuring) -> None:
+        self._material, self._titles, self._results = material, measuring.titles, list[Result]()
+        self._pages = MeasuredPages(material, measuring) if measuring.quantities else FoundPages(material)
+
+    def add(self, result: Result) -> None:
+        """Write the files of one study."""
+        self._pages.add(result)
+        self._results.append(result)
+
+    def finish(self) -> Path:
+        """Write what stands above the studies, if there are several; return the path of the page to open."""
+        if self._material.several:
+            write_text(self._material.folder / "results.csv", results_csv(self._results, self._material.names, self._titles))
+            self._pages.finish(self._results)
+        return self._material.folder / "report.html"
+
+
+class FoundPages:
+    """Pages of findings: films, answers and heatmaps. A PDF is not made of them."""
+
+    def __init__(self, material: Material) -> None:
+        self._material = material
+
+    def add(self, result: Result) -> None:
+        """Write page, result and heatmaps of one study; a film that was refused is not shown."""
+        material = self._material
+        place, maps = material.place(result), material.maps(result)
+        study = None if refusal(result) else material.studies.get(result.study)
+        write_text(place / "result.json", with_maps(result, maps, place).to_json())
+        write_text(place / "report.html", render("result.html", r=result, **material.about(result), **_pictures(result, study, maps)))
+
+    def finish(self, results: Sequence[Result]) -> None:
+        """Write the overview."""
+        material = self._material
+        page = render("results.html", results=results, folders=material.names, **material.about(results[0]))
+        write_text(material.folder / "report.html", page)
 
 
 def _pictures(result: Result, study: Study | None, explanations: Sequence[Explanation]) -> dict[str, Any]:

@@ -66,10 +66,6 @@ class Reopened(Mapping[str, Study]):
     def __len__(self) -> int:
         return len(self._examinations)
 
-    def only(self, names: Collection[str]) -> Reopened:
-        """Return the studies of these names."""
-        return Reopened(self._examinations, names)
-
 
 class Shown(Mapping[str, Study]):
     """Studies as the page shows them; one that the task declines to read is shown as it is."""
