@@ -220,6 +220,17 @@ def test_an_interruption_loses_no_film_that_was_read(model, tmp_path, monkeypatc
     assert {path.name: {file.name for file in path.iterdir()} for path in (tmp_path / "out").iterdir()} == {"a": pages, "b": pages}
 
 
+def test_an_interruption_of_its_heatmaps_keeps_the_answer(model, tmp_path, monkeypatch):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    dicom(tmp_path / "a.dcm", 40, day="20240101", patient="P1")
+    monkeypatch.setattr(Ruler, "explain", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        api.read(tmp_path / "a.dcm", model, tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))["measurements"][0]["value"] == 40.0
+
+
 def test_every_film_of_a_folder_is_decoded_once_and_let_go(model, tmp_path, monkeypatch):
     films = tmp_path / "films"
     films.mkdir()

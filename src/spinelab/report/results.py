@@ -92,7 +92,8 @@ class ResultWriter:
         self._pages = MeasuredPages(material, measuring) if measuring.quantities else FoundPages(material)
 
     def add(self, result: Result) -> None:
-        """Write the files of one study."""
+        """Write the files of one study, its answer first: heatmaps may take long."""
+        write_text(self._material.place(result) / "result.json", result.to_json())
         self._pages.add(result)
         self._results.append(result)
 

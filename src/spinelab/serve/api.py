@@ -137,8 +137,8 @@ def read(
         A model folder, ``builtin:NAME``, or a model in memory.
     out
         Where to write ``result.json``, ``report.html``, a PNG a heatmap and, of a model that measures, ``report.pdf``; a subfolder each where
-        there are many, with ``measurements.csv`` above them. Among many every ``result.json`` is written as soon as its film is read, so that an
-        interruption loses no answer. Nothing is written without it.
+        there are many, with ``measurements.csv`` above them. Among many the files of a film are written as soon as it is read, so that an
+        interruption loses none of them. Nothing is written without it.
     serial
         The films are of one patient, although the files do not say so. Films that name the same patient are compared in any case.
     films
