@@ -1,12 +1,14 @@
 """Where a model looked, against where the truth tells that it should."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from spinelab.core import Explaining, Explanation
+from spinelab.core import Examples, Explaining, Explanation, Run
 from spinelab.experiments import evaluate, fit
+from spinelab.experiments.looked import looked
 
 
 @pytest.fixture
@@ -61,6 +63,18 @@ def test_several_methods_are_told_apart_and_none_is_none(looking, make_examples,
     assert "occlusion was highest inside on" in section["text"]
     without = evaluate(looking, model, make_examples(separation=12.0, seed=5), out=tmp_path / "none", run=quick_run, explaining=None)
     assert not [part for part in without.analysis if part["title"] == "Where it looked"]
+
+
+def test_a_film_is_opened_once_for_its_anatomy_and_its_maps(looking, make_examples, monkeypatch, tmp_path, quick_run):
+    model = fit(looking, make_examples(), looking.settings_type(), quick_run)
+    others = make_examples(separation=12.0, seed=5)
+    answers = evaluate(looking, model, others, out=tmp_path, run=quick_run).variant.predictions
+    mask = looking.anatomy(others[0])
+    monkeypatch.setattr(looking, "anatomy", lambda example: mask if example.open().images else {})
+    opened = []
+    counted = [replace(one, open=lambda one=one: opened.append(one.id) or one.open()) for one in others]
+    assert looked(looking, model, Examples(tuple(counted), others.root), answers, Run())
+    assert opened == [one.id for one in others]
 
 
 def test_nothing_is_said_where_no_truth_tells_where_to_look(toy, make_examples, tmp_path, quick_run):

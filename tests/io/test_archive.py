@@ -12,6 +12,7 @@ from PIL import Image as Picture
 
 from spinelab import io
 from spinelab.core import InputError
+from spinelab.io.archive import headers_in
 
 
 @pytest.fixture
@@ -29,6 +30,18 @@ def png(value=5):
     stream = stdio.BytesIO()
     Picture.fromarray(np.full((8, 9), value, np.uint8)).save(stream, "PNG")
     return stream.getvalue()
+
+
+def test_headers_are_read_without_unpacking(write_series, archive, monkeypatch):
+    folder = write_series([(0, 0, 0), (0, 0, 3)])
+    files = [p.read_bytes() for p in sorted(folder.iterdir())]
+    path = archive({"a": files[0], "sub/b": files[1], "c.png": png(), "d.txt": "text", "e": files[0][:140]})
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", lambda **_: pytest.fail("the archive was unpacked"))
+    found = headers_in(path, "case", "Modality", "PatientName")
+    assert len(found) == 3
+    assert {modality for modality, _ in found[:2]} == {io.read(folder).images[0].modality.value}
+    with pytest.raises(InputError, match="outside the archive"):
+        headers_in(archive({"../a": files[0]}), "case", "Modality")
 
 
 def test_series_in_a_zip_equals_the_folder(write_series, archive):

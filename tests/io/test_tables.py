@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from spinelab.core import InputError
-from spinelab.io.tables import age_of, date_of, read_rows, sex_of, spacing_of
+from spinelab.io.tables import age_of, date_of, read_cells, read_rows, read_table, sex_of, spacing_of
 
 
 def table(path: Path, text: str) -> Path:
@@ -25,8 +25,66 @@ def test_a_column_that_is_not_known_is_refused_where_the_table_is_closed(tmp_pat
     assert read_rows(path, ("name",), (), "a table") == [(2, {"name": "a"})]
     with pytest.raises(InputError, match="'weight'"):
         read_rows(path, ("name",), (), "a table", closed=True)
-    with pytest.raises(InputError, match="there twice"):
-        read_rows(table(tmp_path / "u.csv", "name,name\na,b\n"), ("name",), (), "a table", closed=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ('\ufeff\n;;\n Name ; SEX ;\r\n\r\n "a;b" ;F;\n;;\nb\n', [(5, "a;b", "F"), (7, "b", "")]),
+        ('name,note,sex\na,"two\nlines, one cell",F\n', [(3, "a", "F")]),
+        ("sex\tname\tname of the film\tname of the film\n\ta, b\n", [(2, "a, b", "")]),
+    ],
+    ids=["bom-blanks-semicolons", "quotes", "tabs-and-others-of-one-name"],
+)
+def test_forms_of_a_table(tmp_path, text, rows):
+    found = read_rows(table(tmp_path / "t.csv", text), ("name",), ("sex",), "a table")
+    assert [(line, row["name"], row["sex"]) for line, row in found] == rows
+
+
+def test_decimal_commas_are_understood_where_semicolons_separate(tmp_path):
+    text = "name;spacing_mm;x\nMüller, Anna 1,5;0,143 0,15;-1,5e3\n1,5 mm;.5;,5\n"
+    rows = read_table(table(tmp_path / "t.csv", text), "a table").rows
+    assert [tuple(row.values()) for _, row in rows] == [("Müller, Anna 1,5", "0.143 0.15", "-1.5e3"), ("1,5 mm", ".5", ".5")]
+    ((_, row),) = read_table(table(tmp_path / "u.csv", 'name,x\na,"1,5"\n'), "a table").rows
+    assert row["x"] == "1,5"
+
+
+def test_blanks_separate_where_they_may_and_nothing_else_does(tmp_path):
+    path = table(tmp_path / "t.csv", "1.5  2 3\n4 5,6 7\n")
+    assert read_cells(path, "numbers", spaces=True) == [(1, ["1.5", "2", "3"]), (2, ["4", "5,6", "7"])]
+    assert read_cells(table(tmp_path / "u.csv", "1,5; 2,5 ;3,5\n"), "numbers", spaces=True) == [(1, ["1.5", "2.5", "3.5"])]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (" \n", "is empty"),
+        (";;\n", "is empty"),
+        ("name\n", "has no rows"),
+        ("film\n", "has no column name and sex; it has film"),
+        ("name,sex,NAME\na,F,b\n", "two columns are called 'name'"),
+        ("name,sex\n\na,F,b\n", "line 3: 3 cells under 2 columns.*quotation marks"),
+        ('name,sex\n5" film,F\nb,F\n"a,F\nb,F\n', "quotation mark in line 4 does not end"),
+    ],
+)
+def test_a_table_that_cannot_be_meant_is_refused_with_its_line(tmp_path, text, says):
+    needed = ("name",) if text == "name\n" else ("name", "sex")
+    with pytest.raises(InputError, match=says):
+        read_rows(table(tmp_path / "t.csv", text), needed, (), "a table")
+
+
+def test_rows_that_end_early_are_refused_where_every_cell_counts(tmp_path):
+    path = table(tmp_path / "t.csv", "name,sex\na\n")
+    assert read_table(path, "a table").rows == ((2, {"name": "a", "sex": ""}),)
+    with pytest.raises(InputError, match="line 2: 1 cells under 2 columns"):
+        read_table(path, "a table", whole=True)
+
+
+def test_another_encoding_is_refused_with_its_line_and_not_guessed(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_bytes("name;sex\r\nAnna;F\r\nMüller;F\r\n".encode("cp1252"))
+    with pytest.raises(InputError, match=r"line 3 is not UTF-8 \(byte 0xfc\).*save it as UTF-8 CSV; other encodings are not guessed"):
+        read_rows(path, ("name",), (), "a table")
 
 
 def test_cells_that_several_tables_share():

@@ -105,7 +105,7 @@ def test_an_answer_that_was_refused_says_why_once(tmp_path):
     text, _, pictures = write(tmp_path, [], result=Result("lumbar-mri", "mcnn", "exam", notes=("No answer: no sagittal T2 series.",)), study=a_study())
     assert text.count("no sagittal T2 series.") == 1
     assert "Not read. no sagittal T2 series." in text
-    assert pictures == 1
+    assert pictures == 0
 
 
 def test_findings_without_a_table_are_listed_with_their_probabilities(tmp_path):

@@ -330,6 +330,13 @@ def test_the_overview_is_narrow_and_keeps_findings_and_refusals_in_sight(tmp_pat
     assert re.search(r'<a href="a/report.html">a</a><span class="found">Curve: <b>large</b>: 0.70</span></th>', page)
 
 
+def test_a_probability_is_not_broken_over_two_lines(tmp_path):
+    sure = dataclasses.replace(result("b"), findings=(Finding("curve", "large", {"large": 0.9999, "small": 0.0001}),))
+    page = write([result("a"), sure], tmp_path).read_text(encoding="utf-8")
+    assert "Curve: <b>large</b>: &gt;\N{NO-BREAK SPACE}0.99</span>" in page
+    assert "&lt;\N{NO-BREAK SPACE}0.001" in (tmp_path / "b" / "report.html").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("name", "title", "short"),
     [

@@ -67,8 +67,9 @@ def test_the_command_prints_them(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("image,cobb\na,1", "has the columns image, cobb"),
-        ("image,reader\na,A", "has the columns"),
+        ("image,cobb\na,1", "no column reader; it has image, cobb"),
+        ("image,reader\na,A", "no column of a measurement; it has image, reader"),
+        ("image,reader,cobb,cobb\na,A,1,2", "two columns are called 'cobb'"),
         ("image,reader,cobb\na,A,one", "line 2: cobb is 'one'"),
         ("image,reader,cobb\na,A,1\na,A,2", "line 3: A has a second row for a"),
         ("image,reader,cobb\na,A,1", "Only A measured"),

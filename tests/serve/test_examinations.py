@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from spinelab.core import InputError, Settings
-from spinelab.serve.examinations import Explained, Reopened, find
+from spinelab.serve.examinations import Explained, Reopened, find, lone_files
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,39 @@ def test_two_patients_are_never_one_examination(tmp_path: Path) -> None:
         find(tmp_path, TWO)[0].open()
 
 
+def rsna(root: Path, *studies: str) -> Path:
+    """Write studies of two series each, named as ``train_images/7``, with a table beside each part."""
+    for name in studies:
+        uid = generate_uid()
+        for number in "12":
+            film(root / name / number / "1.dcm", uid, "AP")
+        (root / f"{name.partition('_')[0]}_series_descriptions.csv").touch()
+    return root
+
+
+def test_a_data_sets_root_names_studies_as_its_parts_do(tmp_path: Path) -> None:
+    root = rsna(tmp_path, "test_images/7", "test_images/8")
+    assert names(root, TWO) == names(root / "test_images", TWO) == ["7", "8"]
+
+
+def test_the_only_study_of_a_data_set_is_named_and_read_as_in_its_part(tmp_path: Path) -> None:
+    root = rsna(tmp_path, "test_images/7")
+    (found,), (inside,) = find(root, TWO), find(root / "test_images", TWO)
+    assert found.name == inside.name == "test_images"
+    assert found.open().id == inside.open().id
+
+
+def test_studies_of_one_name_in_two_parts_are_told_apart(tmp_path: Path) -> None:
+    root = rsna(tmp_path, "test_images/7", "train_images/7", "train_images/8")
+    assert names(root, TWO) == ["test_images/7", "train_images/7", "8"]
+
+
+def test_a_folder_without_a_table_of_its_own_is_no_part(tmp_path: Path) -> None:
+    root = rsna(tmp_path, "test_images/7", "test_images/8", "train_images/7")
+    (root / "test_series_descriptions.csv").rename(root / "other.csv")
+    assert names(root, TWO) == ["test_images/7", "test_images/8", "7"]
+
+
 def test_an_empty_folder_is_refused_by_the_reader(tmp_path: Path) -> None:
     (examination,) = find(tmp_path, ONE)
     with pytest.raises(InputError):
@@ -127,6 +160,15 @@ def test_two_files_of_one_name_keep_their_endings(tmp_path: Path) -> None:
     picture(tmp_path / "a.jpg")
     picture(tmp_path / "a.png")
     assert names(tmp_path, ONE) == ["a", "a.png"]
+
+
+def test_what_is_one_file_is_known_by_its_path_below_the_folder(tmp_path: Path) -> None:
+    study = generate_uid()
+    for name in ("two/1", "two/2"):
+        film(tmp_path / name, study, "AP")
+    alone = picture(tmp_path / "x" / "a.png")
+    assert lone_files(find(tmp_path, TWO), tmp_path) == {"x/a": "x/a.png"}
+    assert lone_files(find(alone, ONE), alone) == {"a": "a.png"}
 
 
 def test_studies_are_opened_again_when_asked_for(tmp_path: Path) -> None:

@@ -1,8 +1,12 @@
 """``read`` with a model that measures: one film, a folder, and one patient's films, from the file to the report."""
 
 import csv
+import gc
 import io
 import json
+import re
+import weakref
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +14,7 @@ import pytest
 
 import spinelab.io
 from spinelab.core import Finding, InputError, Landmark, Measurement, Model, NotSureError, Quantity, Reference, Result, Settings, Stroke, Task
-from spinelab.serve import api, models
+from spinelab.serve import api, examinations, models
 
 
 class Ruler(Task):
@@ -152,19 +156,121 @@ def test_serial_is_for_one_patient(model, tmp_path, monkeypatch):
     assert not (tmp_path / "three").exists()
 
 
-def test_an_interruption_loses_no_answer(model, tmp_path, monkeypatch):
+def zipped(path: Path, *films: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for film in films:
+            archive.write(film, film.name)
+        archive.writestr("readme.txt", "no film")
+
+
+def test_patients_in_archives_are_compared_before_anything_is_read(model, tmp_path, monkeypatch):
+    films = tmp_path / "films"
+    films.mkdir()
+    for name, patient in (("a", "P1"), ("b", "P2"), ("c", "P1")):
+        dicom(tmp_path / f"{name}.dcm", 40, day="20240101", patient=patient)
+        zipped(films / f"{name}.zip", tmp_path / f"{name}.dcm")
+    zipped(tmp_path / "both.zip", tmp_path / "a.dcm", tmp_path / "b.dcm")
+    (films / "d.zip").write_bytes((films / "a.zip").read_bytes()[:60])
+    monkeypatch.setattr(Ruler, "predict", lambda *_: pytest.fail("a film was read before the patients were compared"))
+    for source in (films, tmp_path / "both.zip"):
+        with pytest.raises(InputError, match="2 patients, such as P1 and P2"):
+            api.read(source, model, tmp_path / "out", serial=True)
+    monkeypatch.undo()
+    monkeypatch.setattr(models, "load", lambda _: (model, Ruler()))
+    (films / "b.zip").unlink()
+    assert [bool(one.measurements) for one in api.read(films, model, tmp_path / "out", serial=True)] == [True, True, False]
+
+
+def test_reading_ends_with_the_second_patient_whom_no_header_told(model, tmp_path, monkeypatch):
+    films = tmp_path / "films"
+    films.mkdir()
+    for name, patient in (("a", "P1"), ("b", "P2"), ("c", "P3")):
+        dicom(films / f"{name}.dcm", 40, day="20240101", patient=patient)
+    monkeypatch.setattr(examinations, "patients", lambda _found: set())
+    read = []
+    monkeypatch.setattr(Ruler, "predict", lambda self, model, study, predict=Ruler.predict: read.append(study.id) or predict(self, model, study))
+    with pytest.raises(InputError, match="2 patients"):
+        api.read(films, model, tmp_path / "out", serial=True)
+    assert read == ["a", "b"]
+
+
+def interrupted_at(name, monkeypatch, ruler=Ruler):
+    def stopped(self, model, study, predict=ruler.predict):
+        if study.id == name:
+            raise KeyboardInterrupt
+        return predict(self, model, study)
+
+    monkeypatch.setattr(ruler, "predict", stopped)
+
+
+@pytest.mark.parametrize("measures", [True, False])
+def test_an_interruption_loses_no_film_that_was_read(model, tmp_path, monkeypatch, measures):
     films = tmp_path / "films"
     films.mkdir()
     for n, name in enumerate("abc"):
         dicom(films / f"{name}.dcm", 40 + n, day="20240101", patient=f"P{n}")
-
-    def stopped(self, model, study, predict=Ruler.predict):
-        if study.id == "c":
-            raise KeyboardInterrupt
-        return predict(self, model, study)
-
-    monkeypatch.setattr(Ruler, "predict", stopped)
+    if not measures:
+        monkeypatch.setattr(Ruler, "quantities", lambda *_: ())
+    interrupted_at("c", monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         api.read(films, model, tmp_path / "out")
     kept = {path.parent.name: json.loads(path.read_text(encoding="utf-8")) for path in (tmp_path / "out").rglob("*.json")}
     assert {name: one["measurements"][0]["value"] for name, one in kept.items()} == {"a": 40.0, "b": 41.0}
+    pages = {"report.html", "report.pdf", "result.json"} if measures else {"report.html", "result.json"}
+    assert {path.name: {file.name for file in path.iterdir()} for path in (tmp_path / "out").iterdir()} == {"a": pages, "b": pages}
+
+
+def test_an_interruption_of_its_heatmaps_keeps_the_answer(model, tmp_path, monkeypatch):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    dicom(tmp_path / "a.dcm", 40, day="20240101", patient="P1")
+    monkeypatch.setattr(Ruler, "explain", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        api.read(tmp_path / "a.dcm", model, tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))["measurements"][0]["value"] == 40.0
+
+
+def test_every_film_of_a_folder_is_decoded_once_and_let_go(model, tmp_path, monkeypatch):
+    films = tmp_path / "films"
+    films.mkdir()
+    for n in range(6):
+        dicom(films / f"{n}.dcm", 40 + n, day="20240101", patient=f"P{n}")
+    read, opened, alive = spinelab.io.read, [], []
+
+    def remembered(path):
+        study = read(path)
+        opened.append(weakref.ref(study.images[0]))
+        return study
+
+    def counted(self, model, study, predict=Ruler.predict):
+        gc.collect()
+        alive.append(sum(one() is not None for one in opened))
+        return predict(self, model, study)
+
+    monkeypatch.setattr(spinelab.io, "read", remembered)
+    monkeypatch.setattr(Ruler, "predict", counted)
+    api.read(films, model, tmp_path / "out")
+    assert len(opened) == 6
+    assert max(alive) <= 2
+    assert "6 films" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_an_earlier_film_that_is_read_later_is_told_on_the_page_that_was_written_before(model, tmp_path, monkeypatch):
+    films = tmp_path / "films"
+    films.mkdir()
+    for name, value, day in (("a", 50, "20240101"), ("b", 40, "20220101"), ("c", 60, "20250101")):
+        dicom(films / f"{name}.dcm", value, day=day, patient="P1")
+    interrupted_at("c", monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        api.read(films, model, tmp_path / "part")
+    assert "Change since" not in (tmp_path / "part" / "a" / "report.html").read_text(encoding="utf-8")
+    monkeypatch.undo()
+    monkeypatch.setattr(models, "load", lambda _: (model, Ruler()))
+    api.read(films, model, tmp_path / "out")
+    told = {name: (tmp_path / "out" / name / "report.html").read_text(encoding="utf-8") for name in "abc"}
+    assert {name: re.findall(r"<h2>Change since (\S+)</h2>", html) for name, html in told.items()} == {
+        "a": ["2022-01-01"],
+        "b": [],
+        "c": ["2024-01-01", "2022-01-01"],
+    }

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from spinelab.core import Examples, Explaining, Explanation, InputError, Model, NotSureError, Result, Run, Settings
 from spinelab.experiments.bench import AnswerClock, Bench, CaseFile, FoldResult
-from spinelab.experiments.side_by_side import SHARED, anatomy_of, chosen
+from spinelab.experiments.side_by_side import SHARED, anatomy_of, chosen, opened_once
 from spinelab.experiments.splits import Split
 from spinelab.report.files import plain
 
@@ -70,7 +70,7 @@ def _cases(bench: Bench, model: Model, split: Split, examples: Examples, table: 
         wanted += [(SHARED, at) for at in answered if int(split.test[at]) in shared]
     cases = []
     for kind, position in wanted:
-        example = examples[int(position)]
+        example = opened_once(examples[int(position)])
         checks = ("glance", "curves") if kind == SHARED else ("glance",)
         try:
             maps = bench.task.explain(model, example.open(), Explaining(checks=checks, regions=anatomy_of(bench.task, example)))

@@ -12,7 +12,7 @@ from spinelab.core import Example, Examples, Explaining, Explanation, Model, Run
 from spinelab.evaluation.cluster import clustered_wilson
 from spinelab.evaluation.types import Predictions
 from spinelab.experiments import words
-from spinelab.experiments.side_by_side import anatomy_of
+from spinelab.experiments.side_by_side import anatomy_of, opened_once
 
 MOST: Final = 200
 """Examinations that are looked into; more are drawn from by chance."""
@@ -72,7 +72,7 @@ def _looks(task: Task, model: Model, examples: Examples, answers: Predictions, r
     drawn = np.sort(np.random.default_rng(0).permutation(len(examples))[:MOST])
     for done, index in enumerate(drawn.tolist(), 1):
         run.progress(done, len(drawn), "looking where it looked")
-        example = examples[index]
+        example = opened_once(examples[index])
         truth = answers.classes[int(answers.truth[index])]
         for one in _maps(task, model, example, methods):
             inside = one.facts["inside"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -48,6 +50,11 @@ def anatomy_of(task: Task, example: Example) -> Mapping[str, NDArray[np.bool_]]:
     mask = np.zeros(images[0].shape_yx, np.uint8)
     cv2.fillConvexPoly(mask, cv2.convexHull(np.round(points).astype(np.int32)), 1)
     return {"": mask.astype(bool)} if mask.any() else {}
+
+
+def opened_once(example: Example) -> Example:
+    """Return an example whose study is kept from the first opening on, so that anatomy and maps share it; for as long as the example itself is kept."""
+    return replace(example, open=cache(example.open))
 
 
 def gallery(bench: Bench, trained: Sequence[Trained]) -> tuple[GalleryRow, ...]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import stat
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from spinelab.core import InputError, Study
+from spinelab.io.dicom_header import looks_like_dicom
 from spinelab.io.gate import MAX_FILES, decoding
+from spinelab.io.header_texts import header_texts
 
 MAX_BYTES: Final = 8 * 2**30
 """Bytes of all files of one archive together once unpacked."""
@@ -22,6 +25,12 @@ MAX_RATIO: Final = 200
 
 _SMALL: Final = 16 * 2**20
 _CHUNK: Final = 2**20
+_HEAD: Final = 132
+"""Bytes that tell a DICOM file."""
+
+_DAMAGES: Final = (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError)
+"""What an entry can fail with that is damaged, or packed in a way that is not known here."""
+
 _ACTION: Final = "unpack it yourself, check what it holds, and give the folder"
 
 
@@ -43,6 +52,24 @@ def unpacked(path: Path, name: str) -> Iterator[Path]:
             for entry in _checked(archive, name):
                 _unpack(archive, entry, folder, name)
         yield folder
+
+
+def headers_in(path: Path, name: str, *keywords: str) -> list[tuple[str, ...]]:
+    """Return elements of the header of each DICOM file in an archive (`header_texts`); nothing is written to disk, and damaged files are left out.
+
+    Raises
+    ------
+    InputError
+        For an archive that is dangerous or damaged as a whole.
+    """
+    found = []
+    with _opened(path, name) as archive:
+        for entry in _checked(archive, name):
+            with suppress(*_DAMAGES), archive.open(entry) as stream:
+                if looks_like_dicom(stream.read(_HEAD)):
+                    stream.seek(0)
+                    found.append(header_texts(stream, *keywords))
+    return found
 
 
 def _opened(path: Path, name: str) -> zipfile.ZipFile:

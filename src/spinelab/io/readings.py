@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,13 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinelab.core import InputError
-from spinelab.io.text import read_text
+from spinelab.io.tables import Row, Table, read_table
 
 EXPECTED: Final = "a CSV with the columns image, reader and one a measurement, if wished also patient and repeat; a row a film and reader"
 _ABOUT: Final = ("image", "reader", "patient", "repeat")
 _ABSENT: Final = ("", "nan", "na", "none", "-")
-
-Row = dict[str, str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +48,8 @@ def read_readings(path: Path) -> Readings:
     InputError
         If a column or a name is missing, a cell is no number, or a reader has two rows for a film.
     """
-    rows = _rows(path)
-    measurements = [name for name in rows[0][1] if name not in _ABOUT]
+    table = _table(path)
+    rows, measurements = table.rows, _measured(table)
     images, readers, repeats = (tuple(dict.fromkeys(row.get(column, "") for _, row in rows)) for column in ("image", "reader", "repeat"))
     values = {name: np.full((len(images), len(readers), len(repeats)), np.nan) for name in measurements}
     seen: set[tuple[int, int, int]] = set()
@@ -67,27 +64,23 @@ def read_readings(path: Path) -> Readings:
     return Readings(images, readers, repeats, _patients(path, rows, images), values)
 
 
-def _rows(path: Path) -> list[tuple[int, Row]]:
-    """Return the rows with their line numbers."""
-    lines = read_text(path, EXPECTED).splitlines()
-    reader = csv.reader(lines, delimiter=max(",;\t", key=lines[0].count))
-    header = [name.strip().lower() if name.strip().lower() in _ABOUT else name.strip() for name in next(reader)]
-    missing = [name for name in ("image", "reader") if name not in header]
-    if missing or len(set(header)) < len(header) or not set(header) - set(_ABOUT):
-        raise InputError(f"{path} has the columns {', '.join(header)}", expected=EXPECTED, action="name the columns in the first row, each differently")
-    rows = []
-    for cells in reader:
-        if not any(cell.strip() for cell in cells):
-            continue
-        if len(cells) != len(header):
-            raise InputError(f"{path} line {reader.line_num}: {len(cells)} cells under {len(header)} columns", expected=EXPECTED, action="correct the line")
-        row = dict(zip(header, (cell.strip() for cell in cells), strict=True))
+def _table(path: Path) -> Table:
+    """Return the table, after checking that it names film, reader and something measured, and the first two in every row."""
+    table = read_table(path, EXPECTED, needed=("image", "reader"), name=_column, whole=True)
+    if not _measured(table):
+        raise InputError(f"{path} has no column of a measurement; it has {', '.join(table.columns)}", expected=EXPECTED, action="add what was measured")
+    for line, row in table.rows:
         if not row["image"] or not row["reader"]:
-            raise InputError(f"{path} line {reader.line_num}: no image or no reader", expected="both in every row", action="fill them in")
-        rows.append((reader.line_num, row))
-    if not rows:
-        raise InputError(f"{path} has no rows", expected=EXPECTED, action="write the measurements")
-    return rows
+            raise InputError(f"{path} line {line}: no image or no reader", expected="both in every row", action="fill them in")
+    return table
+
+
+def _column(written: str) -> str:
+    return written.lower() if written.lower() in _ABOUT else written
+
+
+def _measured(table: Table) -> list[str]:
+    return [name for name in table.columns if name and name not in _ABOUT]
 
 
 def _number(text: str, where: str) -> float:

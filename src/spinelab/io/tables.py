@@ -1,12 +1,14 @@
-"""Tables that a user writes about films: rows by column name, and the cells that several tables have in common."""
+"""Tables that a user writes: the one reader of CSV files, rows by column name, and the cells that several tables have in common."""
 
 from __future__ import annotations
 
 import csv
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
+from io import StringIO
 from pathlib import Path
 from typing import Final
 
@@ -17,36 +19,137 @@ from spinelab.io.text import read_text
 Row = Mapping[str, str]
 
 _SEXES: Final = {"f": "F", "female": "F", "w": "F", "m": "M", "male": "M", "o": "O", "other": "O"}
+_DECIMAL_COMMA: Final = re.compile(r"(?<=\d),(?=\d)")
+_NUMBER: Final = re.compile(r"[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:e[+-]?\d+)?", re.IGNORECASE)
+_END: Final = "\x1a"
+"""A row of its own behind the last one, which is read as such if every quotation mark ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The names of all columns, and the rows below them by name with the line that each stands in; a cell that is not there is blank."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[int, Row], ...]
+
+
+def read_cells(path: Path, expected: str, *, spaces: bool = False, when_empty: str = "write one row each") -> list[tuple[int, list[str]]]:
+    """Return the rows of a CSV that hold something, with the line that each stands in; the one reader of such files.
+
+    Commas, semicolons or tabs separate, whichever the first row has most of; with ``spaces`` blanks where it has none of them. A byte-order mark, blanks
+    around a cell and quotation marks are no part of it. Where semicolons separate, a number with a decimal comma becomes one with a point.
+
+    Raises
+    ------
+    InputError
+        For a file that is no UTF-8 text, is empty, or has a quotation mark that does not end.
+    """
+    text = read_text(path, expected, kind="UTF-8 CSV", when_empty=when_empty)
+    delimiter = _delimiter(text.lstrip().partition("\n")[0], spaces=spaces)
+    rows = [(line, cells) for line, cells in _parsed(path, text, delimiter) if any(cells)]
+    if not rows:
+        raise InputError(f"{path} is empty", expected=expected, action=when_empty)
+    return [(line, [_with_point(cell) for cell in cells]) for line, cells in rows] if delimiter == ";" else rows
+
+
+def _parsed(path: Path, text: str, delimiter: str) -> list[tuple[int, list[str]]]:
+    """Return every row with the line that it ends in; a quotation mark that does not end would make the rest of the file one cell, and is refused."""
+    reader = csv.reader(StringIO(f"{text}\n{_END}"), delimiter=delimiter, skipinitialspace=True)
+    rows = [(0, [""])]
+    try:
+        rows += [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
+    except csv.Error as error:
+        raise InputError(f"{path} line {reader.line_num}: {error}", expected="a table", action="correct the line, or export the table again") from error
+    if rows.pop()[1] != [_END]:
+        given = f"{path}: a quotation mark in line {rows[-1][0] + 1} does not end"
+        raise InputError(given, expected="quotation marks where a cell begins and where it ends", action="correct the line")
+    return rows
+
+
+def _delimiter(line: str, *, spaces: bool) -> str:
+    """Return what separates the cells of a line; commas between digits are decimal ones where there are semicolons."""
+    counted = _DECIMAL_COMMA.sub("", line) if ";" in line else line
+    found = max(",;\t", key=counted.count)
+    return " " if spaces and found not in line else found
+
+
+def _with_point(cell: str) -> str:
+    """Return a number, or several with blanks between, with decimal points; any other cell as it is."""
+    return cell.replace(",", ".") if all(_NUMBER.fullmatch(part) for part in cell.split()) else cell
+
+
+def read_table(
+    path: Path,
+    expected: str,
+    *,
+    needed: Sequence[str] = (),
+    wanted: Collection[str] | None = None,
+    name: Callable[[str], str] = str.lower,
+    whole: bool = False,
+) -> Table:
+    """Return a table with its columns' names in the first row.
+
+    Parameters
+    ----------
+    expected
+        What the file has to be, for messages.
+    needed
+        Columns that have to be there.
+    wanted
+        The columns that are kept; by default all that have a name.
+    name
+        Makes the name that a column is known by from the one that is written.
+    whole
+        Whether a row may not end early.
+
+    Raises
+    ------
+    InputError
+        As `read_cells`, and for a needed column that is not there, two kept ones of one name, a row with more cells than there are columns, or no row.
+    """
+    (_, header), *body = read_cells(path, expected)
+    columns = tuple(name(written) for written in header)
+    check_columns(path, columns, needed, expected)
+    kept = {column: at for at, column in enumerate(columns) if column and (wanted is None or column in wanted)}
+    twice = next((column for column in kept if columns.count(column) > 1), None)
+    if twice is not None:
+        raise InputError(f"{path}: two columns are called {twice!r}", expected="different names", action="rename one of them")
+    for line, cells in body:
+        _check_width(f"{path} line {line}", cells, len(columns), expected, whole=whole)
+    if not body:
+        raise InputError(f"{path} has no rows", expected=expected, action="write one row each")
+    return Table(columns, tuple((line, {column: cells[at] if at < len(cells) else "" for column, at in kept.items()}) for line, cells in body))
+
+
+def _check_width(where: str, cells: Sequence[str], columns: int, expected: str, *, whole: bool) -> None:
+    if any(cells[columns:]) or (whole and len(cells) < columns):
+        action = "correct the line; a cell that holds a separator stands in quotation marks"
+        raise InputError(f"{where}: {len(cells)} cells under {columns} columns", expected=expected, action=action)
+
+
+def check_columns(path: Path, columns: Sequence[str], needed: Sequence[str], expected: str) -> None:
+    """Raise `InputError` for needed columns that are absent, naming those that are there."""
+    absent = [name for name in needed if name not in columns]
+    if absent:
+        raise InputError(
+            f"{path} has no column {' and '.join(absent)}; it has {', '.join(columns)}", expected=expected, action="name the columns in the first row"
+        )
 
 
 def read_rows(path: Path, needed: Sequence[str], optional: Sequence[str], expected: str, *, closed: bool = False) -> list[tuple[int, Row]]:
-    """Return the rows below a header with their line numbers; commas, semicolons or tabs separate, and a cell that is not there is blank.
+    """Return the rows of a table with known columns, which are named in any case of letters; see `read_table`.
 
     Raises
     ------
     InputError
         For a file that is no table, has no row or lacks a needed column; with ``closed`` also for a column that is not known.
     """
-    lines = read_text(path, expected, kind="UTF-8 CSV", when_empty="write one row each").splitlines()
-    reader = csv.reader(lines, delimiter=max(",;\t", key=lines[0].count))
-    header = [name.strip().lower() for name in next(reader)]
-    absent = [name for name in needed if name not in header]
-    if absent:
-        raise InputError(
-            f"{path} has no column {' and '.join(absent)}; it has {', '.join(header)}", expected=expected, action="name the columns in the first row"
-        )
-    strange = [name for name in header if name not in (*needed, *optional) or header.count(name) > 1]
+    known = (*needed, *optional)
+    table = read_table(path, expected, needed=needed, wanted=known)
+    strange = [name for name in table.columns if name and name not in known]
     if closed and strange:
-        raise InputError(f"{path}: the column {strange[0]!r} is not known, or there twice", expected=expected, action="rename it or leave it out")
-    wanted = {name: header.index(name) for name in (*needed, *optional) if name in header}
-
-    def row(cells: list[str]) -> Row:
-        return {name: cells[at].strip() if at < len(cells) else "" for name, at in wanted.items()}
-
-    rows = [(reader.line_num, row(cells)) for cells in reader if any(cell.strip() for cell in cells)]
-    if not rows:
-        raise InputError(f"{path} has no rows", expected=expected, action="write one row each")
-    return rows
+        raise InputError(f"{path}: the column {strange[0]!r} is not known", expected=expected, action="rename it or leave it out")
+    return list(table.rows)
 
 
 def age_of(text: str, where: str, column: str = "age_years") -> float | None:

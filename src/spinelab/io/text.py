@@ -26,8 +26,12 @@ def read_text(path: Path, expected: str, *, kind: str = "UTF-8", when_empty: str
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (UnicodeDecodeError, OSError) as error:
-        raise InputError(f"{path} cannot be read as text: {error}", expected=expected, action=f"save it as {kind}") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        said = f"{path} cannot be read as text: line {line} is not UTF-8 (byte {error.object[error.start]:#04x})"
+        raise InputError(said, expected=expected, action=f"save it as {kind}; other encodings are not guessed, for they would change names") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read as text: {error}", expected=expected, action="check the path and its permissions") from error
     if not text.strip():
         raise InputError(f"{path} is empty", expected=expected, action=when_empty)
     return text

@@ -17,7 +17,8 @@ from spinelab.report.content import (
 from spinelab.report.explained import write_explained
 from spinelab.report.files import folder_names, write_text
 from spinelab.report.heatmaps import summaries
-from spinelab.report.results import write_results
+from spinelab.report.material import Material, Measuring
+from spinelab.report.results import ResultWriter, write_results
 from spinelab.report.serial import Visit
 
 __all__ = [
@@ -30,7 +31,10 @@ __all__ = [
     "Evaluation",
     "Flag",
     "LearningCurve",
+    "Material",
+    "Measuring",
     "Pair",
+    "ResultWriter",
     "Variant",
     "Visit",
     "folder_names",

@@ -15,9 +15,9 @@ from spinelab.report.figures import BLUE, GREY, INK, ORANGE, drawing, plain_axis
 from spinelab.report.files import write_bytes, write_text
 from spinelab.report.grades import grid_of
 from spinelab.report.heatmaps import heat_pictures, with_maps
+from spinelab.report.material import origin_and_facts
 from spinelab.report.pages import render
 from spinelab.report.pictures import png, png_uri
-from spinelab.report.results import origin_and_facts
 
 
 def write_explained(

@@ -26,7 +26,6 @@ def _environment() -> Environment:
     made = Environment(loader=PackageLoader("spinelab.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     formats = (
         words.number,
-        words.chance,
         words.interval,
         words.p_value,
         words.count,
@@ -39,10 +38,15 @@ def _environment() -> Environment:
         words.likelihood,
     )
     made.filters |= {function.__name__: function for function in formats}
-    made.filters |= {"folder_name": folder_name, "as_table": table, "shown": shown, "symbol": symbol}
+    made.filters |= {"chance": _chance, "folder_name": folder_name, "as_table": table, "shown": shown, "symbol": symbol}
     made.filters |= {"as_share": as_share, "in_unit": told, "lower_start": words.lower_start}
     made.globals |= {"FLAGS": FLAGS, "GRADES_TEXT": GRADES_TEXT, "HEAT_KEY": words.HEAT_KEY, "SEVERITY": words.SEVERITY, "percent": _percent}
     return made
+
+
+def _chance(probability: float, digits: int = 2) -> str:
+    """Return a probability that a narrow column does not break between its sign and its number: ``> 0.99``."""
+    return words.chance(probability, digits).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _percent(scale: Scale, value: float) -> float:

@@ -38,12 +38,12 @@ class Sheet:
     film: Film | None
     origin: str
     phantom: bool
-    identity: tuple[tuple[str, str, str], ...]
-    notes: tuple[str, ...]
-    changes: tuple[FollowUp, ...]
-    order: tuple[str, ...]
-    unknown: tuple[tuple[str, str], ...]
     summary: dict[str, Any]
+    identity: tuple[tuple[str, str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+    changes: tuple[FollowUp, ...] = ()
+    order: tuple[str, ...] = ()
+    unknown: tuple[tuple[str, str], ...] = ()
     measures: bool = True
     maps: tuple[Figure, ...] = ()
     pictures: tuple[Figure, ...] = ()

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 from typing import Any, Final
 
 from markupsafe import Markup
 
-from spinelab.core import Explanation, Quantity, Reference, Result, SpinelabError, Stroke, Study
+from spinelab.core import Explanation, Quantity, Result, SpinelabError, Study
 from spinelab.report.files import write_bytes, write_text
 from spinelab.report.film_drawing import COLOURS, DASHES, LEGEND, WIDTHS
 from spinelab.report.films import Film, measured_film, svg_mark, thumbnail
 from spinelab.report.heatmaps import heat_pictures, with_maps
+from spinelab.report.material import Material, Measuring
 from spinelab.report.pages import render
 from spinelab.report.pdf import Sheet, reading_pdf
 from spinelab.report.pdf_pictures import map_figures
 from spinelab.report.reading import SIDES, SYMBOLS, Reading, measured, read_result, refusal, short_title, shown
-from spinelab.report.serial import MEANING, Series, Visit, find_series
+from spinelab.report.serial import MEANING, FollowUp, Series, Visit, find_series
 from spinelab.report.tables import changes_csv, measurements_csv
 
 MAX_THUMBNAILS: Final = 1000
@@ -35,134 +35,149 @@ _EXPLAINED: Final = (
 _SEXES: Final = {"F": "female", "M": "male", "O": "other"}
 
 
-@dataclass(frozen=True, eq=False)
-class Measuring:
-    """What a measuring task adds to its results: see `write_results`."""
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What a film's page says of other films of its patient."""
 
-    quantities: tuple[Quantity, ...]
-    drawings: Mapping[str, Sequence[Stroke]] = field(default_factory=dict)
-    references: Mapping[str, Mapping[str, Reference]] = field(default_factory=dict)
-    visits: Mapping[str, Visit] = field(default_factory=dict)
-    files: Mapping[str, str] = field(default_factory=dict)
-    agreement: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    one_patient: bool = False
-    titles: Mapping[str, str] = field(default_factory=dict)
+    changes: tuple[FollowUp, ...] = ()
+    order: tuple[str, ...] = ()
+
+    @staticmethod
+    def of(study: str, series: Sequence[Series]) -> Compared:
+        """Return what is known of a film against the others."""
+        own = [one for one in series if study in dict(one.films)]
+        return Compared(tuple(change for one in own for change in one.since(study)), tuple(remark for one in own for remark in one.remarks))
 
 
-@dataclass(frozen=True, eq=False)
-class Writer:
-    """Writes the files of measuring results into ``folder``."""
+class MeasuredPages:
+    """Pages, PDFs and tables of measuring results, film by film.
 
-    folder: Path
-    measuring: Measuring
-    studies: Mapping[str, Study]
-    explanations: Mapping[str, Sequence[Explanation]]
-    origin: str
-    summary: dict[str, Any]
-    phantom: bool
+    A film is compared with those of its patient that were added before; where later ones change what is to be said, its page is written once more at the end.
+    """
 
-    def write(self, results: Sequence[Result], names: Mapping[str, str]) -> Path:
-        """Write every film's files and, for several, the overview above them; return the page to open."""
-        m = self.measuring
-        series = find_series(results, m.visits, m.quantities, agreement=m.agreement, one_patient=m.one_patient)
-        several = len(results) > 1
-        pictured = len(results) <= MAX_THUMBNAILS
-        rows = []
+    def __init__(self, material: Material, measuring: Measuring) -> None:
+        self._material = material
+        self._measuring = replace(measuring, quantities=tuple(sorted(measuring.quantities, key=lambda q: q.comparison)))
+        self._pictured = 1 < len(material.names) <= MAX_THUMBNAILS
+        self._rows: list[dict[str, Any]] = []
+        self._compared: dict[str, Compared] = {}
+
+    def add(self, result: Result) -> None:
+        """Write page, PDF, result and heatmaps of one film."""
+        compared = Compared.of(result.study, self._series([*self._of_same_patient(result), result]))
+        film = self._write_film(result, compared)
+        self._compared[result.study] = compared
+        self._rows.append(self._overview_row(result, thumbnail(film) if film is not None and self._pictured else ""))
+
+    def finish(self, results: Sequence[Result]) -> None:
+        """Write the pages that later films have changed, the tables, and the overview."""
+        m, folder = self._measuring, self._material.folder
+        series = self._series(results)
         for result in results:
-            film = self._film_files(result, self.folder / names[result.study] if several else self.folder, series)
-            if several:
-                rows.append(self._overview_row(result, names[result.study], thumbnail(film) if film is not None and pictured else ""))
-        if not several:
-            return self.folder / "report.html"
-        write_text(self.folder / "measurements.csv", measurements_csv(results, m.quantities, m.titles, visits=m.visits, files=m.files))
+            compared = Compared.of(result.study, series)
+            if compared != self._compared[result.study]:
+                self._write_film(result, compared)
+        write_text(folder / "measurements.csv", measurements_csv(results, m.quantities, m.titles, visits=m.visits, files=m.files))
         if series:
-            write_text(self.folder / "changes.csv", changes_csv(series))
-        return write_text(self.folder / "report.html", self._overview(results, rows, series, pictured=pictured))
+            write_text(folder / "changes.csv", changes_csv(series))
+        write_text(folder / "report.html", self._overview(results, series))
 
-    def _film_files(self, result: Result, place: Path, series: Sequence[Series]) -> Film | None:
+    def _series(self, results: Sequence[Result]) -> list[Series]:
+        m = self._measuring
+        return find_series(results, m.visits, m.quantities, agreement=m.agreement, one_patient=m.one_patient)
+
+    def _of_same_patient(self, result: Result) -> list[Result]:
+        """Return the films of a patient that were added before."""
+        if self._measuring.one_patient:
+            return [row["result"] for row in self._rows]
+        patient = self._patient(result)
+        return [row["result"] for row in self._rows if patient is not None and self._patient(row["result"]) == patient]
+
+    def _patient(self, result: Result) -> str | None:
+        return self._measuring.visits.get(result.study, Visit()).patient
+
+    def _write_film(self, result: Result, compared: Compared) -> Film | None:
+        place, maps = self._material.place(result), self._material.maps(result)
         study, film, notes = self._open(result)
-        reading = read_result(result, self.measuring.quantities, self.measuring.references.get(result.study, {}), self.measuring.titles)
-        maps = () if reading.refused else self.explanations.get(result.study, ())
         write_text(place / "result.json", with_maps(result, maps, place).to_json())
-        told = tuple(dict.fromkeys((*(note for note in result.notes if not reading.refused or reading.refused not in note), *notes)))
-        own = [one for one in series if result.study in dict(one.films)]
-        sheet = Sheet(
-            reading,
-            film,
-            self.origin,
-            self.phantom,
-            tuple(_identity(study, film)),
-            told,
-            tuple(change for one in own for change in one.since(result.study)),
-            tuple(remark for one in own for remark in one.remarks),
-            tuple(unknown_facts(study)),
-            self.summary,
-            maps=tuple(map_figures(maps)),
-        )
+        sheet = self._sheet(result, study, film, compared, notes, maps)
         write_text(place / "report.html", self._page(sheet, maps))
         write_bytes(place / "report.pdf", reading_pdf(sheet))
         return film
 
+    def _sheet(self, result: Result, study: Study | None, film: Film | None, compared: Compared, notes: Sequence[str], maps: Sequence[Explanation]) -> Sheet:
+        """Return what page and PDF say."""
+        reading = read_result(result, self._measuring.quantities, self._measuring.references.get(result.study, {}), self._measuring.titles)
+        told = (note for note in result.notes if not reading.refused or reading.refused not in note)
+        return Sheet(
+            reading,
+            film,
+            **self._material.about(result),
+            identity=tuple(_identity(study, film)),
+            notes=tuple(dict.fromkeys((*told, *notes))),
+            changes=compared.changes,
+            order=compared.order,
+            unknown=tuple(unknown_facts(study)),
+            maps=tuple(map_figures(maps)),
+        )
+
     def _open(self, result: Result) -> tuple[Study | None, Film | None, list[str]]:
         """Return the study, its film and what cannot be shown; a film that cannot be opened again keeps its page."""
         try:
-            study = self.studies.get(result.study)
+            study = self._material.studies.get(result.study)
             if study is None:
                 return None, None, []
-            film, notes = measured_film(study, self.measuring.drawings.get(result.study, ()))
+            film, notes = measured_film(study, self._measuring.drawings.get(result.study, ()))
         except SpinelabError as error:
             return None, None, [f"The film is not shown: {error.given}"]
         return study, film, notes
 
     def _page(self, sheet: Sheet, maps: Sequence[Explanation]) -> str:
-        film, result = sheet.film, sheet.reading.result
+        film = sheet.film
         return render(
             "reading.html",
-            r=result,
+            r=sheet.reading.result,
             reading=sheet.reading,
             film=film,
             marks=[] if film is None else [svg_mark(mark, film.drawing) for mark in film.drawing.marks],
             swatches=_swatches(),
             script=_script(),
-            origin=self.origin,
-            phantom=self.phantom,
+            origin=sheet.origin,
+            phantom=sheet.phantom,
             identity=sheet.identity,
             notes=sheet.notes,
             changes=sheet.changes,
             order=sheet.order,
             unknown=sheet.unknown,
-            summary=self.summary,
+            summary=sheet.summary,
             heats=heat_pictures(maps),
             explained=_EXPLAINED,
             meaning=MEANING,
             sides=SIDES,
         )
 
-    def _overview_row(self, result: Result, folder: str, picture: str) -> dict[str, Any]:
-        reading: Reading = read_result(result, self.measuring.quantities, {}, self.measuring.titles)
-        return {"study": result.study, "folder": folder, "picture": picture, "result": result, "refused": reading.refused} | {
+    def _overview_row(self, result: Result, picture: str) -> dict[str, Any]:
+        reading: Reading = read_result(result, self._measuring.quantities, {}, self._measuring.titles)
+        return {"study": result.study, "folder": self._material.names[result.study], "picture": picture, "result": result, "refused": reading.refused} | {
             "levels": reading.levels,
             "findings": [(reading.title_of(finding), finding) for finding in reading.findings],
         }
 
-    def _overview(self, results: Sequence[Result], rows: list[dict[str, Any]], series: Sequence[Series], *, pictured: bool) -> str:
-        columns = _columns(results, self.measuring.quantities)
-        for row in rows:
-            row["cells"] = [_cell(row["result"], quantity) for quantity in columns]
+    def _overview(self, results: Sequence[Result], series: Sequence[Series]) -> str:
+        columns = _columns(results, self._measuring.quantities)
+        rows = [row | {"cells": [_cell(row["result"], quantity) for quantity in columns]} for row in self._rows]
         return render(
             "readings.html",
             rows=rows,
             columns=[(short_title(quantity), quantity.title, SYMBOLS.get(quantity.unit, quantity.unit).strip()) for quantity in columns],
-            pictures=pictured,
+            pictures=self._pictured,
             refused=sum(bool(row["refused"]) for row in rows),
             uncertain=sum(row["levels"] is not None and not row["levels"].certain for row in rows),
             series=series,
             meaning=MEANING,
             task=results[0].task,
             model=results[0].model,
-            origin=self.origin,
-            phantom=self.phantom,
-            summary=self.summary,
+            **self._material.about(results[0]),
         )
 
 

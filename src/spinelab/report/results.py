@@ -11,20 +11,18 @@ from spinelab.report.files import folder_names, write_bytes, write_text
 from spinelab.report.films import data_uri
 from spinelab.report.grades import grid_of
 from spinelab.report.heatmaps import heat_pictures, with_maps
+from spinelab.report.material import Material, Measuring
 from spinelab.report.pages import render
 from spinelab.report.pdf import Sheet, reading_pdf
 from spinelab.report.pdf_pictures import Figure, map_figures
 from spinelab.report.pictures import film_jpeg, size
-from spinelab.report.reading import read_result
-from spinelab.report.reading_pages import Measuring, Writer, unknown_facts
+from spinelab.report.reading import read_result, refusal
+from spinelab.report.reading_pages import MeasuredPages, unknown_facts
 from spinelab.report.serial import Visit
 from spinelab.report.tables import results_csv
-from spinelab.report.words import settled
 
 _SIDE_PX: Final = 900
 """Longest side of a film in a reading, where detail matters more than the size of the page."""
-
-_PHANTOM_ORIGIN: Final = "This model has learnt from drawings, not from patients: what it says about a patient is no evidence."
 
 
 def write_results(  # noqa: PLR0913 - everything that a report can show
@@ -78,33 +76,58 @@ def write_results(  # noqa: PLR0913 - everything that a report can show
     """
     if not results:
         raise InputError("No result to write", expected="at least one study that was read", action="check the path that was read")
-    origin, summary = origin_and_facts(results[0], phantom_model=phantom_model, summary=model_summary or {})
+    measuring = Measuring(tuple(quantities), drawings or {}, references or {}, visits or {}, files or {}, agreement or {}, one_patient, titles or {})
     names = folder_names(result.study for result in results)
-    if len(results) > 1:
-        write_text(folder / "results.csv", results_csv(results, names, titles or {}))
-    if quantities:
-        ordered = tuple(sorted(quantities, key=lambda q: q.comparison))
-        measuring = Measuring(ordered, drawings or {}, references or {}, visits or {}, files or {}, agreement or {}, one_patient, titles or {})
-        return Writer(folder, measuring, studies or {}, explanations or {}, origin, summary, phantom_model).write(results, names)
+    writer = ResultWriter(Material(folder, names, studies or {}, explanations or {}, phantom_model, model_summary or {}), measuring)
     for result in results:
-        place = folder / names[result.study] if len(results) > 1 else folder
-        seen = (explanations or {}).get(result.study, ())
-        write_text(place / "result.json", with_maps(result, seen, place).to_json())
-        answer = _Answer(result, (studies or {}).get(result.study), seen)
-        page = render("result.html", r=result, origin=origin, phantom=phantom_model, summary=summary, **answer.page())
-        write_text(place / "report.html", page)
-        write_bytes(place / "report.pdf", reading_pdf(answer.sheet(origin, summary, phantom=phantom_model, titles=titles or {})))
-    if len(results) == 1:
-        return folder / "report.html"
-    return write_text(folder / "report.html", render("results.html", results=results, folders=names, origin=origin, phantom=phantom_model, summary=summary))
+        writer.add(result)
+    return writer.finish()
 
 
-def origin_and_facts(result: Result, *, phantom_model: bool, summary: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return the first line, which says what the model learned from, and the other facts."""
-    facts = {key: settled(value) for key, value in summary.items() if key != "origin" and value not in (None, "", (), [], {})}
-    if phantom_model:
-        return _PHANTOM_ORIGIN, facts
-    return str(summary.get("origin") or f"Model {result.model}. Its training data are listed at the end of this page; it is no medical device."), facts
+class ResultWriter:
+    """Writes the same film by film: `add` the files of one, so that an interruption loses nothing, and `finish` the tables and the overview of many.
+
+    Of a film that was added only its answer and a thumbnail are kept.
+    """
+
+    def __init__(self, material: Material, measuring: Measuring) -> None:
+        self._material, self._titles, self._results = material, measuring.titles, list[Result]()
+        self._pages = MeasuredPages(material, measuring) if measuring.quantities else FoundPages(material, measuring.titles)
+
+    def add(self, result: Result) -> None:
+        """Write the files of one study, its answer first: heatmaps may take long."""
+        write_text(self._material.place(result) / "result.json", result.to_json())
+        self._pages.add(result)
+        self._results.append(result)
+
+    def finish(self) -> Path:
+        """Write what stands above the studies, if there are several; return the path of the page to open."""
+        if self._material.several:
+            write_text(self._material.folder / "results.csv", results_csv(self._results, self._material.names, self._titles))
+            self._pages.finish(self._results)
+        return self._material.folder / "report.html"
+
+
+class FoundPages:
+    """Pages and PDFs of findings: films, answers and heatmaps."""
+
+    def __init__(self, material: Material, titles: Mapping[str, str]) -> None:
+        self._material, self._titles = material, titles
+
+    def add(self, result: Result) -> None:
+        """Write page, PDF, result and heatmaps of one study; a film that was refused is not shown."""
+        material = self._material
+        place, maps = material.place(result), material.maps(result)
+        answer = _Answer(result, None if refusal(result) else material.studies.get(result.study), maps)
+        write_text(place / "result.json", with_maps(result, maps, place).to_json())
+        write_text(place / "report.html", render("result.html", r=result, **material.about(result), **answer.page()))
+        write_bytes(place / "report.pdf", reading_pdf(answer.sheet(material.about(result), self._titles)))
+
+    def finish(self, results: Sequence[Result]) -> None:
+        """Write the overview."""
+        material = self._material
+        page = render("results.html", results=results, folders=material.names, **material.about(results[0]))
+        write_text(material.folder / "report.html", page)
 
 
 class _Answer:
@@ -122,24 +145,17 @@ class _Answer:
         films = [{"view": f.title, "how": f.text, "film": data_uri(f.jpeg), "width": f.width, "height": f.height} for f in self.films]
         return {"grid": self.grid, "films": films, "heats": heat_pictures(self.maps), "unknown": self.unknown, "notes": self.notes}
 
-    def sheet(self, origin: str, summary: dict[str, Any], *, phantom: bool, titles: Mapping[str, str]) -> Sheet:
-        """Return the same for print."""
+    def sheet(self, about: Mapping[str, Any], titles: Mapping[str, str]) -> Sheet:
+        """Return the same for print; ``about`` is what every page says of the model."""
         reading = read_result(self.result, (), {}, titles)
-        told = tuple(note for note in self.notes if not reading.refused or reading.refused not in note)
-        maps = tuple(map_figures(self.maps, bare=not self.films))
         return Sheet(
             reading,
             None,
-            origin,
-            phantom,
-            (),
-            told,
-            (),
-            (),
-            tuple(self.unknown),
-            summary,
+            **about,
+            notes=tuple(note for note in self.notes if not reading.refused or reading.refused not in note),
+            unknown=tuple(self.unknown),
             measures=False,
-            maps=maps,
+            maps=tuple(map_figures(self.maps, bare=not self.films)),
             pictures=tuple(self.films),
             grid=self.grid,
         )

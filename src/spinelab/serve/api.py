@@ -11,14 +11,12 @@ from spinelab.core import (
     DIFFICULTIES,
     Examples,
     Explaining,
-    Heatmap,
     InputError,
     Model,
     Progress,
     Result,
     Run,
     Settings,
-    SpinelabError,
     Task,
     TaskError,
     silent,
@@ -29,13 +27,12 @@ from spinelab.serve.places import PathLike
 
 if TYPE_CHECKING:
     from spinelab.report import Comparison, Evaluation
-    from spinelab.serve.examinations import Reopened
-    from spinelab.serve.readings import People
+    from spinelab.serve.examinations import Examination
 
 MODEL_FILES: Final = ("model.json", "weights.safetensors")
 COMPARISON_FILES: Final = ("comparison.json", "experiment.json")
 EVALUATION_FILES: Final = ("evaluation.json",)
-PHANTOM_NOTE: Final = "The model was trained on digital phantoms: what it says is no evidence about a patient."
+PHANTOM_NOTE: Final = models.PHANTOM_NOTE
 NOT_ITS_OWN: Final = """> Figures in this card are of models that the authors trained, as told beside them.
 > What the model in this folder reaches, `spinelab evaluate` tells."""
 GLANCED: Final = 20
@@ -157,8 +154,8 @@ def read(
         A model folder, ``builtin:NAME``, or a model in memory.
     out
         Where to write ``result.json``, ``report.html``, a PNG a heatmap and, of a model that measures, ``report.pdf``; a subfolder each where
-        there are many, with ``measurements.csv`` above them. Among many every ``result.json`` is written as soon as its film is read, so that an
-        interruption loses no answer. Nothing is written without it.
+        there are many, with ``measurements.csv`` above them. Among many the files of a film are written as soon as it is read, so that an
+        interruption loses none of them. Nothing is written without it.
     serial
         The films are of one patient, although the files do not say so. Films that name the same patient are compared in any case.
     films
@@ -172,36 +169,30 @@ def read(
     results
         One an examination; with ``out`` they tell of the heatmaps that were written.
     """
-    from spinelab import report
-    from spinelab.serve import examinations, readings, stated
+    from spinelab.serve import readings
 
     how = Explaining.chosen(explain)
     source = places.existing(path, "an image, a DICOM file or series, a zip, or a folder of examinations")
     folder = None if out is None else places.new_folder(out, ours=RESULT_FILES, data=source, hint=READ_ELSEWHERE)
     loaded, task = models.load(model)
-    run = run or Run()
-    listed = examinations.find(source, loaded.settings)
+    listed = _listed(source, loaded, films, serial=serial)
+    if how is not None and explain is None and len(listed) > GLANCED:
+        how = replace(how, checks=())
+    reading = readings.Reading(task, loaded, listed, one_patient=serial)
+    answers = reading.answers((run or Run()).progress)
+    return list(answers) if folder is None else reading.written(answers, folder, source, how)
+
+
+def _listed(source: Path, model: Model, films: PathLike | None, *, serial: bool) -> list[Examination]:
+    """Return the examinations under a path with what a table states of them; those of several patients are refused where they are said to be of one."""
+    from spinelab.serve import examinations, readings, stated
+
+    listed = examinations.find(source, model.settings)
     if films is not None:
         listed = stated.with_table(listed, places.existing(films, "a CSV about the films"), source)
     if serial:
         readings.check_one_patient(examinations.patients(listed), len(listed))
-    found = {examination.name: examination for examination in listed}
-    seen, people = examinations.Reopened(found, found), readings.People(task, loaded)
-    places_of = report.folder_names(found)
-    results = []
-    for done, name in enumerate(found):
-        run.progress(done, len(found), f"reading {name}")
-        results.append(_answer(task, loaded, seen, name, people))
-        if folder is not None and len(found) > 1:
-            report.write_text(folder / places_of[name] / "result.json", results[-1].to_json())
-    if serial:
-        readings.check_one_patient(people.named, len(people.visits))
-    if folder is None:
-        return results
-    if how is not None and explain is None and len(found) > GLANCED:
-        how = replace(how, checks=())
-    told = _write_results(task, loaded, results, folder, seen, people, serial=serial, how=how)
-    return [replace(result, explanations=told.get(result.study, ())) for result in results]
+    return listed
 
 
 def explain(
@@ -242,80 +233,14 @@ def explain(
     study = replace(found[0].open(), id=found[0].name)
     regions = {} if mask is None else {"": masks.read_mask(mask, study)}
     how = replace(how, checks=("weights", "curves"), questions=tuple(questions), regions=regions)
-    result = _told(loaded, task.predict(loaded, study))
+    result = models.with_origin(loaded, task.predict(loaded, study))
     maps = task.explain(loaded, study, how)
     if regions:
         masks.check_laid_over(maps, loaded)
     sheets = task.layers(loaded, study, how)
     if not maps and not sheets:
         raise TaskError(f"{loaded.name} has no network to look into", expected="a model that is a network", action="choose another model")
-    return report.write_explained(result, maps, sheets, folder, phantom_model=_of_phantoms(loaded), model_summary=_summary(loaded))
-
-
-def _told(model: Model, result: Result) -> Result:
-    """Return an answer that says so first if the model learnt from phantoms."""
-    return replace(result, notes=(PHANTOM_NOTE, *result.notes)) if _of_phantoms(model) else result
-
-
-def _answer(task: Task, model: Model, studies: Reopened, name: str, people: People) -> Result:
-    """Answer for one examination; among many, a refusal is an answer too, so that one bad file does not stop the rest."""
-    try:
-        study = studies[name]
-        people.note(study)
-        return _told(model, task.predict(model, study))
-    except SpinelabError as refusal:
-        if len(studies) == 1:
-            raise
-        return Result(task.name, model.name, name, notes=(f"No answer: {refusal}",))
-
-
-def _write_results(
-    task: Task, model: Model, results: Sequence[Result], folder: Path, seen: Reopened, people: People, *, serial: bool, how: Explaining | None
-) -> dict[str, tuple[Heatmap, ...]]:
-    """Write the report and return what its heatmaps tell, by study.
-
-    What a refused film shows is opened again only for a model that measures, whose page shows it.
-    """
-    from spinelab import report
-    from spinelab.serve import examinations, readings
-
-    quantities = task.quantities(model.settings)
-    shown = seen if quantities or all(map(_answered, results)) else seen.only({result.study for result in results if _answered(result)})
-    maps = examinations.Explained(shown, lambda study: [] if how is None else task.explain(model, study, how))
-    report.write_results(
-        results,
-        folder,
-        studies=examinations.Shown(shown, lambda study: task.shown(model, study)),
-        explanations=maps,
-        phantom_model=_of_phantoms(model),
-        model_summary=_summary(model),
-        quantities=quantities,
-        titles=task.finding_titles(model.settings),
-        drawings=readings.Drawings(task, model, results),
-        references=people.references,
-        visits=people.visits,
-        files=seen.files,
-        agreement=readings.agreement(model),
-        one_patient=serial,
-    )
-    for name, text in task.tables(model, results).items():
-        report.write_text(folder / name, text)
-    return maps.told
-
-
-def _of_phantoms(model: Model) -> bool:
-    return bool(model.record.get("phantom") or model.record.get("data", {}).get("phantom"))
-
-
-def _answered(result: Result) -> bool:
-    return bool(result.findings or result.measurements or result.landmarks)
-
-
-def _summary(model: Model) -> dict[str, Any]:
-    """Return what a reader of the report should know about the model."""
-    record, data = model.record, model.record.get("data", {})
-    facts = {key: record.get(key) for key in ("train", "validation", "weights", "precision", "device", "versions")}
-    return {"model": model.name, "classes": model.classes, "training data": data.get("root"), "patients": record.get("patients")} | facts
+    return report.write_explained(result, maps, sheets, folder, phantom_model=models.of_phantoms(loaded), model_summary=models.summary(loaded))
 
 
 def evaluate(
@@ -389,23 +314,15 @@ def compare(  # noqa: PLR0913 - the design of an experiment
     settled = choices.settle(chosen.settings_type(), settings)
     varied = choices.settle_vary(settled, vary, settings if isinstance(settings, Mapping) else {})
     source = places.existing(data, chosen.takes)
-    folder = places.new_folder(
-        places.default_out(task, source) if out is None else out,
-        ours=COMPARISON_FILES,
-        reuse=resume,
-        data=source,
-        hint="add --resume to continue it, or choose another --out",
-    )
-    return experiments.compare(
-        chosen,
-        chosen.examples(source),
-        out=folder,
-        settings=settled,
-        vary=varied,
-        design=design,
-        resume=resume,
-        run=run or Run(),
-    )
+    folder = _comparison_folder(places.default_out(task, source) if out is None else out, source, resume=resume)
+    examples = chosen.examples(source)
+    return experiments.compare(chosen, examples, out=folder, settings=settled, vary=varied, design=design, resume=resume, run=run or Run())
+
+
+def _comparison_folder(out: PathLike, source: Path, *, resume: bool) -> Path:
+    """Return where a comparison goes: a new folder or, to go on in it, that of an interrupted one."""
+    hint = "add --resume to continue it, or choose another --out"
+    return places.new_folder(out, ours=COMPARISON_FILES, reuse=resume, data=source, hint=hint)
 
 
 def baselines(task: str, data: PathLike, *, settings: Settings | Mapping[str, Any] | None = None) -> dict[str, Any]:

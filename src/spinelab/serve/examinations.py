@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,9 @@ from typing import Any, Final
 
 from spinelab import io
 from spinelab.core import Explanation, Heatmap, InputError, NotSureError, Settings, SpinelabError, Study
+from spinelab.io.archive import headers_in
 from spinelab.io.dicom_spacing import PROJECTIONS
+from spinelab.io.header_texts import header_texts
 from spinelab.io.read import study_id
 from spinelab.io.sniff import kind_of
 from spinelab.report import summaries
@@ -28,22 +31,21 @@ _PICTURES: Final = (*PROJECTIONS, "US")
 Reader = Callable[[Any], Study]
 """Reads an examination from a path; a model's own reader takes the list of its files as well."""
 
+_PART: Final = "_images"
+"""How the folder of a data set's part ends, such as ``test_images``, beside tables that begin alike: ``test_series_descriptions.csv``."""
+
 _DIRECTORY: Final = "dicomdir"
 """A list of DICOM files, not a picture."""
 
 
 @dataclass(frozen=True, eq=False)
 class Examination:
-    """A name, how to open what it names, and the files that it is read from.
-
-    ``patient`` is whom the user says that it shows, ``file`` the path below the folder that is read, where it is one file.
-    """
+    """A name, how to open what it names, the files that it is read from, and whom the user says that it shows."""
 
     name: str
     open: Callable[[], Study]
     files: tuple[Path, ...] = ()
     patient: str | None = None
-    file: str = ""
 
 
 class Reopened(Mapping[str, Study]):
@@ -63,15 +65,6 @@ class Reopened(Mapping[str, Study]):
 
     def __len__(self) -> int:
         return len(self._examinations)
-
-    @property
-    def files(self) -> dict[str, str]:
-        """Study -> its file, of those that are one file."""
-        return {name: examination.file for name, examination in self._examinations.items() if examination.file}
-
-    def only(self, names: Collection[str]) -> Reopened:
-        """Return the studies of these names."""
-        return Reopened(self._examinations, names)
 
 
 class Shown(Mapping[str, Study]):
@@ -122,29 +115,53 @@ def find(source: Path, settings: Settings) -> list[Examination]:
     DICOM files of one study are one examination; every other picture, volume or archive is one of its own. Models that look at several
     films (``settings.views``) get films of one study together, and pictures whose names differ only in the view; models of one picture
     answer for each film. Models that need more than the general reader gives (``settings.read_study``, called with a path or the files of one study) are
-    given what their own reader makes of an examination, and may name the only one in a folder (``settings.study_name``).
+    given what their own reader makes of an examination, and may name the only one in a folder (``settings.study_name``). An examination in a part of a data
+    set (``test_images`` beside its tables) is named as if that part alone was read; those that would share a name keep the part before it.
     """
     read: Reader = getattr(settings, "read_study", io.read)
     if source.is_file():
-        return [Examination(study_id(source), partial(read, source), (source,), file=source.name)]
+        return [Examination(study_id(source), partial(read, source), (source,))]
     groups: dict[str, list[Path]] = defaultdict(list)
     together = len(getattr(settings, "views", ())) > 1
     for path in _files(source):
         groups[_key(path, source, together=together)].append(path)
+    parts = _parts(source)
     if len(groups) <= 1:
         alone: Callable[[Path], str] = getattr(settings, "study_name", lambda folder: folder.resolve().name)
-        every = tuple(path for paths in groups.values() for path in paths)
-        return [Examination(alone(source), partial(read, source), every, file=_lone_file(every, source))]
+        every = [path for paths in groups.values() for path in paths]
+        folder = _part_of(every, source, parts)
+        return [Examination(alone(folder), partial(read, folder), tuple(every))]
+    named = _named(list(groups.values()), source, parts, together=together)
+    return [Examination(name, partial(_open, paths, source, read), tuple(paths)) for name, paths in named.items()]
+
+
+def _named(groups: Sequence[list[Path]], source: Path, parts: Collection[Path], *, together: bool) -> dict[str, list[Path]]:
+    """Return the files of each examination by its name, of which no two are alike."""
+    short = [_name(paths, _part_of(paths, source, parts), together=together) for paths in groups]
+    times = Counter(short)
     named: dict[str, list[Path]] = {}
-    for paths in groups.values():
-        name = _name(paths, source, together=together)
+    for paths, by_part in zip(groups, short, strict=True):
+        name = by_part if times[by_part] == 1 else _name(paths, source, together=together)
         named[name if name not in named else paths[0].relative_to(source).as_posix()] = paths
-    return [Examination(name, partial(_open, paths, source, read), tuple(paths), file=_lone_file(paths, source)) for name, paths in named.items()]
+    return named
 
 
-def _lone_file(paths: Sequence[Path], source: Path) -> str:
-    """Return the path of the only file of an examination below the folder that is read; nothing where there are several."""
-    return paths[0].relative_to(source).as_posix() if len(paths) == 1 else ""
+def _parts(source: Path) -> frozenset[Path]:
+    """Return the folders of a data set's parts, as in the layout of the RSNA's competitions: each has a table beside it that begins with the part's name."""
+    tables = [path.name for path in source.glob("*.csv")]
+    folders = (path for path in source.glob(f"*{_PART}") if path.is_dir())
+    return frozenset(path for path in folders if any(name.startswith(f"{path.name.removesuffix(_PART)}_") for name in tables))
+
+
+def _part_of(paths: Sequence[Path], source: Path, parts: Collection[Path]) -> Path:
+    """Return the part of a data set that all files of an examination lie in, or the folder that is read."""
+    return next((part for part in parts if all(part in path.parents for path in paths)), source) if paths else source
+
+
+def lone_files(found: Iterable[Examination], source: Path) -> dict[str, str]:
+    """Return, by name, the file of each examination that is one file: its path below the folder that is read, ``source`` or the folder that it lies in."""
+    folder = source if source.is_dir() else source.parent
+    return {one.name: one.files[0].relative_to(folder).as_posix() for one in found if len(one.files) == 1}
 
 
 def _files(source: Path) -> list[Path]:
@@ -156,7 +173,7 @@ def _files(source: Path) -> list[Path]:
 def _key(path: Path, source: Path, *, together: bool) -> str:
     """Return what the files of one examination have in common."""
     if kind_of(path, str(path)) == "dicom":
-        uid, modality = _stated(path, "StudyInstanceUID", "Modality")
+        uid, modality = header_texts(path, "StudyInstanceUID", "Modality")
         single = modality in _PICTURES and not together
         return f"study {uid}" if uid and not single else f"file {path}"
     if together and _VIEW_MARK.search(path.stem):
@@ -171,21 +188,23 @@ def _without_view(path: Path) -> str:
 
 
 def patients(found: Iterable[Examination]) -> set[str]:
-    """Return the patients whom the user or the headers name, without decoding anything; archives are not looked into."""
-    named = {one.patient for one in found if one.patient}
-    first = (next((path for path in one.files if kind_of(path, str(path)) == "dicom"), None) for one in found)
-    return named | {text for path in first if path is not None and (text := _stated(path, "PatientID")[0])}
+    """Return the patients whom the user or the headers name, those in archives as well, without decoding anything."""
+    named: set[str] = set()
+    for one in found:
+        named |= {one.patient or "", *_patients_of(one.files)}
+    return named - {""}
 
 
-def _stated(path: Path, *keywords: str) -> tuple[str, ...]:
-    """Return elements of a header as text, empty ones where it cannot be read: the reader will say why."""
-    import pydicom
-
-    try:
-        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(keywords), force=True)
-    except (pydicom.errors.InvalidDicomError, OSError, ValueError, KeyError, AttributeError, TypeError, NotImplementedError, EOFError):
-        return ("",) * len(keywords)
-    return tuple(str(header.get(keyword) or "") for keyword in keywords)
+def _patients_of(files: Sequence[Path]) -> set[str]:
+    """Return whom the first DICOM file of an examination names, or the files of an archive; an archive that is refused names nobody."""
+    for path in files:
+        kind = kind_of(path, str(path))
+        if kind == "dicom":
+            return set(header_texts(path, "PatientID"))
+        if kind == "zip":
+            with suppress(InputError):
+                return {patient for (patient,) in headers_in(path, str(path), "PatientID")}
+    return set()
 
 
 def _name(paths: list[Path], source: Path, *, together: bool) -> str:

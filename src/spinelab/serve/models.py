@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from spinelab.core import InputError, Model, Task
+from dataclasses import replace
+from typing import Any, Final
+
+from spinelab.core import InputError, Model, Result, Task
 from spinelab.serve.places import PathLike, existing
+
+PHANTOM_NOTE: Final = "The model was trained on digital phantoms: what it says is no evidence about a patient."
 
 
 def load(model: PathLike | Model) -> tuple[Model, Task]:
@@ -28,6 +33,23 @@ def card_of(task: Task) -> str:
     from importlib.resources import files
 
     return (files(type(task).__module__.rpartition(".")[0]) / "card.md").read_text(encoding="utf-8")
+
+
+def of_phantoms(model: Model) -> bool:
+    """Return whether a model learnt from phantoms."""
+    return bool(model.record.get("phantom") or model.record.get("data", {}).get("phantom"))
+
+
+def with_origin(model: Model, result: Result) -> Result:
+    """Return an answer that says so first if the model learnt from phantoms."""
+    return replace(result, notes=(PHANTOM_NOTE, *result.notes)) if of_phantoms(model) else result
+
+
+def summary(model: Model) -> dict[str, Any]:
+    """Return what a reader of the report should know about the model."""
+    record, data = model.record, model.record.get("data", {})
+    facts = {key: record.get(key) for key in ("train", "validation", "weights", "precision", "device", "versions")}
+    return {"model": model.name, "classes": model.classes, "training data": data.get("root"), "patients": record.get("patients")} | facts
 
 
 def _check_folder(place: PathLike) -> None:

@@ -1,19 +1,103 @@
-"""What a report says of a film besides the model's answer: whose it is and when, what is usual for that person, what is drawn over it."""
+"""Examinations answered one after the other, and what a report says of each besides the answer: whose it is and when, what is usual, what is drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from spinelab.core import InputError, Model, Reference, Result, SpinelabError, Stroke, Study, Task
-from spinelab.report import Visit
+from spinelab.core import Explaining, InputError, Model, Progress, Reference, Result, SpinelabError, Stroke, Study, Task
+from spinelab.report import Material, Measuring, ResultWriter, Visit, folder_names, write_text
+from spinelab.serve import models
+from spinelab.serve.examinations import Examination, Explained, Reopened, Shown, lone_files
+
+
+class Reading:
+    """Many examinations, or one: each is opened, answered and reported on before the next one, so that memory holds one at a time.
+
+    Parameters
+    ----------
+    listed
+        The examinations, each of another name.
+    one_patient
+        Whether all of them are of one patient, although the files do not say so.
+    """
+
+    def __init__(self, task: Task, model: Model, listed: Sequence[Examination], *, one_patient: bool) -> None:
+        found = {examination.name: examination for examination in listed}
+        self._task, self._model, self._listed, self._one_patient = task, model, listed, one_patient
+        self._studies, self._people = Reopened(found, found), People(task, model)
+        self._answered: dict[str, Result] = {}
+
+    def answers(self, progress: Progress) -> Iterator[Result]:
+        """Yield one answer an examination, in their order.
+
+        Raises
+        ------
+        InputError
+            As soon as a second patient is named among films that are said to be of one.
+        """
+        for done, name in enumerate(self._studies):
+            progress(done, len(self._studies), f"reading {name}")
+            self._answered[name] = self._answer(name)
+            if self._one_patient:
+                check_one_patient(self._people.named, len(self._listed))
+            yield self._answered[name]
+        if self._one_patient:
+            check_one_patient(self._people.named, len(self._people.visits))
+
+    def _answer(self, name: str) -> Result:
+        """Answer for one examination; among many, a refusal is an answer too, so that one bad file does not stop the rest."""
+        try:
+            study = self._studies[name]
+            self._people.note(study)
+            return models.with_origin(self._model, self._task.predict(self._model, study))
+        except SpinelabError as refusal:
+            if len(self._studies) == 1:
+                raise
+            return Result(self._task.name, self._model.name, name, notes=(f"No answer: {refusal}",))
+
+    def written(self, answers: Iterable[Result], folder: Path, source: Path, how: Explaining | None) -> list[Result]:
+        """Write each answer's files as it comes and, at the end, what stands above them; return the answers with what their heatmaps tell.
+
+        ``source`` is the file or folder that is read.
+        """
+        maps = Explained(self._studies, lambda study: [] if how is None else self._task.explain(self._model, study, how))
+        writer = ResultWriter(self._material(folder, maps), self._measuring(source))
+        results = []
+        for result in answers:
+            writer.add(result)
+            results.append(result)
+        writer.finish()
+        for name, text in self._task.tables(self._model, results).items():
+            write_text(folder / name, text)
+        return [replace(result, explanations=maps.told.get(result.study, ())) for result in results]
+
+    def _material(self, folder: Path, maps: Explained) -> Material:
+        """Return what the pages show of every examination."""
+        shown = Shown(self._studies, lambda study: self._task.shown(self._model, study))
+        return Material(folder, folder_names(self._studies), shown, maps, models.of_phantoms(self._model), models.summary(self._model))
+
+    def _measuring(self, source: Path) -> Measuring:
+        """Return what the pages of a model that measures show besides; films that are still to be read are added as they are read."""
+        return Measuring(
+            quantities=tuple(self._task.quantities(self._model.settings)),
+            drawings=Drawings(self._task, self._model, self._answered),
+            references=self._people.references,
+            visits=self._people.visits,
+            files=lone_files(self._listed, source),
+            agreement=agreement(self._model),
+            one_patient=self._one_patient,
+            titles=self._task.finding_titles(self._model.settings),
+        )
 
 
 class Drawings(Mapping[str, Sequence[Stroke]]):
     """Strokes by study, drawn when asked for; none where the task declines to draw, for a film without lines is still a film."""
 
-    def __init__(self, task: Task, model: Model, results: Sequence[Result]) -> None:
-        self._task, self._settings, self._results = task, model.settings, {result.study: result for result in results}
+    def __init__(self, task: Task, model: Model, results: Mapping[str, Result]) -> None:
+        self._task, self._settings, self._results = task, model.settings, results
 
     def __getitem__(self, study: str) -> Sequence[Stroke]:
         try:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from spinelab.core import InputError
-from spinelab.io.tables import spacing_of
-from spinelab.io.text import read_text
+from spinelab.io.tables import Row, check_columns, read_table, spacing_of
 from spinelab.tasks.landmarks.annotation import Annotated, Book, Point, in_order, number, stated
 
 FILE: Final = "landmarks.csv"
@@ -18,19 +16,13 @@ _ABOUT: Final = ("patient", "spacing_mm", "sex", "age", "site", "split")
 _YES: Final = {"1": True, "2": True, "true": True, "yes": True, "": True, "0": False, "false": False, "no": False}
 _EXPECTED: Final = "a CSV with the columns image, landmark, x, y (a row a point), or image, NAME_x, NAME_y, ... (a row a picture)"
 
-Row = Mapping[str, str]
-
 
 def read_csv(path: Path) -> Book:
     """Read either layout; raises `InputError` with the line that is wrong."""
-    rows = _rows(path)
+    rows = _rows(path, ("image",))
     columns = set(rows[0][1])
-    if "image" not in columns:
-        raise InputError(f"{path} has no column image; it has {', '.join(sorted(columns))}", expected=_EXPECTED, action="name the columns in the first row")
     long = {"landmark", "x", "y"}
-    if long & columns and not long <= columns:
-        missing = " and ".join(sorted(long - columns))
-        raise InputError(f"{path} has no column {missing}; it has {', '.join(sorted(columns))}", expected=_EXPECTED, action="name the columns in the first row")
+    check_columns(path, tuple(rows[0][1]), sorted(long) if long & columns else (), _EXPECTED)
     pictures, names = _long(path, rows) if long <= columns else _wide(path, rows)
     _check_patients(path, pictures)
     return Book(path, pictures, names, (path.parent, path.parent / "images", path.parent / "films"))
@@ -44,10 +36,7 @@ def read_patients(path: Path) -> dict[str, Annotated]:
     InputError
         If a column or a patient is missing, or a picture stands in two rows.
     """
-    rows = _rows(path)
-    missing = {"image", "patient"} - set(rows[0][1])
-    if missing:
-        raise InputError(f"{path} has no column {min(missing)}", expected="the columns image and patient", action="name the columns in the first row")
+    rows = _rows(path, ("image", "patient"), "the columns image and patient")
     found: dict[str, Annotated] = {}
     for at, row in rows:
         if not row["image"] or not row["patient"] or row["image"] in found:
@@ -56,41 +45,21 @@ def read_patients(path: Path) -> dict[str, Annotated]:
     return found
 
 
-def _rows(path: Path) -> list[tuple[int, Row]]:
-    """Return the rows with their line numbers.
-
-    Numbers with a decimal comma are understood where the semicolon separates; ``NaN`` is a blank; paths of Windows become those of this system.
-    """
-    lines = read_text(path, _EXPECTED).splitlines()
-    delimiter = max(",;\t", key=lines[0].count)
-    reader = csv.reader(lines, delimiter=delimiter)
-    header = [_SAME.get(name.strip().lower(), name.strip()) for name in next(reader)]
-    header = [name.lower() if name.lower() in ("image", "landmark", "x", "y", "visible", *_ABOUT) else name for name in header]
-    repeated = [name for number, name in enumerate(header) if name and name in header[:number]]
-    if repeated:
-        raise InputError(f"{path}: two columns are called {repeated[0]!r}", expected="different names", action="rename one of them")
-    rows: list[tuple[int, Row]] = []
-    for cells in reader:
-        if not any(cell.strip() for cell in cells):
-            continue
-        if len(cells) > len(header) and any(cell.strip() for cell in cells[len(header) :]):
-            raise InputError(f"{path} line {reader.line_num}: {len(cells)} cells under {len(header)} columns", expected=_EXPECTED, action="correct the line")
-        values = [cell.strip() for cell in cells] + [""] * (len(header) - len(cells))
-        row = {name: "" if name in _ABOUT and value.lower() == "nan" else value for name, value in zip(header, values, strict=False) if name}
-        rows.append((reader.line_num, row | {"image": row["image"].replace("\\", "/")} if "image" in row else row))
-    if not rows:
-        raise InputError(f"{path} has no rows", expected=_EXPECTED, action="write the points")
-    if delimiter == ";":
-        rows = [(at, {k: v.replace(",", ".") if _is_number(v.replace(",", ".")) else v for k, v in row.items()}) for at, row in rows]
-    return rows
+def _rows(path: Path, needed: Sequence[str], expected: str = _EXPECTED) -> Sequence[tuple[int, Row]]:
+    """Return the rows with their line numbers; ``NaN`` is a blank, and paths of Windows become those of this system."""
+    return [(line, {name: _cell(name, text) for name, text in row.items()}) for line, row in read_table(path, expected, needed=needed, name=_column).rows]
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _column(written: str) -> str:
+    """Return the name that a column is known by; those of points are kept as they are written."""
+    name = _SAME.get(written.lower(), written)
+    return name.lower() if name.lower() in ("image", "landmark", "x", "y", "visible", *_ABOUT) else name
+
+
+def _cell(name: str, text: str) -> str:
+    if name == "image":
+        return text.replace("\\", "/")
+    return "" if name in _ABOUT and text.lower() == "nan" else text
 
 
 def _long(path: Path, rows: Sequence[tuple[int, Row]]) -> tuple[tuple[Annotated, ...], tuple[str, ...]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from spinelab.core import InputError, Landmark
 from spinelab.geometry import LEVELS, LINES, Film, measure_frontal, measure_lateral
 from spinelab.geometry.lines import Points
+from spinelab.io.tables import read_cells
 
 VIEWS: Final = ("AP", "LATERAL")
 ROWS: Final = {"AP": 10, "LATERAL": 11}
@@ -74,12 +74,9 @@ def read_annotation(path: Path, view: str) -> Annotation:
         Naming the file and row, for anything that does not give 10 (AP) or 11 (lateral) lines with finite ends and a class 0 to 4.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise _refuse(path, f"cannot be read as text ({type(error).__name__})", view) from error
-    rows = [_cells(line) for line in text.splitlines() if line.strip(" \t,;\r")]
-    if not rows:
-        raise _refuse(path, "is empty", view)
+        rows = [cells for _, cells in read_cells(path, "endplate lines", spaces=True)]
+    except InputError as error:
+        raise _refuse(path, error.given.removeprefix(f"{path} "), view) from error
     order = _order(rows[0], path, view)
     body = rows if order is None else rows[1:]
     if len(body) != ROWS[view]:
@@ -91,13 +88,6 @@ def read_annotation(path: Path, view: str) -> Annotation:
     except InputError as error:
         raise _refuse(path, f"has {error.given[0].lower()}{error.given[1:]}", view) from error
     return Annotation(view, endplates, tuple(int(c) for c in numbers[:, 4]), f"{path.parent.name}/{path.name}", film)
-
-
-def _cells(line: str) -> list[str]:
-    if ";" in line:
-        return [cell.strip().replace(",", ".") for cell in line.strip().strip(";").split(";")]
-    separator = r"," if "," in line else r"\s+"
-    return [cell.strip().strip('"') for cell in re.split(separator, line.strip())]
 
 
 def _order(first: list[str], path: Path, view: str) -> list[int] | None:
