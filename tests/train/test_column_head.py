@@ -129,12 +129,12 @@ def held_out(n=24, *, wrong=5):
 
 def test_held_out_films_teach_how_sure_the_names_are():
     sightings, truth = held_out()
-    learnt = HEAD.calibrate(sightings, truth)
+    learnt = HEAD.calibrate(sightings, truth, {})
     assert json.loads(json.dumps(learnt)) == learnt
     assert set(learnt) == {"temperature", "framing_weight", "certainty"}
     right = read(maps_of(truth[20].reshape(LEVELS, 4, 3)[..., :2], seen=range(2, 14)), learnt)
     assert 0.5 < right.facts["certainty"] < 1
-    assert HEAD.calibrate(sightings[:10], truth[:10]) == {}
+    assert HEAD.calibrate(sightings[:10], truth[:10], {}) == {}
 
 
 def test_where_films_are_usually_framed_corrects_a_wrong_name():

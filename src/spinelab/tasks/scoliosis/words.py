@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from spinelab.core import Image
 from spinelab.geometry import THORACOLUMBAR, clinical_curves
+from spinelab.tasks.scoliosis import position
 from spinelab.tasks.scoliosis.measure import corners_of, found_levels
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def notes(reading: Reading, image: Image) -> tuple[str, ...]:
     """Return the sentences, the most important first."""
     found = reading.found()
     levels = found_levels(found)
-    return (*_levels(reading, levels), *_curves(reading, levels, _sides(image)), _sides_words(image))
+    return (*position.notes(reading), *_levels(reading, levels), *_curves(reading, levels, _sides(image)), _sides_words(image))
 
 
 def _levels(reading: Reading, levels: tuple[str, ...]) -> list[str]:
