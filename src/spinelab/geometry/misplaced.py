@@ -155,12 +155,18 @@ def _out_of_order(corners: Floats) -> Iterator[Fault]:
 
 
 def _crossing(corners: Floats) -> Iterator[Fault]:
-    upper, lower = corners[:-1, 2:], corners[1:, :2]
-    along = upper[:, 1] - upper[:, 0]
-    height = np.linalg.norm(upper.mean(axis=1) - corners[:-1, :2].mean(axis=1), axis=1)
-    apart = _cross(along[:, None], lower - upper[:, :1]) / np.maximum(np.linalg.norm(along, axis=1) * height, 1e-9)[:, None]
-    crossed = (apart.min(axis=1) < -OVERLAP) & (np.diff(centres(corners)[:, 1]) > 0)
+    height = np.linalg.norm(corners[:, 2:].mean(axis=1) - corners[:, :2].mean(axis=1), axis=1)
+    apart = np.maximum(_beyond(corners[:-1, 2:], corners[1:, :2]), _beyond(corners[1:, 1::-1], corners[:-1, 2:])) / np.maximum(height[:-1], 1e-9)
+    unfolded = ~np.isin(np.arange(len(corners)), [fault.place for fault in _folded(corners)])
+    crossed = (apart < -OVERLAP) & (np.diff(centres(corners)[:, 1]) > 0) & unfolded[:-1] & unfolded[1:]
     return (Fault("crossing", int(above) + 1) for above in np.flatnonzero(crossed))
+
+
+def _beyond(plates: Floats, points: Floats) -> Floats:
+    """Return how far the nearer of two points ``(n, 2, 2)`` is from a line ``(n, 2, 2)``, negative on its wrong side."""
+    along = plates[:, 1] - plates[:, 0]
+    apart = _cross(along[:, None], points - plates[:, :1]) / np.maximum(np.linalg.norm(along, axis=1), 1e-9)[:, None]
+    return np.asarray(apart.min(axis=1), np.float64)
 
 
 def _cross(a: Floats, b: Floats) -> Floats:
