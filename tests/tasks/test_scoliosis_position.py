@@ -119,6 +119,9 @@ def test_no_angle_is_measured_on_corners_that_form_no_quadrilateral():
         assert sites(result) == [THORACOLUMBAR[place]]
         given = next(m for m in result.measurements if m.name == "cobb_max")
         assert given.withheld == f"{THORACOLUMBAR[place]} may be misplaced: its four corners form no quadrilateral"
+        curves = next(note for note in result.notes if note.startswith("Curves by the clinical rule")).split("; ")
+        assert all(("angle withheld" in curve) == (f" {THORACOLUMBAR[place]}" in curve.split(",")[0]) for curve in curves), "nor is it told in words"
+        assert any("angle withheld" in curve for curve in curves)
 
 
 def test_a_model_from_before_says_nothing_that_takes_learning():

@@ -38,8 +38,8 @@ LEAST: Final = 6
 LEAST_COLUMNS: Final = 30
 NORMAL: Final = 1.4826
 """Standard deviation of a normal distribution in median absolute deviations."""
-LEAST_SPREAD: Final[Mapping[str, float]] = {"spacing": 0.02, "height": 0.02, "width": 0.02, "wedge": 0.5, "tilt": 0.5, "aside": 0.005}
-"""Standard deviation that is always allowed: drawn columns are more regular than any film."""
+LEAST_NOISE: Final[Mapping[str, float]] = {"spacing": 0.04, "height": 0.04, "width": 0.04, "wedge": 2.0, "tilt": 1.0, "aside": 0.015}
+"""Standard deviation of a single value that is always allowed: drawn columns are more regular than any film. In a prediction that of four adds up."""
 LEAST_LIMIT: Final = 5.0
 """Standard deviations that are never a fault."""
 WITHIN: Final = 0.99
@@ -121,7 +121,7 @@ def fit_neighbours(corners: Floats) -> Neighbours | None:
         return None
     told = _told(whole)
     usual = {name: np.median(one.values[..., 0], axis=0) if name in SIZES else np.zeros(one.values.shape[1]) for name, one in told.items()}
-    spread = {name: np.maximum(_spread(name, one, usual[name]), LEAST_SPREAD[name]) for name, one in told.items()}
+    spread = {name: np.maximum(_spread(name, one, usual[name]), LEAST_NOISE[name] * _noise(name)[:, None]) for name, one in told.items()}
     unlimited = Neighbours(usual, spread, dict.fromkeys(usual, np.inf))
     worst = [unlimited.worst(one) for one in whole if not find_faults(one)] or [unlimited.worst(one) for one in whole]
     return Neighbours(usual, spread, {name: max(LEAST_LIMIT, float(np.quantile([one[name] for one in worst], WITHIN))) for name in usual})
@@ -237,6 +237,11 @@ def _prediction(name: str, near: Floats, rank: int) -> Floats:
     """Return what four neighbours ``(..., 4, d)`` predict."""
     predicted = np.median(near, axis=-2) if name in EVEN else np.array(COURSE[rank]) @ near
     return np.asarray(predicted, np.float64)
+
+
+def _noise(name: str) -> Floats:
+    """Return the standard deviation ``(3,)`` of a departure, for each of `NEIGHBOURS`, where that of a single value is 1."""
+    return np.ones(len(COURSE)) if name in EVEN else np.hypot(1.0, np.linalg.norm(np.array(COURSE), axis=1))
 
 
 def _predicted(name: str, values: Floats) -> Floats:

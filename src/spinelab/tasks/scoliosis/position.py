@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -72,8 +72,12 @@ def findings(reading: Reading) -> tuple[Finding, ...]:
 
 def withheld(reading: Reading, quantity: str) -> str:
     """Return why an angle, or a line between two vertebrae, has nothing to end at; empty where nothing speaks against it."""
-    ends = reading.facts.get("ends", {}).get(quantity, ())
-    return next((f"{one.level} may be misplaced: {words(one)}" for one in misplaced(reading) if set(one.no_end) & set(ends)), "")
+    return no_end(reading, reading.facts.get("ends", {}).get(quantity, ()))
+
+
+def no_end(reading: Reading, levels: Collection[str]) -> str:
+    """Return why no angle can end at one of these levels; empty where nothing speaks against it."""
+    return next((f"{one.level} may be misplaced: {words(one)}" for one in misplaced(reading) if set(one.no_end) & set(levels)), "")
 
 
 def notes(reading: Reading) -> list[str]:
