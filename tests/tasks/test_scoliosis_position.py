@@ -1,18 +1,20 @@
 """What is said of a vertebra that may be misplaced, and what follows for names and angles."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from spinelab.core import Image, Model, Study, unknown
 from spinelab.geometry import CORNER_LANDMARKS, THORACOLUMBAR
-from spinelab.geometry.misplaced import Fault, fit_neighbours
-from spinelab.tasks.scoliosis import drawing, position
+from spinelab.geometry.misplaced import Fault, find_faults, fit_neighbours
+from spinelab.tasks.scoliosis import data, drawing, position
 from spinelab.tasks.scoliosis.task import Scoliosis
 from spinelab.train.landmark_head import Sighting
 from spinelab.train.landmark_reading import Reading
 
+REAL = Path(__file__).parents[2].parent / "shared" / "data" / "scoliosis-ap"
 TASK = Scoliosis()
 ROWS, COLUMNS = 832, 352
 
@@ -176,3 +178,15 @@ def test_what_may_be_misplaced_is_outlined_as_uncertain():
 )
 def test_each_fault_is_said_as_a_reader_of_films_says_it(fault, said):
     assert said in position.words(position.Misplaced("T6", "T5", "T7", fault))
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the AP films of the challenge are not here")
+def test_few_real_columns_are_remarked_on_and_those_with_a_vertebra_marked_twice_are():
+    films = data.examples(REAL, 40.0)
+    marked = np.stack([[(p.x, p.y) for p in film.truth.landmarks] for film in films]).reshape(-1, 17, 4, 2)
+    learnt = fit_neighbours(marked)
+    found = [{fault.kind for fault in find_faults(corners, learnt)} for corners in marked]
+    assert 0.04 < np.mean([bool(kinds) for kinds in found]) < 0.10
+    doubled = [kinds for kinds, film in zip(found, films, strict=True) if "doubled" in film.facts]
+    assert len(doubled) == 6
+    assert all("twice" in kinds or "order" in kinds for kinds in doubled)
