@@ -129,12 +129,27 @@ def held_out(n=24, *, wrong=5):
 
 def test_held_out_films_teach_how_sure_the_names_are():
     sightings, truth = held_out()
-    learnt = HEAD.calibrate(sightings, truth)
+    learnt = HEAD.calibrate(sightings, truth, {})
     assert json.loads(json.dumps(learnt)) == learnt
     assert set(learnt) == {"temperature", "framing_weight", "certainty"}
     right = read(maps_of(truth[20].reshape(LEVELS, 4, 3)[..., :2], seen=range(2, 14)), learnt)
     assert 0.5 < right.facts["certainty"] < 1
-    assert HEAD.calibrate(sightings[:10], truth[:10]) == {}
+    assert HEAD.calibrate(sightings[:10], truth[:10], {}) == {}
+
+
+def test_what_neighbours_are_to_each_other_is_learnt_from_marks_and_its_limits_from_what_is_read():
+    rng = np.random.default_rng(1)
+    marked = np.stack([corners(off=rng.normal(0, 2.0)) + rng.normal(0, 0.8, (LEVELS, 4, 2)) for _ in range(40)])
+    marked[::15, 8] += [12, 0]
+    truth = np.concatenate([marked.reshape(40, -1, 2), np.ones((40, 4 * LEVELS, 1))], axis=2).astype(np.float32)
+    learnt = HEAD.learn(truth, [SHAPE] * 40)
+    assert json.loads(json.dumps(learnt)) == learnt
+    sightings, held = held_out()
+    calibrated = HEAD.calibrate(sightings, held, learnt)
+    assert calibrated["miscounted"] == {"films": 0, "right": 0}
+    assert calibrated["neighbours"]["spacing"]["usual"] == learnt["neighbours"]["spacing"]["usual"]
+    assert calibrated["neighbours"]["aside"]["limit"] < learnt["neighbours"]["aside"]["limit"], "some marks are wrong, the readings are not"
+    assert "neighbours" not in HEAD.calibrate(sightings, held, {}), "a head that learnt nothing of neighbours invents no limits"
 
 
 def test_where_films_are_usually_framed_corrects_a_wrong_name():

@@ -77,4 +77,4 @@ def test_samples_have_the_covariance_that_is_asked_for_and_are_the_same_again():
 
 def test_nothing_is_learnt_from_training_or_held_out_films():
     assert head().learn(np.zeros((1, 3, 3), np.float32), [(1, 1)]) == {}
-    assert head().calibrate([], np.zeros((0, 3, 3), np.float32)) == {}
+    assert head().calibrate([], np.zeros((0, 3, 3), np.float32), {}) == {}

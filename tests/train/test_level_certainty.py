@@ -23,7 +23,7 @@ def film(share, *, off=0.0, absent=False):
 
 
 def learnt(films):
-    return HEAD.calibrate(films, np.repeat(TRUE[None], len(films), axis=0))
+    return HEAD.calibrate(films, np.repeat(TRUE[None], len(films), axis=0), {})
 
 
 def test_where_all_held_out_films_were_right_no_more_is_said_than_their_number_allows():

@@ -15,12 +15,15 @@ from torch.nn import functional
 
 from spinelab.geometry.column import Candidates, Column, find_columns
 from spinelab.geometry.framing import Framing, fit_framing
+from spinelab.geometry.misplaced import Neighbours, fit_neighbours
 from spinelab.nn.column_maps import CORNERS, OFFSET_UNIT_PX, ColumnLoss, channels
 from spinelab.nn.heatmaps import centres
 from spinelab.train.canvas import place
 from spinelab.train.certainty import fit_logistic, log_odds, logistic
 from spinelab.train.landmark_head import SAMPLES, Outputs, Sighting
+from spinelab.train.landmark_reading import ON_FILM
 from spinelab.train.landmark_settings import LandmarkSettings
+from spinelab.train.misplaced_vertebrae import learn_limits
 
 LEAST_SHARE: Final = 0.02
 """Height of the map of centres from which a peak is a candidate."""
@@ -66,11 +69,11 @@ class ColumnHead:
         return torch.cat([maps[:, : self.levels + 1], offsets.flatten(1, 2)], dim=1), absent
 
     def learn(self, truth: NDArray[np.float32], shapes: Sequence[Sequence[int]]) -> dict[str, Any]:
-        """Return where on the film the levels of the training films lie."""
+        """Return where on the film the levels of the training films lie, and what neighbours are to each other."""
         middle = _middles(truth, self.levels)
         heights = np.stack([self._heights(row, shape) for row, shape in zip(middle, shapes, strict=True)])
-        framing = fit_framing(heights)
-        return {} if framing is None else {"framing": framing.to_dict()}
+        learnt = {"framing": fit_framing(heights), "neighbours": fit_neighbours(_corners(truth, self.levels))}
+        return {name: one.to_dict() for name, one in learnt.items() if one is not None}
 
     def read(self, views: Sequence[Outputs], calibration: Mapping[str, Any], shapes: Sequence[Sequence[int]]) -> list[Sighting]:
         levels = torch.stack([v[0][:, : self.levels].float().flatten(2).log_softmax(2) for v in views]).mean(0)
@@ -172,8 +175,14 @@ class ColumnHead:
             "columns": ways,
         }
 
-    def calibrate(self, seen: Sequence[Sighting], truth: NDArray[np.float32]) -> dict[str, Any]:
-        """Learn from held-out films how much each kind of evidence about the names is worth, and how often the names are right."""
+    def calibrate(self, seen: Sequence[Sighting], truth: NDArray[np.float32], calibration: Mapping[str, Any]) -> dict[str, Any]:
+        """Learn from held-out films how much each kind of evidence about the names is worth, how often the names are right, and what is implausible."""
+        learnt = self._names(seen, truth)
+        if "neighbours" not in calibration:
+            return learnt
+        return learnt | learn_limits([self._column(s) for s in seen], _corners(truth, self.levels), Neighbours.from_dict(calibration["neighbours"]))
+
+    def _names(self, seen: Sequence[Sighting], truth: NDArray[np.float32]) -> dict[str, Any]:
         rows = [(s.facts, _middles(t[None], self.levels)[0]) for s, t in zip(seen, truth, strict=True) if s.facts]
         rows = [(facts, middle) for facts, middle in rows if np.isfinite(middle).all()]
         if len(rows) < LEAST_NAMED:
@@ -187,6 +196,11 @@ class ColumnHead:
         if len(set(named)) == 2:
             learnt["certainty"] = fit_logistic(np.array(features), np.array(named))
         return learnt
+
+    def _column(self, seen: Sighting) -> tuple[Floats, int]:
+        """Return the corners ``(n, 4, 2)`` of the levels that were found, and the first of these levels."""
+        there = np.flatnonzero(seen.there.reshape(self.levels, CORNERS).min(axis=1) >= ON_FILM)
+        return seen.points.reshape(self.levels, CORNERS, 2)[there], int(there[0]) if len(there) else 0
 
 
 def _between(levels: NDArray[np.intp]) -> list[int]:
@@ -205,12 +219,15 @@ def _interpolate(points: Floats, samples: Floats, levels: NDArray[np.intp], betw
         samples[:, level] = points[level] + BETWEEN_SPREAD * apart * noise
 
 
-def _middles(truth: NDArray[np.float32], levels: int) -> Floats:
-    """Return the centres ``(N, L, 2)`` of corners ``(N, 4 L, 3)``; nan where one is not on the film."""
+def _corners(truth: NDArray[np.float32], levels: int) -> Floats:
+    """Return the corners ``(N, L, 4, 2)`` of landmarks ``(N, 4 L, 3)``; nan where one is not on the film."""
     corners = truth.reshape(len(truth), levels, CORNERS, 3).astype(np.float64)
-    middle: Floats = corners[..., :2].mean(axis=2)
-    middle[corners[..., 2].min(axis=2) < 0.5] = np.nan
-    return middle
+    return np.where(corners[..., 2:] < ON_FILM, np.nan, corners[..., :2])
+
+
+def _middles(truth: NDArray[np.float32], levels: int) -> Floats:
+    """Return the centres ``(N, L, 2)`` of landmarks ``(N, 4 L, 3)``; nan where a corner is not on the film."""
+    return np.asarray(_corners(truth, levels).mean(axis=2), np.float64)
 
 
 def _agreement(way: Mapping[str, Any], middle: Floats) -> float:

@@ -32,7 +32,7 @@ def calibrate(task: LandmarkTask, model: Model, examples: Examples, pixels: NDAr
     truth = np.stack([on_canvas(e.truth.landmarks, task.names_of(model), shape, settings) for e, shape in zip(examples, shapes, strict=True)])
     calibration = model.record["calibration"]
     seen = task.sightings(model, pixels, shapes, run)
-    learnt = task.head_of(model).calibrate(seen, truth)
+    learnt = task.head_of(model).calibrate(seen, truth, calibration["head"])
     if learnt:
         calibration["head"] |= learnt
         seen = task.sightings(model, pixels, shapes, run)

@@ -69,8 +69,8 @@ class Head(Protocol):
         ``views`` are the outputs for the film, as it is, moved and mirrored, all put back in place; ``shapes`` the films' own rows and columns.
         """
 
-    def calibrate(self, seen: Sequence[Sighting], truth: NDArray[np.float32]) -> dict[str, Any]:
-        """Return what the head learns from held-out films and their landmarks ``(N, P, 3)``, for JSON."""
+    def calibrate(self, seen: Sequence[Sighting], truth: NDArray[np.float32], calibration: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the head learns from held-out films and their landmarks ``(N, P, 3)``, for JSON; ``calibration`` is what `learn` returned."""
 
 
 class HeatmapHead:
@@ -101,7 +101,7 @@ class HeatmapHead:
         parts = (part.double().cpu().numpy() for part in (seen.points, seen.spread, there, seen.share))
         return [Sighting(point, on, share, drawn(point, spread)) for point, spread, on, share in zip(*parts, strict=True)]
 
-    def calibrate(self, seen: Sequence[Sighting], truth: NDArray[np.float32]) -> dict[str, Any]:
+    def calibrate(self, seen: Sequence[Sighting], truth: NDArray[np.float32], calibration: Mapping[str, Any]) -> dict[str, Any]:
         return {}
 
 

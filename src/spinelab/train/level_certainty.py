@@ -29,7 +29,7 @@ class LevelHead(HeatmapHead):
         super().__init__(points, mirror, settings, stride)
         self.levels = levels
 
-    def calibrate(self, seen: Sequence[Sighting], truth: NDArray[np.float32]) -> dict[str, Any]:
+    def calibrate(self, seen: Sequence[Sighting], truth: NDArray[np.float32], calibration: Mapping[str, Any]) -> dict[str, Any]:
         """Learn from held-out films how often all their levels were right, and from both kinds of films how that goes with the confidence."""
         rows = [self._film(one, true) for one, true in zip(seen, truth, strict=True)]
         known = [row for row in rows if row is not None]

@@ -1,4 +1,4 @@
-"""How the curves are drawn: every vertebra outlined, each curve's Cobb angle between its end vertebrae, and the offset of T1 from L5."""
+"""How the curves are drawn: every vertebra outlined, once more where it may be misplaced, each curve's Cobb angle, and the offset of T1 from L5."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spinelab.core import Measurement, Result, Stroke
 from spinelab.geometry import (
@@ -18,6 +19,7 @@ from spinelab.geometry import (
     measurement_of,
     vertebra_strokes,
 )
+from spinelab.tasks.scoliosis import position
 from spinelab.tasks.scoliosis.measure import CHALLENGE, corners_of, found_levels, site_of
 
 
@@ -39,7 +41,14 @@ def strokes(result: Result) -> tuple[Stroke, ...]:
     if "cobb_max" in given:
         rule: dict[str, tuple[int, int]] = {name: ends[name] for name in CHALLENGE if name in ends}
         marks = (*marks, *challenge_strokes(corners, rule, texts=texts), *coronal_strokes(corners, (), texts=texts))
-    return tuple(mark for mark in marks if not mark.measurement or mark.measurement in given)
+    return (*(mark for mark in marks if not mark.measurement or mark.measurement in given), *_misplaced(result, corners, levels))
+
+
+def _misplaced(result: Result, corners: NDArray[np.float64], levels: Sequence[str]) -> list[Stroke]:
+    """Return the outlines of the vertebrae that may be misplaced."""
+    doubted = {finding.site for finding in result.findings if finding.name == position.FINDING}
+    outlines = (corner[[0, 1, 3, 2]].tolist() for level, corner in zip(levels, corners, strict=True) if level in doubted)
+    return [Stroke("polygon", tuple((x, y) for x, y in outline), "uncertain", layer="misplaced vertebrae") for outline in outlines]
 
 
 def _ends(given: Mapping[str, Measurement], levels: Sequence[str]) -> dict[str, tuple[int, int]]:

@@ -28,6 +28,8 @@ Values = dict[tuple[str, str], NDArray[np.float64]]
 TARGET: Final = "surgical_range"
 CLASSES: Final = ("below", "surgical-range")
 CHALLENGE: Final = ("cobb_max", "cobb_upper", "cobb_lower")
+BALANCE: Final = ("trunk_tilt", "t1_l5_offset")
+"""What is measured between the centres of T1 and L5."""
 REGIONAL_NAMES: Final = tuple(dict.fromkeys(REGION_MEASUREMENTS.values()))
 QUANTITIES: Final = (
     Quantity("cobb_max", "deg", "Largest angle by the AASCE rule", "largest angle between the mid-lines of two vertebrae", comparison=True),
@@ -67,9 +69,9 @@ def of_corners(corners: NDArray[np.float64], spacing_mm: tuple[float, float] | N
 
     ``levels`` of a patient without an L5 end with L4, and nothing is said of a line from L5 to T1.
     """
-    scale = _scale(spacing_mm)
-    true = corners * scale
-    height = None if rows is None else rows * scale[1]
+    factors = scale(spacing_mm)
+    true = corners * factors
+    height = None if rows is None else rows * factors[1]
     values: Values = {(name, "deg"): angle for name, angle in zip(CHALLENGE, np.moveaxis(challenge_cobb(true, height).angles_deg, -1, 0), strict=True)}
     values |= _regional(true, levels)
     if levels[-1] != THORACOLUMBAR[-1]:
@@ -95,19 +97,19 @@ def measure(points: Mapping[str, NDArray[np.float64]], spacing_mm: tuple[float, 
     levels = found_levels(points)
     if len(levels) == len(THORACOLUMBAR):
         return of_corners(corners_of(points, levels), spacing_mm, rows)
-    if len(levels) < LEAST_LEVELS or not _joined(levels):
+    if len(levels) < LEAST_LEVELS or not joined(levels):
         return {}
-    values = _regional(corners_of(points, levels) * _scale(spacing_mm), levels)
+    values = _regional(corners_of(points, levels) * scale(spacing_mm), levels)
     return {(name, unit): value for (name, unit), value in values.items() if set(NEEDED[name]) <= set(levels)}
 
 
 def places(points: Mapping[str, NDArray[np.float64]], spacing_mm: tuple[float, float] | None, rows: int | None) -> dict[str, Place]:
     """Return where the Cobb angles of one film are measured, by name: those of `measure` that lie between two vertebrae."""
     levels = found_levels(points)
-    if len(levels) < LEAST_LEVELS or not _joined(levels):
+    if len(levels) < LEAST_LEVELS or not joined(levels):
         return {}
-    scale = _scale(spacing_mm)
-    true = corners_of(points, levels) * scale
+    factors = scale(spacing_mm)
+    true = corners_of(points, levels) * factors
     regional = regional_cobb(true, levels)
     found = {
         name: Place(site_of(levels, *ends), bool(side > 0))
@@ -117,7 +119,7 @@ def places(points: Mapping[str, NDArray[np.float64]], spacing_mm: tuple[float, f
     if len(levels) < len(THORACOLUMBAR):
         return found
     tilt = tilts(true).middle_deg
-    ends = challenge_cobb(true, None if rows is None else rows * scale[1]).ends.tolist()
+    ends = challenge_cobb(true, None if rows is None else rows * factors[1]).ends.tolist()
     between = {name: (upper, lower) for name, (upper, lower) in zip(CHALLENGE, ends, strict=True) if upper != lower}
     return found | {name: Place(site_of(levels, *ends), bool(turned_deg(tilt[ends[1]] - tilt[ends[0]]) > 0)) for name, ends in between.items()}
 
@@ -127,7 +129,7 @@ def site_of(levels: Sequence[str], upper: int, lower: int) -> str:
     return f"{levels[upper]}-{levels[lower]}"
 
 
-def _scale(spacing_mm: tuple[float, float] | None) -> NDArray[np.float64]:
+def scale(spacing_mm: tuple[float, float] | None) -> NDArray[np.float64]:
     """Return what x and y in pixels are multiplied by; pixels are square where their size is not known."""
     return np.ones(2) if spacing_mm is None else np.array([spacing_mm[1], spacing_mm[0]], np.float64)
 
@@ -142,7 +144,8 @@ def corners_of(points: Mapping[str, NDArray[np.float64]], levels: Sequence[str])
     return np.stack([np.stack([np.asarray(points[f"{level}_{corner}"], np.float64) for corner in CORNERS], axis=-2) for level in levels], axis=-3)
 
 
-def _joined(levels: Sequence[str]) -> bool:
+def joined(levels: Sequence[str]) -> bool:
+    """Return whether no level is missing between the first and the last."""
     first = THORACOLUMBAR.index(levels[0])
     return tuple(levels) == THORACOLUMBAR[first : first + len(levels)]
 
@@ -162,7 +165,7 @@ def withheld(quantity: Quantity, present: Collection[str], spacing: Fact) -> str
 
 
 def _span(levels: Sequence[str]) -> str:
-    if len(levels) > 2 and _joined(levels):
+    if len(levels) > 2 and joined(levels):
         return f"{levels[0]} to {levels[-1]}"
     return ", ".join(levels)
 

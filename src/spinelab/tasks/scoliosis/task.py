@@ -30,7 +30,7 @@ from spinelab.core import (
     silent,
 )
 from spinelab.geometry import CORNER_LANDMARKS, THORACOLUMBAR, reference_range
-from spinelab.tasks.scoliosis import data, drawing, measure, words
+from spinelab.tasks.scoliosis import data, drawing, measure, position, words
 from spinelab.tasks.scoliosis.settings import CLASSIFIERS, FILMS, ScoliosisSettings
 from spinelab.train.landmark_film import FilmKind
 from spinelab.train.landmark_settings import LandmarkSettings
@@ -39,7 +39,7 @@ from spinelab.train.landmark_task import LandmarkTask
 if TYPE_CHECKING:
     from spinelab.core import Explaining, Explanation
     from spinelab.tasks.scoliosis.classifier import Classifier
-    from spinelab.train.landmark_head import Head
+    from spinelab.train.landmark_head import Head, Sighting
     from spinelab.train.landmark_reading import Reading, Values
     from spinelab.train.refiner import Refiner
 
@@ -112,7 +112,9 @@ class Scoliosis(LandmarkTask):
         return REGIONS
 
     def finding_titles(self, settings: Settings) -> Mapping[str, str]:
-        return {} if self.route(settings) == "classifies" else {measure.TARGET: "Surgical range, by the largest angle of the AASCE rule"}
+        if self.route(settings) == "classifies":
+            return {}
+        return {measure.TARGET: "Surgical range, by the largest angle of the AASCE rule", position.FINDING: "Position of the vertebra"}
 
     def landmark_names(self, examples: Examples, settings: Settings) -> tuple[str, ...]:
         return CORNER_LANDMARKS
@@ -136,6 +138,13 @@ class Scoliosis(LandmarkTask):
 
     def measure(self, points: Mapping[str, NDArray[np.float64]], spacing_mm: tuple[float, float] | None, declared: Mapping[str, Any]) -> Values:
         return measure.measure(points, spacing_mm, declared.get("film_rows"))
+
+    def on_film(self, model: Model, seen: Sighting, study: Study, shape: Sequence[int]) -> Reading:
+        """Carry what was seen back to the film, and judge every vertebra by its neighbours."""
+        return position.judged(super().on_film(model, seen, study, shape), model.record.get("calibration", {}).get("head", {}))
+
+    def doubt(self, reading: Reading, model: Model, quantity: Quantity) -> str:
+        return position.withheld(reading, quantity.name)
 
     def places(self, reading: Reading, model: Model, study: Study) -> dict[str, tuple[str | None, str | None]]:
         """Return the end vertebrae and the convexity of every Cobb angle; the side is unknown where the file does not state whose left it is."""
@@ -165,7 +174,7 @@ class Scoliosis(LandmarkTask):
         return drawing.strokes(result)
 
     def findings(self, reading: Reading, model: Model, samples: Values, given: Sequence[Measurement]) -> tuple[Finding, ...]:
-        """Return whether the largest angle is in the surgical range, and how certain the names of the levels are."""
+        """Return whether the largest angle is in the surgical range, how certain the names of the levels are, and which vertebrae may be misplaced."""
         found = []
         largest = next((m for m in given if m.name == "cobb_max"), None)
         if largest is not None and largest.value is not None:
@@ -175,7 +184,7 @@ class Scoliosis(LandmarkTask):
             found.append(Finding(measure.TARGET, measure.class_of(largest.value, threshold), chances))
         certainty = float(reading.facts.get("certainty", 0.0))
         label = "certain" if certainty >= SURE else "uncertain"
-        return (*found, Finding("levels", label, {"certain": certainty, "uncertain": 1 - certainty}))
+        return (*found, Finding("levels", label, {"certain": certainty, "uncertain": 1 - certainty}), *position.findings(reading))
 
     def notes(self, reading: Reading, model: Model, study: Study) -> tuple[str, ...]:
         return words.notes(reading, self.film(study, model.settings))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from spinelab.core import Image
 from spinelab.geometry import THORACOLUMBAR, clinical_curves
+from spinelab.tasks.scoliosis import position
 from spinelab.tasks.scoliosis.measure import corners_of, found_levels
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def notes(reading: Reading, image: Image) -> tuple[str, ...]:
     """Return the sentences, the most important first."""
     found = reading.found()
     levels = found_levels(found)
-    return (*_levels(reading, levels), *_curves(reading, levels, _sides(image)), _sides_words(image))
+    return (*position.notes(reading), *_levels(reading, levels), *_curves(reading, levels, _sides(image)), _sides_words(image))
 
 
 def _levels(reading: Reading, levels: tuple[str, ...]) -> list[str]:
@@ -78,8 +79,10 @@ def _curves(reading: Reading, levels: tuple[str, ...], sides: tuple[str, str]) -
     curves = [c for c in clinical_curves(corners_of(reading.found(), levels), levels) if c.scoliotic]
     if not curves:
         return ["No curve of 10 degrees or more by the clinical rule."]
+    angles = ["angle withheld" if position.no_end(reading, (c.upper_name, c.lower_name)) else f"{c.cobb_deg:.0f} degrees" for c in curves]
     words = [
-        f"{c.region} {c.upper_name} to {c.lower_name}, {c.cobb_deg:.0f} degrees, apex {c.apex_name}, convex to {sides[c.convexity == 'right']}" for c in curves
+        f"{c.region} {c.upper_name} to {c.lower_name}, {angle}, apex {c.apex_name}, convex to {sides[c.convexity == 'right']}"
+        for c, angle in zip(curves, angles, strict=True)
     ]
     return [f"Curves by the clinical rule: {'; '.join(words)}. Which are structural takes bending films."]
 
