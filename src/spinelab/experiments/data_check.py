@@ -10,11 +10,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from spinelab.core import Example, Examples, InputError, Progress, Run, silent
+from spinelab.core import Example, Examples, InputError, Progress, Quantity, Run, silent
 from spinelab.evaluation.types import Estimate
 from spinelab.experiments.asked import Asked, one_question
 from spinelab.experiments.data_words import LEARNT_FROM, DataWords
 from spinelab.experiments.duplicates import Duplicate, Fingerprint, find_duplicates, merge_groups
+from spinelab.experiments.marked_twice import marked_twice, repeatability_words
 from spinelab.experiments.opening import open_all
 from spinelab.experiments.shortcuts import patient_facts, probe
 from spinelab.experiments.splits import patients_per_class
@@ -59,6 +60,7 @@ def check_data(
     measures: bool = False,
     asked: Asked | None = None,
     words: DataWords = LEARNT_FROM,
+    quantities: Sequence[Quantity] = (),
 ) -> DataCheck:
     """Open every file once and say what stands in the way of an honest comparison.
 
@@ -72,6 +74,8 @@ def check_data(
         The questions about these examinations, where each is not one question.
     words
         What a finding means, which depends on whether models learn from these data.
+    quantities
+        What the task measures: of these, copies with marks of their own tell how well the truth repeats itself.
 
     Raises
     ------
@@ -94,7 +98,9 @@ def check_data(
     leaks = tuple(d for d in listed if not d["same_patient"])
     conflicts = () if asked.several else _conflicts(examples, labels, listed)
     few = _few(asked.question_labels(target) if target else (), asked.spread(groups), words.few, known=examples.patients_known)
+    twice = marked_twice(examples, [d for d in duplicates if not _visits(examples, d)], quantities)
     flags = _flags(examples, few, listed, leaks, conflicts, shortcuts, words)
+    flags += (Flag("marked-twice", repeatability_words(twice)),) if twice else ()
     summary = DataSummary(
         root=examples.root.name,
         digest=_digest(examples, [] if measures or asked.several else labels, prints),
@@ -106,6 +112,7 @@ def check_data(
         leaks=leaks,
         conflicts=conflicts,
         shortcuts=shortcuts,
+        marked_twice=twice,
         facts=_facts(examples, sizes),
         flags=flags,
         notes=examples.notes,

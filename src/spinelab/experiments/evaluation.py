@@ -111,7 +111,7 @@ def _known(task: Task, model: Model, examples: Examples, run: Run) -> _Known:
             f"{examples.root}: no examination with a true measurement", expected="measurements or landmarks to compare with", action="use data with a truth"
         )
     labels = known_labels(model, asked.questions, target) if target else []
-    check = check_data(asked.examinations, target, run.progress, measures=measures, asked=asked, words=JUDGED_ON)
+    check = check_data(asked.examinations, target, run.progress, measures=measures, asked=asked, words=JUDGED_ON, quantities=task.quantities(model.settings))
     questions = with_groups(asked.questions, asked.spread(check.groups)) if asked.several else asked.questions
     return _Known(questions, tuple(labels), check, measures=measures)
 

@@ -96,7 +96,8 @@ def variant_document(variant: Variant) -> dict[str, Any]:
 
 def data_document(data: DataSummary) -> dict[str, Any]:
     """Return where the figures come from; of the root only the folder's name, for a path can name a person."""
-    names = ("digest", "phantom", "patients", "images", "examinations", "classes", "duplicates", "leaks", "conflicts", "shortcuts", "facts", "notes")
+    found = ("duplicates", "leaks", "conflicts", "shortcuts", "marked_twice")
+    names = ("digest", "phantom", "patients", "images", "examinations", "classes", *found, "facts", "notes")
     return {"root": folder_name(data.root), **_shallow(data, *names), **_flags(data.flags)}
 
 

@@ -123,6 +123,7 @@ SEVERITY: Final[Mapping[str, str]] = {
     "shortcut": "stop",
     "class-never-answered": "care",
     "not-distinguishable": "care",
+    "marked-twice": "care",
     "too-few-patients": "care",
     "patients-unknown": "care",
     "duplicates": "care",

@@ -1,0 +1,66 @@
+"""How well the truth repeats itself: pictures that stand twice in a collection, with marks of their own each time.
+
+Where one picture was marked twice, the two truths differ by what marking adds by itself. A model can be expected to come as near to a truth as the truth to
+itself, and no nearer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from spinelab.core import Example, Examples, Quantity, Result
+from spinelab.experiments.duplicates import Duplicate
+from spinelab.experiments.measured_words import amount, lower_first
+
+LEAST_PAIRS: Final = 3
+"""Pairs below which nothing is said: one pair tells little about marking."""
+_COMPARABLE: Final = ("deg", "mm", "%", "1")
+"""Units that do not depend on how a copy was cropped or made smaller."""
+
+
+def marked_twice(examples: Examples, copies: Sequence[Duplicate], quantities: Sequence[Quantity]) -> tuple[Mapping[str, Any], ...]:
+    """Return, for each quantity that three pairs of copies or more have a truth of, how far the two truths are apart.
+
+    Copies that carry one and the same truth were copied with it and do not count, nor do mirrored ones, whose sides may not be the same.
+
+    Returns
+    -------
+    rows
+        ``quantity``, ``unit``, ``pairs``, and of the absolute differences ``mean``, ``median`` and ``largest``.
+    """
+    pairs = [(examples[d.a], examples[d.b]) for d in copies if d.a != d.b and d.kind != "mirrored"]
+    pairs = [(a, b) for a, b in pairs if _marks(a) != _marks(b)]
+    rows = (_row(quantity, pairs) for quantity in quantities if quantity.unit in _COMPARABLE)
+    return tuple(row for row in rows if row is not None)
+
+
+def repeatability_words(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return a sentence on the first quantity; empty without one."""
+    if not rows:
+        return ""
+    row = rows[0]
+    mean, median, largest = (amount(row[name], row["unit"]) for name in ("mean", "median", "largest"))
+    return (
+        f"{row['pairs']} pictures stand twice with marks of their own: the {lower_first(row['quantity'])} of the two differs by {mean} in the mean "
+        f"(median {median}, at most {largest}). No model can be expected to be nearer to a truth than the truth is to itself."
+    )
+
+
+def _marks(example: Example) -> tuple[Any, ...]:
+    return tuple((m.name, m.unit, m.value) for m in example.truth.measurements)
+
+
+def _row(quantity: Quantity, pairs: Sequence[tuple[Example, Example]]) -> Mapping[str, Any] | None:
+    both = [(_value(a.truth, quantity), _value(b.truth, quantity)) for a, b in pairs]
+    apart = np.array([abs(one - other) for one, other in both if one is not None and other is not None])
+    if len(apart) < LEAST_PAIRS:
+        return None
+    figures = {"mean": float(apart.mean()), "median": float(np.median(apart)), "largest": float(apart.max())}
+    return {"quantity": quantity.title, "unit": quantity.unit, "pairs": len(apart), **figures}
+
+
+def _value(truth: Result, quantity: Quantity) -> float | None:
+    return next((m.value for m in truth.measurements if (m.name, m.unit) == (quantity.name, quantity.unit)), None)
