@@ -156,7 +156,7 @@ def withheld(quantity: Quantity, present: Collection[str], spacing: Fact) -> str
     needed = NEEDED.get(quantity.name, THORACOLUMBAR)
     absent = [level for level in needed if level not in levels]
     if absent:
-        return f"{_span(absent)} {'was' if len(absent) == 1 else 'were'} not found on the film"
+        return f"{spans(absent)} {'was' if len(absent) == 1 else 'were'} not found on the film"
     if quantity.unit == "mm" and not spacing.known:
         return f"no pixel spacing: {spacing.source}"
     if quantity.name in NEEDED:
@@ -164,10 +164,15 @@ def withheld(quantity: Quantity, present: Collection[str], spacing: Fact) -> str
     return "it cannot be measured on these points"
 
 
-def _span(levels: Sequence[str]) -> str:
-    if len(levels) > 2 and joined(levels):
-        return f"{levels[0]} to {levels[-1]}"
-    return ", ".join(levels)
+def spans(levels: Sequence[str]) -> str:
+    """Return levels, from top to bottom, as a reader names them: ``T1, T4 to T9``; two in a row are named one by one."""
+    runs: list[list[str]] = []
+    for level in levels:
+        if runs and joined((runs[-1][-1], level)):
+            runs[-1].append(level)
+        else:
+            runs.append([level])
+    return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(run) for run in runs)
 
 
 def mirrored() -> tuple[int, ...]:
