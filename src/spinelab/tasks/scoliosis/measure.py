@@ -32,9 +32,9 @@ BALANCE: Final = ("trunk_tilt", "t1_l5_offset")
 """What is measured between the centres of T1 and L5."""
 REGIONAL_NAMES: Final = tuple(dict.fromkeys(REGION_MEASUREMENTS.values()))
 QUANTITIES: Final = (
-    Quantity("cobb_max", "deg", "Largest angle by the AASCE rule", "largest angle between the mid-lines of two vertebrae", comparison=True),
-    Quantity("cobb_upper", "deg", "Second angle by the AASCE rule", "from the upper of these two vertebrae upwards", comparison=True),
-    Quantity("cobb_lower", "deg", "Third angle by the AASCE rule", "from the lower of them downwards; in a low S shape the topmost curve", comparison=True),
+    Quantity("cobb_max", "deg", "Largest Cobb angle by the AASCE rule", "largest angle between the mid-lines of two vertebrae", comparison=True),
+    Quantity("cobb_upper", "deg", "Second Cobb angle by the AASCE rule", "from the upper of these two vertebrae upwards", comparison=True),
+    Quantity("cobb_lower", "deg", "Third Cobb angle by the AASCE rule", "from the lower of them down; in a low S shape the topmost curve", comparison=True),
     Quantity("cobb_proximal_thoracic", "deg", "Proximal thoracic Cobb angle", "endplates of the end vertebrae of the curve with its apex at T3 to T5"),
     Quantity("cobb_main_thoracic", "deg", "Main thoracic Cobb angle", "endplates of the end vertebrae of the curve with its apex at T6 to T11/T12"),
     Quantity("cobb_thoracolumbar_lumbar", "deg", "Thoracolumbar / lumbar Cobb angle", "endplates of the end vertebrae of the curve with its apex at T12 to L4"),
