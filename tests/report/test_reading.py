@@ -468,3 +468,9 @@ def test_a_radiograph_that_states_whose_left_it_shows_is_not_of_unknown_orientat
         film = dataclasses.replace(one.images[0], affine=absent, facts={"PatientOrientation": stated})
         page = write([result("a")], tmp_path / str(listed), studies={"a": dataclasses.replace(one, images=(film,))}).read_text(encoding="utf-8")
         assert ("ImageOrientationPatient" in page) is listed
+
+
+def test_a_film_whose_levels_alone_were_judged_has_findings_that_say_so(tmp_path):
+    bare = dataclasses.replace(result("a"), findings=(Finding("levels", "uncertain", {"certain": 0.02, "uncertain": 0.98}),))
+    page = words(write([bare], tmp_path).read_text(encoding="utf-8"))
+    assert "Findings The naming of the vertebrae is not certain (probability 0.02)." in page
