@@ -216,7 +216,7 @@ def test_an_interruption_loses_no_film_that_was_read(model, tmp_path, monkeypatc
         api.read(films, model, tmp_path / "out")
     kept = {path.parent.name: json.loads(path.read_text(encoding="utf-8")) for path in (tmp_path / "out").rglob("*.json")}
     assert {name: one["measurements"][0]["value"] for name, one in kept.items()} == {"a": 40.0, "b": 41.0}
-    pages = {"report.html", "report.pdf", "result.json"} if measures else {"report.html", "result.json"}
+    pages = {"report.html", "report.pdf", "result.json"}
     assert {path.name: {file.name for file in path.iterdir()} for path in (tmp_path / "out").iterdir()} == {"a": pages, "b": pages}
 
 
