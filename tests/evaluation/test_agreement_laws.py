@@ -222,3 +222,18 @@ def test_two_thousand_resamples_of_five_hundred_films_take_less_than_a_third_of_
         measurement_agreement(value, truth, owner, value - spread, value + spread)
         seconds.append(time.perf_counter() - started)
     assert min(seconds) < 0.3
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_few_films_never_give_an_icc_beyond_its_bounds(seed):
+    """Draws of one film over and over have no variance; what rounding leaves of it once made limits of 2.0 and of -1.8e14."""
+    rng = np.random.default_rng(seed)
+    truth = rng.uniform(6, 46, 4)
+    found = error_metrics(truth + rng.normal(0, 8, 4), truth, ["a", "a", "b", "c"], seed=seed)
+    for form in ("icc_1_1", "icc_2_1", "icc_3_1"):
+        limits = [limit for limit in (found[form].lo, found[form].hi) if limit is not None]
+        assert all(-1 - 1e-9 <= limit <= 1 + 1e-9 for limit in limits), form
+    for form in ("icc_1_k", "icc_2_k", "icc_3_k"):
+        limits = [limit for limit in (found[form].value, found[form].hi) if limit is not None]
+        assert all(limit <= 1 + 1e-9 for limit in limits), form
+        assert found[form].lo is None or found[form].lo > -1e6, form

@@ -17,6 +17,7 @@ from spinelab.core import Fact, InputError, Measurement, Result, Run, TaskError
 from spinelab.evaluation import icc
 from spinelab.experiments import Design, baselines, compare, evaluate, fit
 from spinelab.experiments.measured_landmarks import with_figures
+from spinelab.experiments.measured_words import naming_in_words
 from spinelab.experiments.pairing import kinds, measured_quantity
 from spinelab.report.comparison import evaluation_page
 from spinelab.report.measured import MeasuredLandmarks
@@ -88,6 +89,25 @@ def test_every_answer_carries_its_certainty_what_it_withheld_and_its_notes(tmp_p
     assert silent
     assert {row["withheld"] for row in silent} == {"cobb_max_deg, cobb_upper_deg, cobb_lower_deg, shift_mm, shift_px: the film is cut off"}
     assert {row["levels_certainty"] for row in rows if row not in silent} == {"0.97"}
+
+
+def test_no_minus_stands_before_nothing_on_the_console(tmp_path, capsys):
+    measured = Measurement("tilt", -0.03, "deg", interval=(-0.04, 1.2))
+    show.results([Result("scoliosis", "m", "film", measurements=(measured,))], tmp_path)
+    assert "tilt: 0.0 deg   (95 %: 0.0 to 1.2)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("off_by", "told"),
+    [
+        ({"0": 5, "+1": 1}, ", and on the other film it is one level off."),
+        ({"0": 5, "-2": 1}, ", and on the other film it is more than one level off."),
+        ({"0": 5, "+1": 1, "-1": 1, "+2": 1}, ", and of the other 3 films 2 are one level off."),
+    ],
+)
+def test_films_with_a_shifted_column_are_counted_in_words(off_by, told):
+    share = {"value": 0.8, "lo": 0.6, "hi": 0.9}
+    assert told in naming_in_words({"film_off_by": off_by, "all_right": share, "numbered_right": share, "unanswered": 0, "certainty": None})
 
 
 def test_every_figure_of_agreement_reaches_the_reader(tmp_path, capsys):

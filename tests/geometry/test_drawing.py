@@ -12,6 +12,7 @@ from spinelab.geometry import (
     clinical_curves,
     cobb_strokes,
     coronal_strokes,
+    marked_value,
     sagittal_parameters,
     sagittal_strokes,
 )
@@ -26,6 +27,14 @@ def drawn_spine(tilt_deg):
     return np.stack(
         [middle - 11 * down - 20 * along, middle - 11 * down + 20 * along, middle + 11 * down - 20 * along, middle + 11 * down + 20 * along], axis=1
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "digits", "text"),
+    [(48.4, "deg", 0, "48°"), (-20.1, "mm", 0, "−20 mm"), (-0.2, "mm", 0, "0 mm"), (-0.04, "deg", 1, "0.0°"), (60.0, "px", 0, "60 px")],
+)
+def test_a_value_beside_a_mark_has_a_true_minus_and_none_before_nothing(value, unit, digits, text):
+    assert marked_value(value, unit, digits) == text
 
 
 def arc_deg(stroke):

@@ -264,6 +264,17 @@ def test_texts_stay_on_the_film_and_apart():
     assert len({round(y) for _, y in boxes}) == 3
 
 
+def test_wide_letters_have_room_on_the_film():
+    """In DejaVu Sans Bold, which Linux shows pages in, ``SVA 61 mm`` is 6.44 and ``−20 mm`` 4.66 heights of the text long."""
+    for text, length in (("SVA 61 mm", 6.44), ("−20 mm", 4.66)):
+        for x in (2.0, 198.0):
+            drawing = draw([Stroke("label", ((x, 100.0),), "distance", text)], width=200, height=400)
+            (mark,) = drawing.marks
+            left = mark.points[0][0] - (length * drawing.text_px if mark.leftward else 0)
+            assert left >= 0
+            assert left + length * drawing.text_px <= 200
+
+
 def test_what_is_not_finite_is_not_drawn():
     strokes = [Stroke("line", ((math.nan, 1.0), (2.0, 3.0)), "angle"), Stroke("polygon", ((0, 0), (1, 1)), "outline"), Stroke("label", (), "angle", "x")]
     assert draw(strokes, width=10, height=10).marks == ()
@@ -347,6 +358,7 @@ def test_a_probability_is_not_broken_over_two_lines(tmp_path):
         ("tilt", "Tilt", "Tilt"),
         ("t1_l5_offset", "T1 to L5 offset", "T1 L5 offset"),
         ("cobb_main_thoracic", "Main thoracic Cobb angle", "Cobb main thoracic"),
+        ("cobb_max", "Largest Cobb angle by the AASCE rule", "Cobb max"),
     ],
 )
 def test_heads_of_narrow_columns(name, title, short):
@@ -447,3 +459,18 @@ def test_change_stands_on_the_page_in_the_pdf_and_in_a_table(tmp_path):
     first = rows[0]
     assert (first["image"], first["earlier_image"], first["measurement"]) == ("new", "old", "cobb_max_deg")
     assert (first["difference"], first["mdc_held_out"], first["verdict"]) == ("10.0", "5.5", LARGER)
+
+
+def test_a_radiograph_that_states_whose_left_it_shows_is_not_of_unknown_orientation(tmp_path):
+    absent = unknown("DICOM ImageOrientationPatient (0020,0037) absent")
+    for stated, listed in ((Fact("L\\F", "DICOM PatientOrientation"), False), (unknown("DICOM PatientOrientation absent"), True)):
+        one = study("a")
+        film = dataclasses.replace(one.images[0], affine=absent, facts={"PatientOrientation": stated})
+        page = write([result("a")], tmp_path / str(listed), studies={"a": dataclasses.replace(one, images=(film,))}).read_text(encoding="utf-8")
+        assert ("ImageOrientationPatient" in page) is listed
+
+
+def test_a_film_whose_levels_alone_were_judged_has_findings_that_say_so(tmp_path):
+    bare = dataclasses.replace(result("a"), findings=(Finding("levels", "uncertain", {"certain": 0.02, "uncertain": 0.98}),))
+    page = words(write([bare], tmp_path).read_text(encoding="utf-8"))
+    assert "Findings The naming of the vertebrae is not certain (probability 0.02)." in page

@@ -23,7 +23,8 @@ def spine():
 
 
 def truth(rows=ROWS):
-    return data.truth(spine().reshape(-1, 2), None, "film", rows, 40.0)
+    points = {name: (float(x), float(y)) for name, (x, y) in zip(CORNER_LANDMARKS, spine().reshape(-1, 2), strict=True)}
+    return data.truth(points, "film", rows, 40.0)
 
 
 def arc_deg(stroke):

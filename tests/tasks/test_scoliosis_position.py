@@ -108,7 +108,7 @@ def test_an_angle_at_a_vertebra_of_odd_size_is_given_and_called_uncertain():
     result = answer(corners)
     assert sites(result) == [site.split("-")[0]]
     assert next(m for m in result.measurements if m.name == "cobb_max").value is not None
-    assert any(note.startswith("Not certain, because an end vertebra may be misplaced") and "Largest angle" in note for note in result.notes)
+    assert any(note.startswith("Not certain, because an end vertebra may be misplaced") and "Largest Cobb angle" in note for note in result.notes)
     assert result.finding("levels").probabilities["certain"] == pytest.approx(0.95), "a size says nothing about the count"
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spinelab.core import Example, Examples, Fact, Finding, Image, Result, Run, Study, TaskError
+from spinelab.core import Example, Examples, Fact, Finding, Image, NotSureError, Result, Run, Study, TaskError
 from spinelab.geometry import CORNER_LANDMARKS
 from spinelab.tasks.scoliosis.classifier import settings_of
 from spinelab.tasks.scoliosis.measure import CLASSES, TARGET
@@ -86,6 +86,14 @@ def test_a_film_is_turned_only_where_it_is_odd_and_reads_much_better():
     assert TASK.better(good, poor)
     assert not TASK.better(sure, good)
     assert TASK.better(poor, reading([], 0.0))
+
+
+def test_a_film_that_is_refused_is_told_what_is_read_and_not_what_is_learnt_from():
+    assert TASK.taken_to_read == "an AP radiograph of the spine from T1 to L5"
+    lateral = Image(np.zeros((900, 400), np.uint16), view=Fact("LATERAL", "DICOM ViewPosition"))
+    with pytest.raises(NotSureError) as refused:
+        TASK.film(Study("film", images=(lateral,)), TASK.settings_type())
+    assert refused.value.expected == TASK.taken_to_read
 
 
 def test_a_handful_of_vertebrae_is_no_film_of_the_spine():

@@ -56,10 +56,29 @@ def test_a_numbering_that_skips_a_level_names_only_those_that_move():
     assert "every vertebra" not in note
 
 
-def test_a_numbering_with_another_vertebra_says_that_one_is_not_counted_now():
+def test_a_numbering_with_another_vertebra_says_that_one_was_passed_over():
     note = said(way(0, range(1, 8), range(7)), way(-1, range(7), [-1, *range(6)]))
     assert "could be one level higher than named" not in note.split("T2 to")[0]
-    assert "with one that is not counted now" in note
+    assert "and a vertebra counted that was passed over" in note
+
+
+def test_vertebrae_that_move_are_named_in_runs():
+    note = said(way(0, range(17), range(17)), way(-1, [-1, *range(4), *range(5, 16)], [-9, *range(1, 5), *range(6, 17)]))
+    assert "T2 to T5, T7 to L5 could be one level higher than named, T1, T6 no vertebra of the column" in note
+
+
+def test_vertebrae_that_were_not_seen_are_named_from_the_top():
+    noted = words.notes(reading({"between": (5, 0)}), Image(np.zeros((4, 4), np.uint8)))
+    assert "Not seen clearly, and put where the column goes on: T1, T6." in noted
+
+
+def test_of_a_cropped_film_nothing_is_said_about_a_largest_angle():
+    whole = reading({"certainty": 0.3})
+    cropped = replace(whole, present=np.repeat(np.arange(17) > 4, 4))
+    noted = words.notes(cropped, Image(np.zeros((4, 4), np.uint8)))
+    assert "Not found on the film: T1 to T5." in noted
+    assert "Names of the levels: right with a certainty of 30%." in noted
+    assert any("The largest angle does not depend" in note for note in words.notes(whole, Image(np.zeros((4, 4), np.uint8))))
 
 
 def test_unlikely_numberings_are_not_mentioned():

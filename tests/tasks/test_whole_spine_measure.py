@@ -161,6 +161,12 @@ def test_what_is_said_of_the_scale():
     assert scale.notes(by_table) == ("Pixel spacing: 0.13 mm (films.csv).",)
     wide = film_with(spacing=Fact((0.14, 0.2), "header"))
     assert "(rows) x 0.2 mm (columns)" in scale.notes(wide)[0]
+    assert "1.43 times as wide as it is high" in scale.notes(wide)[1]
+    assert "if the picture does not look drawn out, the spacing is wrong" in scale.notes(wide)[1]
+    high = film_with(spacing=Fact((0.48, 0.3), "header"))
+    assert "1.60 times as high as it is wide" in scale.notes(high)[1]
+    assert "does not look flattened" in scale.notes(high)[1]
+    assert len(scale.notes(film_with(spacing=Fact((0.14, 0.1401), "header")))) == 1
 
 
 @pytest.mark.parametrize(("header", "side", "said"), [("P\\F", "right", True), ("A\\F", "left", True), ("P\\F", "left", False), ("A\\F", "right", False)])

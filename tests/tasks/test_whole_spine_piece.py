@@ -113,9 +113,9 @@ def test_an_unsure_landmark_at_the_edge_is_beyond_it_and_one_in_the_middle_is_no
 
 def test_a_few_structures_are_no_spine(prior):
     neck = np.isin(LATERAL_LANDMARKS, [*FROM_THE_TOP["C7"], *FROM_THE_TOP["T1"], *FROM_THE_TOP["T4"]])
-    assert "only C7, T1, T4 fits together" in unlike_the_training_films(reading(seen(MEAN, np.full(26, 0.95), neck), prior))
+    assert "only C7, T1, T4 lie as in a spine" in unlike_the_training_films(reading(seen(MEAN, np.full(26, 0.95), neck), prior))
     nothing = seen(MEAN, np.zeros(26), np.zeros(26))
-    assert "nothing fits together" in unlike_the_training_films(reading(only_the_piece(nothing, LATERAL_LANDMARKS, prior, HEIGHT), prior))
+    assert "nothing lies as in a spine" in unlike_the_training_films(reading(only_the_piece(nothing, LATERAL_LANDMARKS, prior, HEIGHT), prior))
 
 
 def test_a_piece_that_was_not_seen_clearly_is_not_believed(prior):

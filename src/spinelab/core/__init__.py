@@ -1,7 +1,7 @@
 """Study, Result, Task, Model, Settings and errors: the words every other part is written in. numpy only."""
 
 from spinelab.core.errors import InputError, NotSureError, SpinelabError, TaskError
-from spinelab.core.explaining import Explaining, Explanation, Sheet
+from spinelab.core.explaining import LANDMARK_MAPS, Explaining, Explanation, Sheet
 from spinelab.core.measuring import Quantity, Reference, Stroke
 from spinelab.core.model import Model
 from spinelab.core.result import Finding, Heatmap, Landmark, Mask, Measurement, Result, at_several_places
@@ -11,6 +11,7 @@ from spinelab.core.task import DIFFICULTIES, Example, Examples, Judgement, Progr
 
 __all__ = [
     "DIFFICULTIES",
+    "LANDMARK_MAPS",
     "Example",
     "Examples",
     "Explaining",

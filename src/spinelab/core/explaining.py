@@ -21,6 +21,9 @@ METHODS: Final[Mapping[str, str]] = {
 }
 """Word on the command line -> name of the method."""
 
+LANDMARK_MAPS: Final = "landmark maps"
+"""The method of a model that measures: its own heatmaps, the highest of all landmarks at each place."""
+
 ALL: Final = "all"
 NONE: Final = "none"
 CHECKS: Final = ("glance", "weights", "curves")

@@ -152,7 +152,7 @@ def _icc_of_two(sums: Floats, square: Floats) -> dict[str, Floats]:
     n = sums[:, 0]
     mx, my, xx, yy, xy = central(sums)
     freedom = ratio(n, n - 1)
-    subjects, residual = (xx + yy + 2 * xy) / 2 * freedom, (xx + yy - 2 * xy) / 2 * freedom
+    subjects, residual = (np.maximum(xx + yy + sign * 2 * xy, 0) / 2 * freedom for sign in (1, -1))
     readers, within = n * (mx - my) ** 2 / 2, square / 2
     single = {
         "icc_1": ratio(subjects - within, subjects + within),

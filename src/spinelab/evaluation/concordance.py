@@ -47,8 +47,7 @@ def moments(value: Floats, truth: Floats) -> Floats:
 def correlation(sums: Floats) -> Floats:
     """Return Pearson's correlation from (..., 6) summed `moments`; nan where one of the two does not vary."""
     _, _, xx, yy, xy = central(sums)
-    varies = (xx > 1e-12 * sums[..., 3]) & (yy > 1e-12 * sums[..., 4])
-    return np.where(varies, np.clip(ratio(xy, np.sqrt(np.maximum(xx * yy, 0))), -1, 1), np.nan)
+    return np.where((xx > 0) & (yy > 0), np.clip(ratio(xy, np.sqrt(np.maximum(xx * yy, 0))), -1, 1), np.nan)
 
 
 def concordance(sums: Floats) -> Floats:
@@ -58,10 +57,18 @@ def concordance(sums: Floats) -> Floats:
 
 
 def central(sums: Floats) -> tuple[Floats, Floats, Floats, Floats, Floats]:
-    """Return means, variances and covariance with divisor n; nan where there are no films."""
+    """Return means, variances and covariance with divisor n; nan where there are no films, 0 where all that remains is the error of rounding."""
     n = sums[..., 0]
     mx, my = ratio(sums[..., 1], n), ratio(sums[..., 2], n)
-    return mx, my, ratio(sums[..., 3], n) - mx**2, ratio(sums[..., 4], n) - my**2, ratio(sums[..., 5], n) - mx * my
+    xx, yy = (_varying(ratio(sums[..., place], n), mean) for place, mean in ((3, mx), (4, my)))
+    together = np.where((xx == 0) | (yy == 0), 0.0, ratio(sums[..., 5], n) - mx * my)
+    return mx, my, xx, yy, together
+
+
+def _varying(square: Floats, mean: Floats) -> Floats:
+    """Return the variance from a mean square and a mean: of one film drawn over and over it is nothing, not a rest of either sign."""
+    variance = square - mean**2
+    return np.where(variance <= 1e-12 * square, 0.0, variance)
 
 
 def _paired(value: ArrayLike, truth: ArrayLike, level: float) -> tuple[Floats, Floats]:

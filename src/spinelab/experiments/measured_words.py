@@ -85,7 +85,7 @@ def statements(measured: Measured) -> list[str]:
     told = [_others(measured), _coverage(measured), _withheld(measured)]
     if smape is not None:
         told.append(f"SMAPE of the three angles as the AASCE challenge counts it: {with_limits(smape, '%')}.")
-    told += [_levels(measured.levels), _landmarks(measured), _source(measured)]
+    told += [naming_in_words(measured.levels), _landmarks(measured), _source(measured)]
     return [sentence for sentence in told if sentence]
 
 
@@ -120,12 +120,20 @@ def _withheld(measured: Measured) -> str:
     return f"Withheld, and in no error above: {told}{more}."
 
 
-def _levels(levels: Mapping[str, Any] | None) -> str:
+def _shifted(films: int, off: int) -> str:
+    """Return of how many of the films with a shifted column it is shifted by one level."""
+    if films == 1:
+        return f"on the other film it is {'one level' if off else 'more than one level'} off"
+    return f"of the other {films} films {off} {'is' if off == 1 else 'are'} one level off"
+
+
+def naming_in_words(levels: Mapping[str, Any] | None) -> str:
+    """Return how often levels carry their own names, and how far off the others are; empty without levels."""
     if levels is None:
         return ""
     wrong = {shift: count for shift, count in levels["film_off_by"].items() if shift != "0"}
     one = wrong.get("+1", 0) + wrong.get("-1", 0)
-    off = f", and of {sum(wrong.values())} others {one} {'is' if one == 1 else 'are'} one level off" if wrong else ""
+    off = f", and {_shifted(sum(wrong.values()), one)}" if wrong else ""
     said = (
         f"All levels are named right on {percent(estimate(levels['all_right']))} of the films."
         f" The column is numbered right, give or take single vertebrae, on {percent(estimate(levels['numbered_right']))}{off}."

@@ -35,6 +35,14 @@ REGION_SHORT: Final[Mapping[str, str]] = {"proximal thoracic": "PT", "main thora
 """What surgeons call the curve of a region for short, where they do."""
 
 
+_UNITS: Final[Mapping[str, str]] = {"deg": "°", "mm": " mm", "px": " px"}
+
+
+def marked_value(value: float, unit: str, digits: int = 0) -> str:
+    """Return a value with its unit as it stands beside a mark on a film: ``48°``, ``−20 mm``; the minus sign is a true one, and none stands before nothing."""
+    return f"{value:z.{digits}f}{_UNITS.get(unit, '')}".replace("-", "−")
+
+
 def stroke(kind: str, points: Sequence[ArrayLike], role: str, text: str = "", *, layer: str, measurement: str = "") -> Stroke:
     """Make a stroke of points given as x, y in any form."""
     return Stroke(kind, tuple((float(p[0]), float(p[1])) for p in np.asarray(points, dtype=np.float64)), role, text, layer, measurement)
@@ -113,7 +121,7 @@ def cobb_strokes(
     marks = list(vertebra_strokes(points, names))
     for curve in curves:
         measurement = measurement_of(curve, curves)
-        text = f"{REGION_SHORT.get(curve.region, curve.region)} {(texts or {}).get(measurement) or f'{curve.cobb_deg:.0f}°'}"
+        text = f"{REGION_SHORT.get(curve.region, curve.region)} {(texts or {}).get(measurement) or marked_value(curve.cobb_deg, 'deg')}"
         upper, lower = points[curve.upper, :2], points[curve.lower, 2:]
         marks += angle_between_lines(upper, lower, text, aside=width, layer=COBB_LAYER, measurement=measurement)
         marks.append(stroke("point", (apex_point(points, curve.apex),), "angle", f"apex {curve.apex_name}", layer=COBB_LAYER, measurement=measurement))

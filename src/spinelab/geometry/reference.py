@@ -1,7 +1,7 @@
 """What is usual in people without back pain: published ranges for the sagittal parameters and for the Cobb angle.
 
 Only ranges whose numbers were checked against the publication's own abstract are here; a parameter, age or sex without one has none.
-Where a paper gives mean and SD, the range is mean +- 1.96 SD. All come from adults standing; none is a goal of treatment.
+Where a paper gives mean and SD, the range is mean ± 1.96 SD. All come from adults standing; none is a goal of treatment.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import Final
 
 from spinelab.core import Reference
 
-_MAC_THIONG_2011: Final = "Mac-Thiong J-M et al., Eur Spine J 20 Suppl 5:572-577, 2011 (mean +- 2 SD, n = 709)"
-_MAC_THIONG_2010: Final = "Mac-Thiong J-M et al., Spine 35:E1193-E1198, 2010 (mean +- 2 SD as published, n = 709)"
-_HEY_2021: Final = "Hey HWD et al., Spine 46:E1202-E1210, 2021 (mean +- 1.96 SD, n = 100)"
-_YUKAWA_2012: Final = "Yukawa Y et al., Eur Spine J 21:1492-1498, 2012 (mean +- 1.96 SD, n = 1230)"
-_YUKAWA_2018: Final = "Yukawa Y et al., Eur Spine J 27:426-432, 2018 (mean +- 1.96 SD, n = 626)"
-_AMABILE_2016: Final = "Amabile C et al., Eur Spine J 25:3666-3674, 2016 (mean +- 1.96 SD, n = 69)"
+_MAC_THIONG_2011: Final = "Mac-Thiong J-M et al., Eur Spine J 20 Suppl 5:572-577, 2011 (mean ± 2 SD, n = 709)"
+_MAC_THIONG_2010: Final = "Mac-Thiong J-M et al., Spine 35:E1193-E1198, 2010 (mean ± 2 SD as published, n = 709)"
+_HEY_2021: Final = "Hey HWD et al., Spine 46:E1202-E1210, 2021 (mean ± 1.96 SD, n = 100)"
+_YUKAWA_2012: Final = "Yukawa Y et al., Eur Spine J 21:1492-1498, 2012 (mean ± 1.96 SD, n = 1230)"
+_YUKAWA_2018: Final = "Yukawa Y et al., Eur Spine J 27:426-432, 2018 (mean ± 1.96 SD, n = 626)"
+_AMABILE_2016: Final = "Amabile C et al., Eur Spine J 25:3666-3674, 2016 (mean ± 1.96 SD, n = 69)"
 _TPA_2024: Final = (
-    "T1 Pelvic and Lumbar Pelvic Angles Normative Values, Spine, 2024, PubMed 39258422 (mean 7.3, its 95 % interval 6.8 to 7.8, n = 472: SD 5.5; +- 1.96 SD)"
+    "T1 Pelvic and Lumbar Pelvic Angles Normative Values, Spine, 2024, PubMed 39258422 (mean 7.3, its 95 % interval 6.8 to 7.8, n = 472: SD 5.5; ± 1.96 SD)"
 )
 _KANE_1977: Final = "Kane WJ, Clin Orthop Relat Res 126:43-46, 1977; Scoliosis Research Society"
 
@@ -42,7 +42,7 @@ def _spread(mean: float, sd: float, population: str, source: str, from_age: floa
 
 
 _CAUCASIAN: Final = "asymptomatic Caucasian adults (men and women, mean age 37)"
-_SINGAPORE: Final = "healthy adults who can look straight ahead, Singapore (age 45 +- 16)"
+_SINGAPORE: Final = "healthy adults who can look straight ahead, Singapore (age 45 ± 16)"
 _JAPANESE: Final = "asymptomatic Japanese adults"
 
 _RANGES: Final[dict[str, tuple[_Range, ...]]] = {

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spinelab.core import Stroke
-from spinelab.geometry.drawing import BALANCE_LAYER, VERTEBRAE_LAYER, angle_between_lines, stroke, unit_vector
+from spinelab.geometry.drawing import BALANCE_LAYER, VERTEBRAE_LAYER, angle_between_lines, marked_value, stroke, unit_vector
 from spinelab.geometry.lines import Points
 from spinelab.geometry.sagittal import LATERAL_LANDMARKS, facing_side, sagittal_parameters
 
@@ -37,8 +37,7 @@ class _Film:
     size: float
 
     def text(self, name: str) -> str:
-        unit = " px" if name == "sva" else "°"
-        return self.texts.get(name) or f"{_ABBREVIATIONS.get(name, name.upper())} {self.values[name]:.0f}{unit}"
+        return self.texts.get(name) or f"{_ABBREVIATIONS.get(name, name.upper())} {marked_value(self.values[name], 'px' if name == 'sva' else 'deg')}"
 
     def middle(self, stem: str) -> Points:
         centre: Points = (self.at[f"{stem}_1"] + self.at[f"{stem}_2"]) / 2

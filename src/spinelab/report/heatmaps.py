@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from spinelab.core import Explanation, Heatmap, Result
+from spinelab.core import LANDMARK_MAPS, Explanation, Heatmap, Result
 from spinelab.report.files import write_bytes
 from spinelab.report.pictures import film, overlay, overlay_png, size
-from spinelab.report.words import number
+from spinelab.report.words import HEAT_KEY, LANDMARK_KEY, number
 
 PAGE_PX: Final = 900
 """Longest side of a map on the page of a reading."""
@@ -69,9 +69,16 @@ def heat_pictures(explanations: Sequence[Explanation], *, side: int = PAGE_PX) -
     ]
 
 
+def key_of(explanations: Sequence[Explanation]) -> Mapping[str, str]:
+    """Return what these maps show, in words: what spoke for an answer, or where landmarks were seen."""
+    return LANDMARK_KEY if all(one.method == LANDMARK_MAPS for one in explanations) else HEAT_KEY
+
+
 def caption_of(explanation: Explanation) -> str:
     """Return method, the answer that is explained and, where it is known, its probability."""
     probability = explanation.facts.get("probability")
+    if explanation.method == LANDMARK_MAPS:
+        return "where landmarks were seen"
     return f"{explanation.method} for {explanation.label}" + ("" if probability is None else f", probability {number(probability, 2)}")
 
 

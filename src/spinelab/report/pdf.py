@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from spinelab.report import pdf_parts as parts
@@ -15,6 +15,7 @@ from spinelab.report.pdf_pictures import MM, Figure
 from spinelab.report.pdf_type import printable, typeset
 from spinelab.report.reading import Reading
 from spinelab.report.serial import FollowUp
+from spinelab.report.words import HEAT_KEY
 
 if TYPE_CHECKING:
     from reportlab.pdfgen.canvas import Canvas
@@ -46,6 +47,7 @@ class Sheet:
     unknown: tuple[tuple[str, str], ...] = ()
     measures: bool = True
     maps: tuple[Figure, ...] = ()
+    heat_key: Mapping[str, str] = field(default_factory=lambda: HEAT_KEY)
     pictures: tuple[Figure, ...] = ()
     """Of an answer without measurements: its films."""
     grid: Grid | None = None
@@ -105,7 +107,7 @@ def _measured(sheet: Sheet) -> list[Part]:
         *parts.findings(sheet.reading),
         *parts.listed("Notes", sheet.notes),
         *parts.followed(sheet.changes),
-        *parts.pictures("Heatmap" if len(sheet.maps) == 1 else "Heatmaps", (), sheet.maps),
+        *parts.pictures("Heatmap" if len(sheet.maps) == 1 else "Heatmaps", (), sheet.maps, sheet.heat_key),
         *_ending(sheet),
     ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from spinelab.report.pdf_pictures import MM, Figure, first_row_height, grades_ta
 from spinelab.report.pdf_type import markup, paragraph, printable, typeset
 from spinelab.report.reading import SIDES, Levels, Reading, Row, Strip, shown, symbol
 from spinelab.report.serial import LARGER, MEANING, FollowUp
-from spinelab.report.words import NONE, chance, likelihood, number, sentence, spoken
+from spinelab.report.words import HEAT_KEY, NONE, chance, likelihood, number, sentence, spoken
 
 INK: Final = "#1f2933"
 SOFT: Final = "#52606d"
@@ -97,13 +97,13 @@ def grades(grid: Grid) -> list[Part]:
     return [_heading("Grades by level and side"), _line(GRADES_TEXT, 7, SOFT), lambda width: grades_table(grid, width)]
 
 
-def pictures(title: str, films: Sequence[Figure], maps: Sequence[Figure]) -> list[Part]:
+def pictures(title: str, films: Sequence[Figure], maps: Sequence[Figure], key: Mapping[str, str] = HEAT_KEY) -> list[Part]:
     """Return films, then maps, in rows below a heading and, where there are maps, what they show; a single film stands in a row with its maps."""
     groups = [(*films, *maps)] if len(films) <= 1 else [tuple(films), tuple(maps)]
     if not any(groups):
         return []
     heading = Heading(title, room=lambda width: first_row_height(groups[0], width))
-    return [heading, *(heat_key() if maps else ()), *(_rows(group) for group in groups if group)]
+    return [heading, *(heat_key(key) if maps else ()), *(_rows(group) for group in groups if group)]
 
 
 def _rows(figures: Sequence[Figure]) -> Part:

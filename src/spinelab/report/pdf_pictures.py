@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from spinelab.report.grades import Cell, Grid
 from spinelab.report.heatmaps import PRINT_PX, Told, caption_of, edges_of, told
 from spinelab.report.pdf_type import markup, paragraph
 from spinelab.report.pictures import HEAT_STOPS, for_print, jpeg, print_overlay
-from spinelab.report.words import HEAT_KEY, number, spoken
+from spinelab.report.words import number, spoken
 
 MM: Final = 72 / 25.4
 HIGH: Final = 82 * MM
@@ -62,9 +62,9 @@ def _printed(picture: NDArray[np.uint8], one: Explanation, text: str, words: Tol
     return Figure(jpeg(picture), picture.shape[1], picture.shape[0], one.view or "Film", text, words, edges_of(one))
 
 
-def heat_key() -> list[Part]:
+def heat_key(key: Mapping[str, str]) -> list[Part]:
     """Return what a map shows, and its colours from low to high."""
-    words = f"{HEAT_KEY['shows']}. {HEAT_KEY['beware']}"
+    words = f"{key['shows']}. {key['beware']}"
     return [lambda _: paragraph(markup(words), 7.4, _SOFT), lambda _: _colours()]
 
 

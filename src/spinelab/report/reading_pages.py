@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from spinelab.core import Explanation, Quantity, Result, SpinelabError, Study
+from spinelab.core import Explanation, Fact, Image, Quantity, Result, SpinelabError, Study
 from spinelab.report.files import write_bytes, write_text
 from spinelab.report.film_drawing import COLOURS, DASHES, LEGEND, WIDTHS
 from spinelab.report.films import Film, measured_film, svg_mark, thumbnail
-from spinelab.report.heatmaps import heat_pictures, with_maps
+from spinelab.report.heatmaps import heat_pictures, key_of, with_maps
 from spinelab.report.material import Material, Measuring
 from spinelab.report.pages import render
 from spinelab.report.pdf import Sheet, reading_pdf
@@ -119,6 +119,7 @@ class MeasuredPages:
             order=compared.order,
             unknown=tuple(unknown_facts(study)),
             maps=tuple(map_figures(maps)),
+            heat_key=key_of(maps),
         )
 
     def _open(self, result: Result) -> tuple[Study | None, Film | None, list[str]]:
@@ -151,6 +152,7 @@ class MeasuredPages:
             unknown=sheet.unknown,
             summary=sheet.summary,
             heats=heat_pictures(maps),
+            heat_key=key_of(maps),
             explained=_EXPLAINED,
             meaning=MEANING,
             sides=SIDES,
@@ -188,8 +190,14 @@ def unknown_facts(study: Study | None) -> list[tuple[str, str]]:
     facts = {"patient": study.patient, "sex": study.sex, "age": study.age_years, **study.facts}
     for n, image in enumerate(study.images, 1):
         where = f" of image {n}" if len(study.images) > 1 else ""
-        facts |= {f"pixel size{where}": image.spacing_mm, f"view{where}": image.view, f"orientation{where}": image.affine}
+        facts |= {f"pixel size{where}": image.spacing_mm, f"view{where}": image.view, f"orientation{where}": _orientation(image)}
     return [(name, fact.source) for name, fact in facts.items() if not fact.known]
+
+
+def _orientation(image: Image) -> Fact:
+    """Return what tells which side is which: of a radiograph whose header states it, where its rows and columns run to; else the place in the patient."""
+    stated = image.facts.get("PatientOrientation")
+    return stated if stated is not None and stated.known and not image.affine.known else image.affine
 
 
 def _identity(study: Study | None, film: Film | None) -> list[tuple[str, str, str]]:

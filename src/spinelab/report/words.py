@@ -19,6 +19,12 @@ HEAT_KEY: Final[Mapping[str, str]] = {
 }
 """What stands above heatmaps, before and after their colours."""
 
+LANDMARK_KEY: Final[Mapping[str, str]] = {
+    "shows": "A heatmap shows where the network saw landmarks",
+    "beware": "The marks on the film are where it placed them; brightness cannot be compared between films.",
+}
+"""The same above the heatmaps of a model that measures."""
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinelab.core import (
+    LANDMARK_MAPS,
     Example,
     Examples,
     Explaining,
@@ -89,9 +90,14 @@ class LandmarkTask(Task):
         """Return the lowest and highest value that a quantity can have."""
         return (None, None)
 
+    @property
+    def taken_to_read(self) -> str:
+        """Return what is read, without the layouts that are only learnt from."""
+        return self.takes.partition("; to learn from")[0]
+
     def film(self, study: Study, settings: Settings) -> Image:
         """Return the film to measure on, as `film_of`."""
-        return film_of(study, self.films, self.takes)
+        return film_of(study, self.films, self.taken_to_read)
 
     def shown(self, model: Model, study: Study) -> Study:
         """Return the study with the film that is measured on alone: the lines on the page belong to no other."""
@@ -260,7 +266,7 @@ class LandmarkTask(Task):
 
         (how or Explaining()).of_one_question(self.name)
         film = pooled(self.prepare(study, model.settings).pixels[0], self.own(model.settings).detail)
-        return [Explanation("landmark maps", "landmarks", film, seen_where(self._live(model)[0], film[None]), "")]
+        return [Explanation(LANDMARK_MAPS, "landmarks", film, seen_where(self._live(model)[0], film[None]), "")]
 
     def _read(self, model: Model, canvas: PreparedCanvas, study: Study, *, near: bool = True) -> Reading:
         shape = canvas.facts["shape"]
@@ -279,11 +285,11 @@ class LandmarkTask(Task):
         for how, pixels in turned.items():
             other = self._read(model, PreparedCanvas(np.ascontiguousarray(pixels), facts=canvas.facts), study)
             if certainty(other) > max(least, certainty(reading)) and other.present.sum() > LEAST_FOUND and not self.refuse(other, model, study):
-                raise NotSureError(f"{study.id}: the film seems to be {how}", expected=self.takes, action=TURNED[how])
+                raise NotSureError(f"{study.id}: the film seems to be {how}", expected=self.taken_to_read, action=TURNED[how])
         found = f"{int(reading.present.sum())} of {len(reading.names)} landmarks were found, with a certainty of {certainty(reading):.2f}"
         raise NotSureError(
             f"{study.id}: {why or f'this does not look like the films that the model has learnt from ({found})'}",
-            expected=self.takes,
+            expected=self.taken_to_read,
             action="check that it is the right film; a model for other films has to learn from such films",
         )
 
@@ -293,7 +299,7 @@ class LandmarkTask(Task):
             return
         turned = PreparedCanvas(np.ascontiguousarray(canvas.pixels[:, ::-1, ::-1]), facts=canvas.facts)
         if self.better(self._read(model, turned, study, near=False), reading):
-            raise NotSureError(f"{study.id}: the film seems to be upside down", expected=self.takes, action=TURNED["upside down"])
+            raise NotSureError(f"{study.id}: the film seems to be upside down", expected=self.taken_to_read, action=TURNED["upside down"])
 
     def odd(self, reading: Reading) -> bool:
         """Return whether a reading is unsure enough to look at the film the other way up."""

@@ -270,8 +270,8 @@ def results(found: Sequence[Result], out: Path) -> None:
             shares = ", ".join(f"{label}: {chance(share)}" for label, share in finding.probabilities.items())
             say(f"  {_named(finding)}: {finding.label or 'no answer'}" + (f"   ({shares})" if shares else ""))
         for measure in result.measurements:
-            value = f"withheld: {measure.withheld}" if measure.value is None else f"{measure.value:.1f} {measure.unit}"
-            limits = f"   (95 %: {measure.interval[0]:.1f} to {measure.interval[1]:.1f})" if measure.value is not None and measure.interval else ""
+            value = f"withheld: {measure.withheld}" if measure.value is None else f"{measure.value:z.1f} {measure.unit}"
+            limits = f"   (95 %: {measure.interval[0]:z.1f} to {measure.interval[1]:z.1f})" if measure.value is not None and measure.interval else ""
             say(f"  {_named(measure)}: {value}{limits}")
         for note in result.notes:
             say(f"  note: {note}")

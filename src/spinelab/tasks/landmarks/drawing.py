@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinelab.core import Landmark, Measurement, Result, Stroke
+from spinelab.geometry import marked_value
 from spinelab.tasks.landmarks.declaration import Declaration, Measure
 
 _DECIMALS: Final = {"deg": 1, "mm": 1, "px": 0}
-_SIGNS: Final = {"deg": "°", "mm": " mm", "px": " px"}
 _REACH: Final = 0.6
 """Length of the axis that an angle is measured from, in lengths of the line."""
 
@@ -25,8 +25,8 @@ def strokes(result: Result, declaration: Declaration) -> tuple[Stroke, ...]:
     points = {p.name: p for p in result.landmarks}
     for item in declaration.measures:
         given = _given(result, item)
-        if given is not None and all(name in points for name in item.points):
-            marks += _one(item, _spots(item, points), f"{item.title} {_number(given)}")
+        if given is not None and given.value is not None and all(name in points for name in item.points):
+            marks += _one(item, _spots(item, points), f"{item.title} {marked_value(given.value, given.unit, _DECIMALS[given.unit])}")
     return tuple(marks)
 
 
@@ -34,10 +34,6 @@ def _given(result: Result, item: Measure) -> Measurement | None:
     """Return the measurement in the first of its units that has a value."""
     values = {m.unit: m for m in result.measurements if m.name == item.name and m.value is not None}
     return next((values[unit] for unit in item.units if unit in values), None)
-
-
-def _number(m: Measurement) -> str:
-    return f"{m.value:.{_DECIMALS[m.unit]}f}{_SIGNS[m.unit]}"
 
 
 def _spots(item: Measure, points: Mapping[str, Landmark]) -> list[At]:

@@ -16,6 +16,7 @@ from spinelab.geometry import (
     clinical_curves,
     cobb_strokes,
     coronal_strokes,
+    marked_value,
     measurement_of,
     vertebra_strokes,
 )
@@ -34,7 +35,7 @@ def strokes(result: Result) -> tuple[Stroke, ...]:
     for m in result.measurements:
         if m.value is not None and (m.name not in given or m.unit == "mm"):
             given[m.name] = m
-    texts = {name: _text(m) for name, m in given.items()}
+    texts = {name: marked_value(m.value, m.unit) for name, m in given.items() if m.value is not None}
     ends = _ends(given, levels)
     curves = _as_measured(clinical_curves(corners, levels), ends)
     marks = cobb_strokes(corners, curves, levels, texts=texts) if len(levels) == len(THORACOLUMBAR) else vertebra_strokes(corners, levels)
@@ -62,7 +63,3 @@ def _as_measured(curves: Sequence[Curve], ends: Mapping[str, tuple[int, int]]) -
     drawn = [c for c in curves if c.scoliotic]
     places = [ends.get(measurement_of(c, drawn), (c.upper, c.lower)) for c in drawn]
     return [replace(c, upper=upper, lower=lower) for c, (upper, lower) in zip(drawn, places, strict=True)]
-
-
-def _text(m: Measurement) -> str:
-    return f"{m.value:.0f}{ {'deg': '°', 'mm': ' mm', 'px': ' px'}.get(m.unit, '') }"

@@ -32,9 +32,9 @@ BALANCE: Final = ("trunk_tilt", "t1_l5_offset")
 """What is measured between the centres of T1 and L5."""
 REGIONAL_NAMES: Final = tuple(dict.fromkeys(REGION_MEASUREMENTS.values()))
 QUANTITIES: Final = (
-    Quantity("cobb_max", "deg", "Largest angle by the AASCE rule", "largest angle between the mid-lines of two vertebrae", comparison=True),
-    Quantity("cobb_upper", "deg", "Second angle by the AASCE rule", "from the upper of these two vertebrae upwards", comparison=True),
-    Quantity("cobb_lower", "deg", "Third angle by the AASCE rule", "from the lower of them downwards; in a low S shape the topmost curve", comparison=True),
+    Quantity("cobb_max", "deg", "Largest Cobb angle by the AASCE rule", "largest angle between the mid-lines of two vertebrae", comparison=True),
+    Quantity("cobb_upper", "deg", "Second Cobb angle by the AASCE rule", "from the upper of these two vertebrae upwards", comparison=True),
+    Quantity("cobb_lower", "deg", "Third Cobb angle by the AASCE rule", "from the lower of them down; in a low S shape the topmost curve", comparison=True),
     Quantity("cobb_proximal_thoracic", "deg", "Proximal thoracic Cobb angle", "endplates of the end vertebrae of the curve with its apex at T3 to T5"),
     Quantity("cobb_main_thoracic", "deg", "Main thoracic Cobb angle", "endplates of the end vertebrae of the curve with its apex at T6 to T11/T12"),
     Quantity("cobb_thoracolumbar_lumbar", "deg", "Thoracolumbar / lumbar Cobb angle", "endplates of the end vertebrae of the curve with its apex at T12 to L4"),
@@ -156,7 +156,7 @@ def withheld(quantity: Quantity, present: Collection[str], spacing: Fact) -> str
     needed = NEEDED.get(quantity.name, THORACOLUMBAR)
     absent = [level for level in needed if level not in levels]
     if absent:
-        return f"{_span(absent)} {'was' if len(absent) == 1 else 'were'} not found on the film"
+        return f"{spans(absent)} {'was' if len(absent) == 1 else 'were'} not found on the film"
     if quantity.unit == "mm" and not spacing.known:
         return f"no pixel spacing: {spacing.source}"
     if quantity.name in NEEDED:
@@ -164,10 +164,15 @@ def withheld(quantity: Quantity, present: Collection[str], spacing: Fact) -> str
     return "it cannot be measured on these points"
 
 
-def _span(levels: Sequence[str]) -> str:
-    if len(levels) > 2 and joined(levels):
-        return f"{levels[0]} to {levels[-1]}"
-    return ", ".join(levels)
+def spans(levels: Sequence[str]) -> str:
+    """Return levels, from top to bottom, as a reader names them: ``T1, T4 to T9``; two in a row are named one by one."""
+    runs: list[list[str]] = []
+    for level in levels:
+        if runs and joined((runs[-1][-1], level)):
+            runs[-1].append(level)
+        else:
+            runs.append([level])
+    return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(run) for run in runs)
 
 
 def mirrored() -> tuple[int, ...]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from spinelab.core import Image
 from spinelab.geometry import THORACOLUMBAR, clinical_curves
 from spinelab.tasks.scoliosis import position
-from spinelab.tasks.scoliosis.measure import corners_of, found_levels
+from spinelab.tasks.scoliosis.measure import corners_of, found_levels, spans
 
 if TYPE_CHECKING:
     from spinelab.train.landmark_reading import Reading
@@ -29,14 +29,15 @@ def _levels(reading: Reading, levels: tuple[str, ...]) -> list[str]:
     said = []
     absent = [level for level in THORACOLUMBAR if level not in levels]
     if absent:
-        said.append(f"Not found on the film: {', '.join(absent)}.")
-    unseen = [THORACOLUMBAR[level] for level in reading.facts.get("between", ())]
+        said.append(f"Not found on the film: {spans(absent)}.")
+    unseen = reading.facts.get("between", ())
     if unseen:
-        said.append(f"Not seen clearly, and put where the column goes on: {', '.join(unseen)}.")
+        said.append(f"Not seen clearly, and put where the column goes on: {_named(unseen)}.")
     certainty = reading.facts.get("certainty")
     if certainty is not None:
         ways = "".join(f"; {way}" for way in _other_ways(reading))
-        said.append(f"Names of the levels: right with a certainty of {certainty:.0%}{ways}. The largest angle does not depend on the names.")
+        whole = "" if absent else " The largest angle does not depend on the names."
+        said.append(f"Names of the levels: right with a certainty of {certainty:.0%}{ways}.{whole}")
     return said
 
 
@@ -59,18 +60,15 @@ def _other_way(named: Mapping[str, Any] | None, other: Mapping[str, Any] | None,
     also = [level for level, way in ways.items() if way not in {None, level, level + shift}]
     if len(moved) == len(ways) and not names:
         return whole
-    said = [f"{_span(moved)} could be {_STEPS[shift]} than named"] if moved else ["the vertebrae could be counted otherwise"]
-    said += [f"{_span(also)} yet otherwise"] if also else []
-    said += [f"{_span(gone)} no vertebra of the column"] if gone else []
-    said += ["with one that is not counted now"] if names else []
+    said = [f"{_named(moved)} could be {_STEPS[shift]} than named"] if moved else ["the vertebrae could be counted otherwise"]
+    said += [f"{_named(also)} yet otherwise"] if also else []
+    said += [f"{_named(gone)} no vertebra of the column"] if gone else []
+    said += ["and a vertebra counted that was passed over"] if names else []
     return ", ".join(said)
 
 
-def _span(levels: Sequence[int]) -> str:
-    """Return levels as a reader names them: ``T4 to T9`` where none is missing between, else one by one."""
-    names = [THORACOLUMBAR[level] for level in levels]
-    joined = len(levels) > 1 and levels[-1] - levels[0] == len(levels) - 1
-    return f"{names[0]} to {names[-1]}" if joined else ", ".join(names)
+def _named(levels: Iterable[int]) -> str:
+    return spans([THORACOLUMBAR[level] for level in sorted(levels)])
 
 
 def _curves(reading: Reading, levels: tuple[str, ...], sides: tuple[str, str]) -> list[str]:

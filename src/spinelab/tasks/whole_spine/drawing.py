@@ -7,10 +7,9 @@ from typing import Final
 import numpy as np
 
 from spinelab.core import Measurement, Result, Stroke
-from spinelab.geometry import PARAMETERS, sagittal_strokes
+from spinelab.geometry import PARAMETERS, marked_value, sagittal_strokes
 
 _SHORT: Final = {"l4_s1": "L4-S1", "c2_c7": "C2-C7", "t1_slope": "T1 slope"}
-_UNITS: Final = {"deg": "°", "mm": " mm", "px": " px"}
 
 
 def strokes(result: Result) -> tuple[Stroke, ...]:
@@ -22,10 +21,10 @@ def strokes(result: Result) -> tuple[Stroke, ...]:
     for m in result.measurements:
         if m.value is not None and (m.name not in given or m.unit == "mm"):
             given[m.name] = m
-    texts = {name: _text(m) for name, m in given.items()}
+    texts = {name: _text(m, m.value) for name, m in given.items() if m.value is not None}
     marks = sagittal_strokes({p.name: np.array([p.x, p.y]) for p in result.landmarks}, texts=texts)
     return tuple(mark for mark in marks if mark.measurement in given or mark.measurement not in PARAMETERS)
 
 
-def _text(m: Measurement) -> str:
-    return f"{_SHORT.get(m.name, m.name.upper())} {m.value:.0f}{_UNITS.get(m.unit, '')}"
+def _text(m: Measurement, value: float) -> str:
+    return f"{_SHORT.get(m.name, m.name.upper())} {marked_value(value, m.unit)}"

@@ -15,6 +15,10 @@ DEPTH_LIMITS_MM: Final = (14.0, 70.0)
 """Depth of an endplate from a small child's T12 to a large man's S1 with a third of magnification."""
 
 
+ODD_ASPECT: Final = 1.02
+"""Sides of a pixel of a radiograph differ by less: 2 % change an angle by half a degree at most."""
+
+
 def implausible(points: Mapping[str, NDArray[np.float64]], spacing: Fact) -> str:
     """Return why the spacing cannot be right, judged by the depth of the endplates; empty if it can, or nothing can be said."""
     if not spacing.known:
@@ -41,6 +45,12 @@ def notes(image: Image) -> tuple[str, ...]:
     rows, columns = spacing.value
     size = f"{rows:.4g} mm" if abs(rows - columns) < 1e-3 * rows else f"{rows:.4g} mm (rows) x {columns:.4g} mm (columns)"
     said = [f"Pixel spacing: {size} ({spacing.source})."]
+    if rows != columns and not 1 / ODD_ASPECT < rows / columns < ODD_ASPECT:
+        said.append(
+            f"By the spacing a pixel is {max(rows, columns) / min(rows, columns):.2f} times as {'high' if rows > columns else 'wide'} as it is "
+            f"{'wide' if rows > columns else 'high'}, and every angle is taken so. Radiographs have square pixels: if the picture does not look "
+            f"{'flattened' if rows > columns else 'drawn out'}, the spacing is wrong, and the angles with it."
+        )
     pixel, imager = _stated(image, "PixelSpacing"), _stated(image, "ImagerPixelSpacing")
     if pixel and imager and abs(imager / pixel - 1) > 1e-3 and spacing.source.startswith("DICOM"):
         said.append(
