@@ -142,6 +142,16 @@ def test_neighbours_stay_in_their_stack() -> None:
     assert neighbours(flat, 2, 3) == [1, 2, None]
 
 
+def test_neighbours_of_a_stack_that_was_stored_mirrored_come_in_the_patient_s_order() -> None:
+    """Columns from left to right in the header: the normal, and with it the order of the slices, is reversed; the network is shown the same."""
+    usual = np.tile(np.eye(4), (3, 1, 1))
+    usual[:, 2, 3] = [0, 4, 8]
+    mirrored = usual[::-1].copy()
+    mirrored[:, 0, 0] = -1
+    heights = [[stack[index][2, 3] for index in neighbours(stack, 1, 3) if index is not None] for stack in (usual, mirrored)]
+    assert heights == [[0, 4, 8], [0, 4, 8]]
+
+
 def test_a_question_without_a_place_has_no_picture(data: Examples) -> None:
     study = row_of(data, 0, "spinal_canal_stenosis_l3_l4").open()
     nothing = replace(study, facts={"places": replace(study.facts["places"], value=())})
