@@ -164,6 +164,22 @@ def test_evaluation_has_metrics_at_the_top(evaluation_of, tmp_path):
     assert (tmp_path / "predictions.csv").read_text().count("\n") == 121
 
 
+def test_questions_are_not_counted_as_images(evaluation_of, tmp_path):
+    """Of 4 examinations with 25 questions each, 78 answers of one class were 1950 % of the images."""
+    usual = evaluation_of()
+    counts = {"Normal/Mild": {"images": 75, "patients": None}, "Severe": {"images": 25, "patients": None}}
+    data = dataclasses.replace(usual.data, classes=counts, questions=100, images=4, examinations=4, patients=None)
+    trained = {"images": 88, "questions": 2167, "classes": {"Severe": {"images": 115, "patients": 46}}}
+    page = check_page(write_evaluation(evaluation_of(data=data, trained_on=trained), tmp_path).read_text(encoding="utf-8"))
+    assert "Share of the questions" in page.words
+    assert "75.0 %" in page.words
+    assert "25 questions, Severe" in page.words
+    assert "questions 115" in page.words
+    body = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
+    jsonschema.validate(body, schema("evaluation"))
+    assert body["data"]["questions"] == 100
+
+
 def test_a_tasks_constants_have_rows_of_their_own(comparison_of, evaluation_of, tmp_path):
     """The score of a constant that knows frequencies is not said to be that of always answering the most frequent class."""
     constants = {"uniform": {"rsna_score": Estimate(0.9876)}, "per column": {"rsna_score": Estimate(0.7531)}}
