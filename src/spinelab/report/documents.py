@@ -97,7 +97,8 @@ def variant_document(variant: Variant) -> dict[str, Any]:
 def data_document(data: DataSummary) -> dict[str, Any]:
     """Return where the figures come from; of the root only the folder's name, for a path can name a person."""
     names = ("digest", "phantom", "patients", "images", "examinations", "classes", "duplicates", "leaks", "conflicts", "shortcuts", "facts", "notes")
-    return {"root": folder_name(data.root), **_shallow(data, *names), "questions": data.questions, **_flags(data.flags)}
+    asked = {} if data.questions is None else {"questions": data.questions}
+    return {"root": folder_name(data.root), **_shallow(data, *names), **asked, **_flags(data.flags)}
 
 
 def folder_name(root: str) -> str:
