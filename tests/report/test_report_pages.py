@@ -19,7 +19,7 @@ from spinelab.report.comparison import comparison_page, evaluation_page
 from spinelab.report.content import GalleryCell, GalleryRow
 from spinelab.report.documents import comparison_document
 from spinelab.report.files import write_json
-from spinelab.report.heatmaps import summaries
+from spinelab.report.heatmaps import heat_pictures, summaries
 from spinelab.report.words import METRICS, SEVERITY
 
 ROOT = Path(__file__).parents[2]
@@ -345,11 +345,26 @@ def test_a_map_of_a_slice_says_where_in_the_patient_it_is_highest(explanation_of
     words = check_page(html).words
     assert "Axial T2, series 17, slice 4: the highest point lies at −9.5, 1.0, 3.2 mm (LPS: to the patient's left, back and head)." in words
     assert "the network saw it mirrored" in words
+    write_explained(golden_result(), [seen], [], tmp_path, phantom_model=True, model_summary={})
+    words = check_page((tmp_path / "report.html").read_text(encoding="utf-8")).words
+    assert "hung as usual; the network saw it mirrored" in words
+    assert "as the network saw it" not in words
     (one,) = summaries([dataclasses.replace(seen, view="right subarticular stenosis L3/L4, Axial T2, slice 24")])
     assert one.file.endswith("-slice-24.png")
     body = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
     jsonschema.validate(body, schema("result"))
     assert body["explanations"][0]["peak_mm"] == [-9.5, 1.0, 3.25]
+
+
+def test_numbers_of_a_map_claim_no_more_than_they_show(explanation_of):
+    """A probability that is rounded to 1, a likeness below 0, and curves of which one alone is better than chance."""
+    curves = {"better_than_chance": True, "deletion_auc": 0.96, "insertion_auc": 0.87, "chance": [0.92, 0.81]}
+    weights = {"replaced": [1.0], "correlation": [-0.29], "depends_on_weights": True}
+    (told,) = heat_pictures([dataclasses.replace(explanation_of(3), facts={"probability": 0.998, "curves": curves, "weights": weights})])
+    assert told["caption"].endswith("probability > 0.99")
+    words = " ".join(told["told"].found)
+    assert "more (while it is put back, not while it is taken away) than on places drawn by chance" in words
+    assert "likeness \N{MINUS SIGN}0.29" in words
 
 
 def test_the_inside_of_a_network_has_its_page(explanation_of, tmp_path):
