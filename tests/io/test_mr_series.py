@@ -13,6 +13,7 @@ from spinelab.core import Fact, Image, InputError
 from spinelab.geometry.planes import plane_of
 from spinelab.io.mr_series import fat_suppression, series_kind, weighting
 from spinelab.io.mr_slices import read_mr_series
+from spinelab.io.mr_study import read_mr_study
 from spinelab.io.write_mr import MrHeader, write_mr_series
 
 
@@ -132,6 +133,14 @@ def test_every_mr_file_of_the_real_data(shared):
 
 
 # --- slices
+
+
+def test_a_file_called_dcm_that_is_none_is_told(tmp_path):
+    write_mr_series(tmp_path / "1", pictures(), sagittal(), header())
+    (tmp_path / "1" / "notes.txt").write_text("nothing", encoding="utf-8")
+    assert read_mr_study(tmp_path, "study").notes == ()
+    (tmp_path / "1" / "9.dcm").touch()
+    assert read_mr_study(tmp_path, "study").notes == ("1 file(s) called .dcm could not be read and were left out (study/1/9.dcm: empty or missing)",)
 
 
 def test_slices_are_sorted_by_place_and_not_by_name(tmp_path):

@@ -19,7 +19,7 @@ from spinelab.report.comparison import comparison_page, evaluation_page
 from spinelab.report.content import GalleryCell, GalleryRow
 from spinelab.report.documents import comparison_document
 from spinelab.report.files import write_json
-from spinelab.report.heatmaps import summaries
+from spinelab.report.heatmaps import heat_pictures, summaries
 from spinelab.report.words import METRICS, SEVERITY
 
 ROOT = Path(__file__).parents[2]
@@ -162,6 +162,22 @@ def test_evaluation_has_metrics_at_the_top(evaluation_of, tmp_path):
     assert body["metrics"]["balanced_accuracy"] == evaluation.variant.metrics["balanced_accuracy"].to_dict()
     assert "Subgroups" in page.words
     assert (tmp_path / "predictions.csv").read_text().count("\n") == 121
+
+
+def test_questions_are_not_counted_as_images(evaluation_of, tmp_path):
+    """Of 4 examinations with 25 questions each, 78 answers of one class were 1950 % of the images."""
+    usual = evaluation_of()
+    counts = {"Normal/Mild": {"images": 75, "patients": None}, "Severe": {"images": 25, "patients": None}}
+    data = dataclasses.replace(usual.data, classes=counts, questions=100, images=4, examinations=4, patients=None)
+    trained = {"images": 88, "questions": 2167, "classes": {"Severe": {"images": 115, "patients": 46}}}
+    page = check_page(write_evaluation(evaluation_of(data=data, trained_on=trained), tmp_path).read_text(encoding="utf-8"))
+    assert "Share of the questions" in page.words
+    assert "75.0 %" in page.words
+    assert "25 questions, Severe" in page.words
+    assert "questions 115" in page.words
+    body = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
+    jsonschema.validate(body, schema("evaluation"))
+    assert body["data"]["questions"] == 100
 
 
 def test_a_tasks_constants_have_rows_of_their_own(comparison_of, evaluation_of, tmp_path):
@@ -329,11 +345,26 @@ def test_a_map_of_a_slice_says_where_in_the_patient_it_is_highest(explanation_of
     words = check_page(html).words
     assert "Axial T2, series 17, slice 4: the highest point lies at −9.5, 1.0, 3.2 mm (LPS: to the patient's left, back and head)." in words
     assert "the network saw it mirrored" in words
+    write_explained(golden_result(), [seen], [], tmp_path, phantom_model=True, model_summary={})
+    words = check_page((tmp_path / "report.html").read_text(encoding="utf-8")).words
+    assert "hung as usual; the network saw it mirrored" in words
+    assert "as the network saw it" not in words
     (one,) = summaries([dataclasses.replace(seen, view="right subarticular stenosis L3/L4, Axial T2, slice 24")])
     assert one.file.endswith("-slice-24.png")
     body = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
     jsonschema.validate(body, schema("result"))
     assert body["explanations"][0]["peak_mm"] == [-9.5, 1.0, 3.25]
+
+
+def test_numbers_of_a_map_claim_no_more_than_they_show(explanation_of):
+    """A probability that is rounded to 1, a likeness below 0, and curves of which one alone is better than chance."""
+    curves = {"better_than_chance": True, "deletion_auc": 0.96, "insertion_auc": 0.87, "chance": [0.92, 0.81]}
+    weights = {"replaced": [1.0], "correlation": [-0.29], "depends_on_weights": True}
+    (told,) = heat_pictures([dataclasses.replace(explanation_of(3), facts={"probability": 0.998, "curves": curves, "weights": weights})])
+    assert told["caption"].endswith("probability > 0.99")
+    words = " ".join(told["told"].found)
+    assert "more (while it is put back, not while it is taken away) than on places drawn by chance" in words
+    assert "likeness \N{MINUS SIGN}0.29" in words
 
 
 def test_the_inside_of_a_network_has_its_page(explanation_of, tmp_path):

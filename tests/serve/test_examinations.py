@@ -139,6 +139,17 @@ def test_the_only_study_of_a_data_set_is_named_and_read_as_in_its_part(tmp_path:
     assert found.open().id == inside.open().id
 
 
+def test_an_empty_file_among_the_slices_of_a_study_is_no_examination(tmp_path: Path) -> None:
+    """It became one, with rows of its own in submission.csv, and a lone study lost its name."""
+    root = rsna(tmp_path, "test_images/7", "test_images/8")
+    (root / "test_images/7/2/9.dcm").touch()
+    assert names(root, TWO) == ["7", "8"]
+    assert names(root / "test_images/7", TWO) == ["7"]
+    (root / "test_images/9").mkdir()
+    (root / "test_images/9/1.dcm").touch()
+    assert len(names(root, TWO)) == 3
+
+
 def test_studies_of_one_name_in_two_parts_are_told_apart(tmp_path: Path) -> None:
     root = rsna(tmp_path, "test_images/7", "train_images/7", "train_images/8")
     assert names(root, TWO) == ["test_images/7", "train_images/7", "8"]

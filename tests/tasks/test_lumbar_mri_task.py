@@ -16,8 +16,11 @@ from spinelab.evaluation.rsna_submission import read_submission
 from spinelab.evaluation.types import Predictions
 from spinelab.experiments import baselines, evaluate
 from spinelab.experiments.asked import ask
+from spinelab.experiments.data_check import check_data
+from spinelab.experiments.data_words import JUDGED_ON
 from spinelab.experiments.heads import judge_heads
 from spinelab.experiments.splits import Split
+from spinelab.experiments.words import rarest
 from spinelab.geometry.planes import flip_affine
 from spinelab.io import dicom
 from spinelab.tasks.lumbar_mri import finding, pictures, scores
@@ -64,6 +67,15 @@ def test_every_graded_question_is_an_example_of_its_examination(data: Examples) 
         assert question.truth.finding("severity").label == truth.label
         assert question.truth.finding("condition").label == own.condition_name
     assert asked.labels == tuple(max((f.label for f in e.truth.findings), key=GRADE_NAMES.index) for e in data)
+
+
+def test_what_is_counted_are_questions_and_examinations(data: Examples) -> None:
+    summary = check_data(data, "severity", asked=ask(TASK, data, QUICK), words=JUDGED_ON).summary
+    assert summary.questions == 150
+    assert sum(counts["images"] or 0 for counts in summary.classes.values()) == 150
+    assert "questions (patients are not known)" in rarest(replace(summary, patients=None))
+    (few,) = (flag.text for flag in summary.flags if flag.code == "too-few-patients")
+    assert "images" not in few
 
 
 def test_a_split_of_examinations_never_separates_their_questions(data: Examples) -> None:
@@ -140,6 +152,16 @@ def test_neighbours_stay_in_their_stack() -> None:
     assert neighbours(tilted, 2, 3) == [1, 2, None]
     assert neighbours(tilted, 0, 5) == [None, None, 0, 1, 2]
     assert neighbours(flat, 2, 3) == [1, 2, None]
+
+
+def test_neighbours_of_a_stack_that_was_stored_mirrored_come_in_the_patient_s_order() -> None:
+    """Columns from left to right in the header: the normal, and with it the order of the slices, is reversed; the network is shown the same."""
+    usual = np.tile(np.eye(4), (3, 1, 1))
+    usual[:, 2, 3] = [0, 4, 8]
+    mirrored = usual[::-1].copy()
+    mirrored[:, 0, 0] = -1
+    heights = [[stack[index][2, 3] for index in neighbours(stack, 1, 3) if index is not None] for stack in (usual, mirrored)]
+    assert heights == [[0, 4, 8], [0, 4, 8]]
 
 
 def test_a_question_without_a_place_has_no_picture(data: Examples) -> None:

@@ -97,7 +97,7 @@ def check_data(
     listed = tuple(_listed(examples, labels, d) for d in duplicates if not _visits(examples, d))
     leaks = tuple(d for d in listed if not d["same_patient"])
     conflicts = () if asked.several else _conflicts(examples, labels, listed)
-    few = _few(asked.question_labels(target) if target else (), asked.spread(groups), words.few, known=examples.patients_known)
+    few = _few(asked, asked.question_labels(target) if target else (), asked.spread(groups), words.few)
     twice = marked_twice(examples, [d for d in duplicates if not _visits(examples, d)], quantities)
     flags = _flags(examples, few, listed, leaks, conflicts, shortcuts, words)
     flags += (Flag("marked-twice", repeatability_words(twice)),) if twice else ()
@@ -107,6 +107,7 @@ def check_data(
         patients=len(set(examples.groups())) if examples.patients_known else None,
         images=sum(max(1, len(e.files)) for e in examples),
         examinations=len(examples),
+        questions=len(asked.questions) if asked.several else None,
         classes=_class_counts(asked.questions, asked.question_labels(target), known=examples.patients_known) if target else {},
         duplicates=listed,
         leaks=leaks,
@@ -233,7 +234,7 @@ def _flags(
         (
             not examples.patients_known,
             "patients-unknown",
-            f"No patient column: {words.unknown}.",
+            f"Patients are not named: {words.unknown}.",
         ),
         (few is not None, "too-few-patients", few or ""),
         (
@@ -248,12 +249,12 @@ def _flags(
     return tuple(Flag(code, text) for holds, code, text in flags if holds)
 
 
-def _few(labels: Sequence[str], groups: Sequence[str], consequence: str, *, known: bool) -> str | None:
+def _few(asked: Asked, labels: Sequence[str], groups: Sequence[str], consequence: str) -> str | None:
     """Return the sentence on too few patients, of the rarest class where there are classes."""
     rarest, count = next(iter(patients_per_class(labels, groups).items())) if labels else ("", len(set(groups)))
     if count >= FEW_PATIENTS:
         return None
-    who = "patients" if known else "images (patients are not known)"
+    who = "patients" if asked.examinations.patients_known else f"{'examinations' if asked.several else 'images'} (patients are not known)"
     whose = f"The rarest class, {rarest}, has" if labels else "There are"
     return f"{whose} {count} {who}: {consequence}."
 

@@ -17,13 +17,13 @@ class DataWords:
 
 
 LEARNT_FROM: Final = DataWords(
-    unknown="films of one patient may stand on both sides of a split, and every figure may be too good",
+    unknown="examinations of one patient may stand on both sides of a split, and every figure may be too good",
     copies="copies were kept on one side of every split",
     across="these patients were treated as one in every split",
     few="too few to rank models that are close",
 )
 JUDGED_ON: Final = DataWords(
-    unknown="films of one patient may count as several patients, and every interval may be too narrow",
+    unknown="examinations of one patient may count as several patients, and every interval may be too narrow",
     copies="each of them is judged, so the same picture counts more than once",
     across="a file was copied, or one patient has two names",
     few="too few for narrow intervals",

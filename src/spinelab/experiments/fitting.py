@@ -30,6 +30,7 @@ def fit(task: Task, examples: Examples, settings: Settings, run: Run, *, split: 
         "digest": summary.digest,
         "patients": summary.patients,
         "images": summary.images,
+        "questions": summary.questions,
         "classes": summary.classes,
         "phantom": summary.phantom,
         "facts": summary.facts,

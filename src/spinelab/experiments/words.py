@@ -33,11 +33,11 @@ def say(estimate: Estimate) -> str:
 
 
 def rarest(data: DataSummary) -> str:
-    """Return the rarest class with its number of patients, or of images where patients are not known."""
+    """Return the rarest class with its number of patients, or of images (questions) where patients are not known."""
     known = data.patients is not None
-    unit = "patients" if known else "images"
-    label, counts = min(data.classes.items(), key=lambda item: item[1][unit] or 0)
-    number = counts[unit] or 0
+    key, unit = ("patients", "patients") if known else ("images", data.counted)
+    label, counts = min(data.classes.items(), key=lambda item: item[1][key] or 0)
+    number = counts[key] or 0
     return f"the rarest class, {label}, has {number} {unit[:-1] if number == 1 else unit}" + ("" if known else " (patients are not known)")
 
 

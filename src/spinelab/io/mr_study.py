@@ -40,7 +40,7 @@ def read_mr_study(folder: Path, name: str, files: Sequence[Path] | None = None) 
         raise _without_dicom(found, name)
     who = one_patient([item.header for item in found.slices], name)
     series: dict[str, MrSeries] = {}
-    notes: list[str] = []
+    notes = _not_dicom(found)
     left_out: list[str] = []
     for label, members in _by_series([(item.path, item.header) for item in found.slices], folder).items():
         kept, told = _without_copies(members)
@@ -52,6 +52,12 @@ def read_mr_study(folder: Path, name: str, files: Sequence[Path] | None = None) 
         else:
             notes += [f"series {label}: {note}" for note in told]
     return MrStudy(series, who, study_facts(found.slices[0].header), tuple(notes), tuple(left_out))
+
+
+def _not_dicom(found: Found) -> list[str]:
+    """Return a note on files that are called like DICOM and are none; none for none."""
+    broken = [text for text in found.left_out if text.rpartition(": ")[0].lower().endswith(".dcm")]
+    return [f"{len(broken)} file(s) called .dcm could not be read and were left out ({'; '.join(broken[:3])})"] if broken else []
 
 
 def why_left_out(label: str, error: InputError) -> str:

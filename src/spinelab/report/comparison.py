@@ -142,6 +142,8 @@ def _origin(trained_on: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the page says of the training data: facts, and the sentences of flags and notes. What constants are stands beside each quantity."""
     sentences = [str(flag["text"]) if isinstance(flag, Mapping) else str(flag) for flag in trained_on.get("flags", ())]
     facts = {key: value for key, value in trained_on.items() if key not in {"flags", "notes", "constants"}}
+    if facts.pop("questions", None) is not None:
+        facts["classes"] = {name: {"questions" if key == "images" else key: n for key, n in counts.items()} for name, counts in facts["classes"].items()}
     return {"facts": facts, "sentences": [*sentences, *map(str, trained_on.get("notes", ()))]}
 
 
@@ -201,7 +203,7 @@ def _shared(variants: Sequence[Variant], data: DataSummary, design: Mapping[str,
     return {
         "order": order,
         "best": layout.best(variants),
-        "rarest": layout.rarest(data.classes),
+        "rarest": layout.rarest(data.classes, data.counted),
         "level": f"{100 * float(design.get('level', 0.95)):.3g} %",
         "grids": graphs.discrimination(order, design),
         "matrices": graphs.confusions(order),

@@ -25,7 +25,7 @@ FLAGS: Final[Mapping[str, str]] = {
     "not-better-than-chance": "The interval of its ranking metric does not lie above what guessing reaches.",
     "not-distinguishable": "Its difference from the best-ranked model includes zero.",
     "too-few-patients": "There are too few patients, of the rarest class where there are classes, to tell close figures apart.",
-    "patients-unknown": "Patients could not be kept apart, so every figure may be too good.",
+    "patients-unknown": "Patients are not named, so examinations of one patient could not be kept together: figures may be too good, and intervals too narrow.",
     "duplicates": "The same picture occurs more than once.",
     "duplicates-across-patients": "The same picture, or nearly, occurs under two patients.",
     "conflicting-labels": "One picture or one patient carries two labels.",
@@ -173,7 +173,7 @@ class DataSummary:
     images: int
     examinations: int
     classes: Mapping[str, Mapping[str, int | None]]
-    """Class -> ``{"images", "patients"}``."""
+    """Class -> ``{"images", "patients"}``; of examinations that are asked several questions, "images" counts questions."""
     duplicates: tuple[Mapping[str, Any], ...] = ()
     """``{"a", "b", "kind": "exact" | "near", "same_patient", "same_label", "similarity"}``."""
     leaks: tuple[Mapping[str, Any], ...] = ()
@@ -187,6 +187,13 @@ class DataSummary:
     flags: tuple[Flag, ...] = ()
     notes: tuple[str, ...] = ()
     phantom: bool = False
+    questions: int | None = None
+    """How many are asked, where an examination is asked several; ``None``: one each."""
+
+    @property
+    def counted(self) -> str:
+        """What is counted in the classes where patients are not."""
+        return "images" if self.questions is None else "questions"
 
 
 @dataclass(frozen=True, eq=False)

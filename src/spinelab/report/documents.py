@@ -98,7 +98,8 @@ def data_document(data: DataSummary) -> dict[str, Any]:
     """Return where the figures come from; of the root only the folder's name, for a path can name a person."""
     found = ("duplicates", "leaks", "conflicts", "shortcuts", "marked_twice")
     names = ("digest", "phantom", "patients", "images", "examinations", "classes", *found, "facts", "notes")
-    return {"root": folder_name(data.root), **_shallow(data, *names), **_flags(data.flags)}
+    asked = {} if data.questions is None else {"questions": data.questions}
+    return {"root": folder_name(data.root), **_shallow(data, *names), **asked, **_flags(data.flags)}
 
 
 def folder_name(root: str) -> str:

@@ -18,6 +18,7 @@ from spinelab.report.heatmaps import heat_pictures, with_maps
 from spinelab.report.material import origin_and_facts
 from spinelab.report.pages import render
 from spinelab.report.pictures import png, png_uri
+from spinelab.report.words import number
 
 
 def write_explained(
@@ -76,7 +77,7 @@ def _panel(n: int, one: Explanation) -> dict[str, Any]:
 
 def _weights_row(one: Explanation) -> dict[str, Any]:
     found = one.facts["weights"]
-    steps = [f"{100 * share:.0f} % of the layers: {round(value, 2) + 0.0:.2f}" for share, value in zip(found["replaced"], found["correlation"], strict=True)]
+    steps = [f"{100 * share:.0f} % of the layers: {number(value, 2)}" for share, value in zip(found["replaced"], found["correlation"], strict=True)]
     return {"method": one.method + (f", {one.view}" if one.view else ""), "steps": steps, "passed": found["depends_on_weights"]}
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from spinelab.core import LANDMARK_MAPS, Explanation, Heatmap, Result
 from spinelab.report.files import write_bytes
 from spinelab.report.pictures import film, overlay, overlay_png, size
-from spinelab.report.words import HEAT_KEY, LANDMARK_KEY, number
+from spinelab.report.words import HEAT_KEY, LANDMARK_KEY, chance, number
 
 PAGE_PX: Final = 900
 """Longest side of a map on the page of a reading."""
@@ -63,7 +63,7 @@ def heat_pictures(explanations: Sequence[Explanation], *, side: int = PAGE_PX) -
     """Return heatmaps over their films, for a page."""
     return [
         {"film": film(e.picture, side=side), "overlay": overlay(e, side=side), "view": e.view, "method": e.method, "label": e.label, "told": told(e)}
-        | {"caption": caption_of(e), "edges": edges_of(e)}
+        | {"caption": caption_of(e), "edges": edges_of(e), "seen": _seen(e)}
         | size(e.picture, side=side)
         for e in explanations
     ]
@@ -79,7 +79,13 @@ def caption_of(explanation: Explanation) -> str:
     probability = explanation.facts.get("probability")
     if explanation.method == LANDMARK_MAPS:
         return "where landmarks were seen"
-    return f"{explanation.method} for {explanation.label}" + ("" if probability is None else f", probability {number(probability, 2)}")
+    return f"{explanation.method} for {explanation.label}" + ("" if probability is None else f", probability {chance(probability)}")
+
+
+def _seen(explanation: Explanation) -> str:
+    """Return how the picture beside a map relates to what the network saw."""
+    turned = (explanation.facts.get("where") or {}).get("turned_back")
+    return "hung as usual; the network saw it mirrored" if turned else "as the network saw it"
 
 
 def edges_of(explanation: Explanation) -> tuple[str, str] | None:
@@ -135,10 +141,10 @@ def _in_patient(where: Mapping[str, Any] | None) -> str:
 def _random_weights(weights: Mapping[str, Any] | None) -> str:
     if not weights:
         return ""
-    likeness = round(float(weights["correlation"][-1]), 2) + 0.0  # no minus before nothing
+    likeness = number(float(weights["correlation"][-1]), 2)
     if weights.get("depends_on_weights"):
-        return f"A network that has learnt nothing gives another map (likeness {likeness:.2f}; not to be trusted from 0.80)."
-    return f"A network that has learnt nothing gives nearly the same map (likeness {likeness:.2f}; not to be trusted from 0.80)."
+        return f"A network that has learnt nothing gives another map (likeness {likeness}; not to be trusted from 0.80)."
+    return f"A network that has learnt nothing gives nearly the same map (likeness {likeness}; not to be trusted from 0.80)."
 
 
 def _inside(inside: Mapping[str, Any] | None) -> str:
@@ -151,7 +157,10 @@ def _inside(inside: Mapping[str, Any] | None) -> str:
 def _curves(curves: Mapping[str, Any] | None) -> str:
     if not curves:
         return ""
+    away, back = curves["deletion_auc"] < curves["chance"][0], curves["insertion_auc"] > curves["chance"][1]
     verdict = "more" if curves["better_than_chance"] else "no more"
+    if curves["better_than_chance"] and not (away and back):
+        verdict = f"more (while it is {'put back, not while it is taken away' if back else 'taken away, not while it is put back'})"
     return (
         f"The answer depends on what the map shows {verdict} than on places drawn by chance: mean probability {curves['deletion_auc']:.2f} while it is taken "
         f"away (by chance {curves['chance'][0]:.2f}), {curves['insertion_auc']:.2f} while it is put back ({curves['chance'][1]:.2f})."

@@ -113,10 +113,10 @@ def table(rows: Any) -> Table | None:
     return Table(tuple(map(str, rows[0])), tuple(tuple(row) for row in rows[1:]), len(rows) - 1)
 
 
-def rarest(classes: Mapping[str, Mapping[str, int | None]]) -> tuple[str, int, str] | None:
+def rarest(classes: Mapping[str, Mapping[str, int | None]], counted: str = "images") -> tuple[str, int, str] | None:
     """Return the class with the fewest patients (images where patients are not known), the number, and what was counted."""
-    for unit in ("patients", "images"):
-        known = [(count, name) for name, counts in classes.items() if (count := counts.get(unit)) is not None]
+    for key, unit in (("patients", "patients"), ("images", counted)):
+        known = [(count, name) for name, counts in classes.items() if (count := counts.get(key)) is not None]
         if known and len(known) == len(classes):
             fewest, name = min(known)
             return name, fewest, unit

@@ -15,7 +15,7 @@ from spinelab.report.grades import Cell, Grid
 from spinelab.report.heatmaps import PRINT_PX, Told, caption_of, edges_of, told
 from spinelab.report.pdf_type import markup, paragraph
 from spinelab.report.pictures import HEAT_STOPS, for_print, jpeg, print_overlay
-from spinelab.report.words import number, spoken
+from spinelab.report.words import chance, spoken
 
 MM: Final = 72 / 25.4
 HIGH: Final = 82 * MM
@@ -180,4 +180,4 @@ def _grade(cell: Cell | None) -> Any:
         return ""
     if cell.label is None or cell.probability is None:
         return paragraph(markup(cell.label or "withheld"), 7.4, _SOFT)
-    return paragraph(f'<b>{markup(cell.label, bold=True)}</b> <font color="{_SOFT}">{number(cell.probability, 2)}</font>', 7.8, _INK)
+    return paragraph(f'<b>{markup(cell.label, bold=True)}</b> <font color="{_SOFT}">{markup(chance(cell.probability))}</font>', 7.8, _INK)

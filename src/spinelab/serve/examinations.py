@@ -34,6 +34,9 @@ Reader = Callable[[Any], Study]
 _PART: Final = "_images"
 """How the folder of a data set's part ends, such as ``test_images``, beside tables that begin alike: ``test_series_descriptions.csv``."""
 
+_STUDY: Final = "study "
+"""How the key of the files of one DICOM study begins."""
+
 _DIRECTORY: Final = "dicomdir"
 """A list of DICOM files, not a picture."""
 
@@ -112,8 +115,8 @@ class Explained(Mapping[str, Sequence[Explanation]]):
 def find(source: Path, settings: Settings) -> list[Examination]:
     """Return the examinations under a path, in the order of their names.
 
-    DICOM files of one study are one examination; every other picture, volume or archive is one of its own. Models that look at several
-    films (``settings.views``) get films of one study together, and pictures whose names differ only in the view; models of one picture
+    DICOM files of one study are one examination, with broken files beside them; every other picture, volume or archive is one of its own. Models that
+    look at several films (``settings.views``) get films of one study together, and pictures whose names differ only in the view; models of one picture
     answer for each film. Models that need more than the general reader gives (``settings.read_study``, called with a path or the files of one study) are
     given what their own reader makes of an examination, and may name the only one in a folder (``settings.study_name``). An examination in a part of a data
     set (``test_images`` beside its tables) is named as if that part alone was read; those that would share a name keep the part before it.
@@ -125,6 +128,7 @@ def find(source: Path, settings: Settings) -> list[Examination]:
     together = len(getattr(settings, "views", ())) > 1
     for path in _files(source):
         groups[_key(path, source, together=together)].append(path)
+    groups = _with_unreadable(groups)
     parts = _parts(source)
     if len(groups) <= 1:
         alone: Callable[[Path], str] = getattr(settings, "study_name", lambda folder: folder.resolve().name)
@@ -133,6 +137,21 @@ def find(source: Path, settings: Settings) -> list[Examination]:
         return [Examination(alone(folder), partial(read, folder), tuple(every))]
     named = _named(list(groups.values()), source, parts, together=together)
     return [Examination(name, partial(_open, paths, source, read), tuple(paths)) for name, paths in named.items()]
+
+
+def _with_unreadable(groups: Mapping[str, list[Path]]) -> dict[str, list[Path]]:
+    """Put files of no known content, such as empty ones, to the only DICOM study in whose folder they lie: they are broken slices, no examination."""
+    studies: dict[Path, set[str]] = defaultdict(set)
+    for key, paths in groups.items():
+        if key.startswith(_STUDY):
+            for folder in {path.parent for path in paths}:
+                studies[folder].add(key)
+    found: dict[str, list[Path]] = defaultdict(list)
+    for key, paths in groups.items():
+        around = studies[paths[0].parent] if len(paths) == 1 else set()
+        broken = len(around) == 1 and not key.startswith(_STUDY) and not kind_of(paths[0], str(paths[0]))
+        found[next(iter(around)) if broken else key] += paths
+    return {key: sorted(paths) for key, paths in found.items()}
 
 
 def _named(groups: Sequence[list[Path]], source: Path, parts: Collection[Path], *, together: bool) -> dict[str, list[Path]]:
@@ -175,7 +194,7 @@ def _key(path: Path, source: Path, *, together: bool) -> str:
     if kind_of(path, str(path)) == "dicom":
         uid, modality = header_texts(path, "StudyInstanceUID", "Modality")
         single = modality in _PICTURES and not together
-        return f"study {uid}" if uid and not single else f"file {path}"
+        return f"{_STUDY}{uid}" if uid and not single else f"file {path}"
     if together and _VIEW_MARK.search(path.stem):
         return f"films {_without_view(path.relative_to(source)).lower()}"
     return f"file {path}"

@@ -85,7 +85,7 @@ def as_it_hangs(seen: Explanation, study: Study, place: Place, settings: LumbarM
     if mirrored:
         seen = replace(seen, picture=seen.picture[:, ::-1].copy(), heat=seen.heat[:, ::-1].copy())
     series = series_of(study, place)
-    right, _ = picture_directions(hang(series.pixels[place.index], series.facts["slice_affines"].value[place.index])[1])
+    right, _ = picture_directions(hang(series.plane(place.index), series.facts["slice_affines"].value[place.index])[1])
     number = slice_number(series, place.index)
     where = {
         "series": str(series.facts["series_id"].value),

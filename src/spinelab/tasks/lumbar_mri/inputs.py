@@ -31,7 +31,8 @@ MARKER_SHARE: Final = 0.02
 def prepare_place(study: Study, settings: LumbarMriSettings) -> Prepared:
     """Return the network's input for the one place of a study; no channel is available where there is none.
 
-    Channels are the marked slice in the middle and its neighbours on both sides, along the stack's normal; one that is not there is told so.
+    Channels are the marked slice in the middle and its neighbours on both sides, from one end of the patient to the other whatever way the scanner
+    stored the slices; one that is not there is told so.
     """
     side = settings.image_size
     places = study.facts["places"].value if "places" in study.facts else ()
@@ -69,11 +70,16 @@ def _prepared(image: Image, place: Place, settings: LumbarMriSettings) -> Prepar
 
 
 def neighbours(affines: NDArray[np.float64], index: int, count: int) -> list[int | None]:
-    """Return ``count`` slices, the one at ``index`` in the middle; ``None`` where the stack has no parallel slice near enough."""
+    """Return ``count`` slices, the one at ``index`` in the middle; ``None`` where the stack has no parallel slice near enough.
+
+    They follow each other along the normal of the slice as it is hung: a stack that was stored mirrored is ordered the other way round.
+    """
     normal = unit_normal(affines[index])
+    hung = unit_normal(hang(np.zeros((1, 1)), affines[index])[1])
+    onward = 1 if float(hung @ normal) > 0 else -1
     found: list[int | None] = []
     for step in range(-(count // 2), count // 2 + 1):
-        other = index + step
+        other = index + onward * step
         near = 0 <= other < len(affines)
         if near:
             apart = abs(float((affines[other][:3, 3] - affines[index][:3, 3]) @ normal))
