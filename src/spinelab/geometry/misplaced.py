@@ -231,9 +231,10 @@ def _told(corners: Floats) -> dict[str, _Told]:
 @lru_cache(maxsize=32)
 def _near(count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return which of `NEIGHBOURS` each place among ``count`` has ``(n,)``, and where they stand ``(n, 4)``."""
-    places = np.arange(count)
-    ranks = np.minimum(np.minimum(places, places[::-1]), len(NEIGHBOURS) - 1)
-    return ranks, places[:, None] + np.where(2 * places < count, 1, -1)[:, None] * np.array(NEIGHBOURS, dtype=np.intp)[ranks]
+    places = np.arange(count, dtype=np.intp)
+    ranks: NDArray[np.intp] = np.minimum(np.minimum(places, places[::-1]), len(NEIGHBOURS) - 1)
+    side: NDArray[np.intp] = np.where(2 * places < count, 1, -1)
+    return ranks, places[:, None] + side[:, None] * np.array(NEIGHBOURS, dtype=np.intp)[ranks]
 
 
 def _prediction(name: str, near: Floats, rank: NDArray[np.intp] | int) -> Floats:

@@ -96,7 +96,7 @@ def variant_document(variant: Variant) -> dict[str, Any]:
 
 def data_document(data: DataSummary) -> dict[str, Any]:
     """Return where the figures come from; of the root only the folder's name, for a path can name a person."""
-    names = ("digest", "phantom", "patients", "images", "examinations", "classes", "duplicates", "leaks", "conflicts", "shortcuts", "facts", "notes")
+    names = ("digest", "phantom", "patients", "images", "examinations", "classes", "duplicates", "leaks", "conflicts", "shortcuts", "facts", "notes", "remarks")
     return {"root": folder_name(data.root), **_shallow(data, *names), **_flags(data.flags)}
 
 

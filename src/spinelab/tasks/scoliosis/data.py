@@ -22,6 +22,7 @@ from spinelab.core import Example, Examples, Fact, Finding, InputError, Study
 from spinelab.geometry import CORNER_LANDMARKS
 from spinelab.phantoms import is_phantom
 from spinelab.tasks.scoliosis import films
+from spinelab.tasks.scoliosis.marks import remarked
 from spinelab.tasks.scoliosis.measure import TARGET, class_of
 from spinelab.tasks.scoliosis.truth import truth
 
@@ -61,7 +62,8 @@ def examples(root: Path, threshold_deg: float) -> Examples:
     items: list[Example] = []
     for split in splits:
         items += _split(root, split, threshold_deg)
-    return Examples(tuple(items), root, phantom=is_phantom(root), notes=_notes(items))
+    items, doubtful = remarked(items)
+    return Examples(tuple(items), root, phantom=is_phantom(root), notes=(*_notes(items), *doubtful))
 
 
 def _notes(items: list[Example]) -> tuple[str, ...]:
