@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,6 +13,7 @@ import numpy as np
 
 from spinelab.core import InputError
 from spinelab.evaluation.rsna import COLUMNS, RsnaLabels
+from spinelab.io.tables import Row, read_table
 from spinelab.tasks.lumbar_mri.targets import DESCRIPTIONS, Question, grade_of, question_of
 
 GRADES_FILE: Final = "train.csv"
@@ -116,45 +116,15 @@ def told(names: Sequence[str], what: str) -> list[str]:
     return [f"{len(names)} {what} ({', '.join(names[:_SHOWN])}{more})"]
 
 
-def rows_of(path: Path, needed: Sequence[str], *, expected: str = LAYOUT) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield each row of a CSV with its line number; empty rows are passed over.
+def rows_of(path: Path, needed: Sequence[str], *, expected: str = LAYOUT) -> tuple[tuple[int, Row], ...]:
+    """Return each row of a CSV with its line number; empty rows are passed over.
 
     Raises
     ------
     InputError
         A file that cannot be read, a needed column that is absent or there twice, a row with too few or too many cells, or no row.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}", expected=expected, action="check the path") from error
-    reader = csv.reader(text.splitlines(), skipinitialspace=True)
-    names = [name.strip() for name in next(reader, [])]
-    _check_columns(path, names, needed)
-    empty = True
-    for row in reader:
-        cells = [cell.strip() for cell in row]
-        if not any(cells):
-            continue
-        if len(cells) < len(names) or any(cells[len(names) :]):
-            raise InputError(
-                f"{path} line {reader.line_num} has {len(cells)} cells",
-                expected=f"{len(names)} cells, as many as there are columns",
-                action="export the table again; it may have been cut off",
-            )
-        empty = False
-        yield reader.line_num, dict(zip(names, cells, strict=False))
-    if empty:
-        raise InputError(f"{path} has no rows", expected=expected, action="check the file")
-
-
-def _check_columns(path: Path, names: Sequence[str], needed: Sequence[str]) -> None:
-    absent = [name for name in needed if name not in names]
-    if absent:
-        raise InputError(f"{path} has no column {', '.join(absent[:_SHOWN])}", expected=", ".join(needed), action="name the columns in the first row")
-    twice = [name for name in needed if names.count(name) > 1]
-    if twice:
-        raise InputError(f"{path} has the column {', '.join(twice[:_SHOWN])} twice", expected="every column once", action="remove one of them")
+    return read_table(path, expected, needed=needed, wanted=needed, name=str, whole=True).rows
 
 
 def _identifier(text: str, where: str) -> str:
