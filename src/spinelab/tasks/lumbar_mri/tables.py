@@ -17,6 +17,7 @@ from spinelab.io.tables import Row, read_table
 from spinelab.tasks.lumbar_mri.targets import DESCRIPTIONS, Question, grade_of, question_of
 
 GRADES_FILE: Final = "train.csv"
+STUDY: Final = "study_id"
 COORDINATES_FILE: Final = "train_label_coordinates.csv"
 SERIES_FILE: Final = "train_series_descriptions.csv"
 IMAGES_FOLDER: Final = "train_images"
@@ -49,8 +50,8 @@ class Series:
     description: str
 
 
-def read_grades(root: Path) -> RsnaLabels:
-    """Read ``train.csv``: a row a study, 25 columns, empty cells where no grade was given.
+def read_grades(path: Path) -> RsnaLabels:
+    """Read a table such as ``train.csv``, or that of a folder: a row a study, 25 columns, empty cells where no grade was given.
 
     Raises
     ------
@@ -58,9 +59,9 @@ def read_grades(root: Path) -> RsnaLabels:
         Another layout, a study in two rows, or a cell that is no grade.
     """
     studies, grades = [], []
-    path = root / GRADES_FILE
-    for line, row in rows_of(path, ("study_id", *COLUMNS)):
-        studies.append(_identifier(row["study_id"], f"{path} line {line}: study_id"))
+    path = path / GRADES_FILE if path.is_dir() else path
+    for line, row in rows_of(path, (STUDY, *COLUMNS)):
+        studies.append(_identifier(row[STUDY], f"{path} line {line}: {STUDY}"))
         values = []
         for column in COLUMNS:
             try:
@@ -78,8 +79,8 @@ def read_grades(root: Path) -> RsnaLabels:
 def read_series(path: Path) -> dict[str, dict[str, Series]]:
     """Read a table of the series of every study, by study and series number; other descriptions than the three are refused."""
     found: dict[str, dict[str, Series]] = {}
-    for line, row in rows_of(path, ("study_id", "series_id", "series_description")):
-        study, series = (_identifier(row[key], f"{path} line {line}: {key}") for key in ("study_id", "series_id"))
+    for line, row in rows_of(path, (STUDY, "series_id", "series_description")):
+        study, series = (_identifier(row[key], f"{path} line {line}: {key}") for key in (STUDY, "series_id"))
         description = next((d for d in DESCRIPTIONS if d.lower() == row["series_description"].lower()), None)
         if description is None:
             raise InputError(f"{path} line {line}: {row['series_description']!r}", expected=", ".join(DESCRIPTIONS), action="correct the description")
@@ -94,8 +95,8 @@ def read_marks(root: Path) -> tuple[list[Mark], list[str]]:
     """Read the coordinates; rows whose point is no number are left out, and said so."""
     marks, left_out = [], []
     path = root / COORDINATES_FILE
-    for line, row in rows_of(path, ("study_id", "series_id", "instance_number", "condition", "level", "x", "y")):
-        study, series = (_identifier(row[key], f"{path} line {line}: {key}") for key in ("study_id", "series_id"))
+    for line, row in rows_of(path, (STUDY, "series_id", "instance_number", "condition", "level", "x", "y")):
+        study, series = (_identifier(row[key], f"{path} line {line}: {key}") for key in (STUDY, "series_id"))
         try:
             question = question_of(row["condition"], row["level"])
         except InputError as error:
