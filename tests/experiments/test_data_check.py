@@ -3,9 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spinelab.core import Examples, InputError, Run
+from spinelab.core import Examples, Fact, InputError, Run
 from spinelab.experiments.data_check import announce, check_data
 from spinelab.experiments.shortcuts import picture_facts, probe
+from spinelab.report.documents import data_document
 
 
 def codes(check):
@@ -120,3 +121,11 @@ def test_what_is_wrong_is_told_before_training(make_examples, relabel):
     announce(check_data(examples, "label").summary, Run(tell=heard.append))
     assert any("Equal pictures: p001f1 and p075f0 (exact, 1.00)" in sentence for sentence in heard)
     assert any("Patients with two labels: patient000 (bright, dark)" in sentence for sentence in heard)
+
+
+def test_what_is_doubtful_about_single_examinations_is_in_the_json_by_name(make_examples, relabel):
+    examples = make_examples(patients=80, separation=0.0)
+    doubtful = relabel(examples, 5, facts={**examples[5].facts, "remark": Fact("marks that look misplaced: T9", "marks")})
+    summary = check_data(doubtful, "label").summary
+    assert data_document(summary)["remarks"] == {examples[5].id: "marks that look misplaced: T9"}
+    assert data_document(check_data(examples, "label").summary)["remarks"] == {}

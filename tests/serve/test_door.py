@@ -13,22 +13,22 @@ from spinelab.serve.cli.door import Door
 from spinelab.serve.cli.progress import Lines, duration
 
 
-def raising(error: BaseException) -> typer.Typer:
+def raising(error: BaseException, name: str = "work") -> typer.Typer:
     app = typer.Typer(cls=Door, pretty_exceptions_enable=False)
 
     @app.callback()
     def main() -> None:
         """Two commands make a group."""
 
-    @app.command()
+    @app.command(name)
     def work() -> None:
         raise error
 
     return app
 
 
-def outcome(error: BaseException):
-    return CliRunner().invoke(raising(error), ["work"])
+def outcome(error: BaseException, name: str = "work"):
+    return CliRunner().invoke(raising(error, name), [name])
 
 
 def test_a_refusal_is_one_paragraph() -> None:
@@ -45,9 +45,18 @@ def test_a_full_disk_is_a_refusal() -> None:
 
 
 def test_an_interruption_says_how_to_go_on() -> None:
-    result = outcome(KeyboardInterrupt())
-    assert result.exit_code == 130
-    assert "--resume" in result.stderr
+    for command in ("fit", "compare"):
+        result = outcome(KeyboardInterrupt(), command)
+        assert result.exit_code == 130
+        assert "--resume" in result.stderr
+
+
+def test_an_interruption_promises_no_resume_to_a_command_that_has_none() -> None:
+    said = outcome(KeyboardInterrupt(), "read").stderr
+    assert said.startswith("Interrupted. The examinations that were finished have their files in --out")
+    assert "into another --out" in said
+    assert "--resume" not in said
+    assert outcome(KeyboardInterrupt(), "evaluate").stderr == "Interrupted.\n"
 
 
 def test_an_interruption_that_became_an_exit_is_still_one() -> None:

@@ -73,6 +73,17 @@ def test_a_solution_scores_the_same(labelled, tmp_path):
     assert spinelab.score("lumbar-mri", path, tmp_path / "solution.csv") == spinelab.score("lumbar-mri", path, labelled)
 
 
+def test_a_table_with_a_row_a_study_may_have_any_name(labelled, tmp_path):
+    path = handed_in(labelled, tmp_path / "submission.csv", "weighted-frequencies-per-column")
+    table = tmp_path / "grades of the hospital.csv"
+    table.write_text((labelled / "train.csv").read_text())
+    assert spinelab.score("lumbar-mri", path, table) == spinelab.score("lumbar-mri", path, labelled)
+    header, *rows = table.read_text().splitlines()
+    table.write_text("\n".join([header.replace(COLUMNS[-1], "other"), *rows]))
+    with pytest.raises(InputError, match=f"no column {COLUMNS[-1]}"):
+        spinelab.score("lumbar-mri", path, table)
+
+
 def test_what_cannot_be_scored_is_refused(labelled, tmp_path):
     path = handed_in(labelled, tmp_path / "submission.csv", "uniform")
     with pytest.raises(TaskError, match="no competition's layout"):

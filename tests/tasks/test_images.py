@@ -81,6 +81,8 @@ def test_a_semicolon_and_a_byte_order_mark_are_no_obstacle(tmp_path):
         ("path,patient,label\n1.png,A,x\n9.png,B,y\n", "1 of 2 files do not exist"),
         ("path,label,age\n1.png,x,old\n", "age 'old'"),
         ("path,label,sex\n1.png,x,q\n", "sex 'q'"),
+        ("path,label\n1.png,x,more\n", "line 2: 3 cells under 2 columns"),
+        ('path,label\n1.png,"x\n2.png,y\n', "quotation mark in line 2 does not end"),
     ],
 )
 def test_a_manifest_that_cannot_be_used_is_refused_in_words(tmp_path, text, says):

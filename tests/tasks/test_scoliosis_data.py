@@ -131,6 +131,14 @@ def test_tables_that_do_not_fit_are_named(layout, file, rows, words):
         read(layout)
 
 
+def test_tables_with_semicolons_and_decimal_commas_are_the_same(layout):
+    expected = [e.truth for e in read(layout)]
+    for file in layout.glob("labels/*/*.csv"):
+        text = file.read_text(encoding="utf-8")
+        file.write_text(text if file.name == "filenames.csv" else text.replace(",", ";").replace(".", ","), encoding="utf-8")
+    assert [e.truth for e in read(layout)] == expected
+
+
 def test_another_layout_is_refused(tmp_path, layout):
     with pytest.raises(InputError, match=re.escape("no labels/<split>/filenames.csv")):
         read(layout / "data")

@@ -17,7 +17,7 @@ from spinelab.io.landmark_tables import Film, Subject
 from spinelab.io.marked_films import write_marked
 from spinelab.phantoms import DrawnCurve, scoliosis_film, visits
 from spinelab.tasks.landmarks.data import examples as read_points_of_ones_own
-from spinelab.tasks.scoliosis import phantom, words
+from spinelab.tasks.scoliosis import measure, phantom, words
 from spinelab.tasks.scoliosis.films import points_of
 from spinelab.tasks.scoliosis.settings import ScoliosisSettings
 from spinelab.tasks.scoliosis.task import Scoliosis
@@ -164,6 +164,18 @@ def test_a_patient_without_l5_has_all_angles_of_t1_to_l4(found, drawn):
     assert values(example.truth)["cobb_max", "deg"] == pytest.approx(challenge_cobb(corners, rows).angles_deg[0])
     assert not {name for name, _ in values(example.truth)} & {"t1_l5_offset", "trunk_tilt"}
     assert "there is no L5" in example.truth.notes[0]
+    upper, lower = challenge_cobb(corners, rows).ends[0]
+    sites = {m.name: m.site for m in example.truth.measurements}
+    assert sites["cobb_max"] == f"{THORACOLUMBAR[upper]}-{THORACOLUMBAR[lower]}"
+    assert all(sites[name] for name in ("cobb_upper", "cobb_lower") if values(example.truth)[name, "deg"] > 0)
+
+
+def test_a_column_cut_off_above_l5_has_no_angle_of_the_whole_column_and_no_place_for_one(found):
+    points = {p.name: np.array([p.x, p.y]) for p in found[0].truth.landmarks}
+    assert "cobb_max" in measure.places(points, None, None, THORACOLUMBAR[:16])
+    assert "cobb_max" not in measure.places(points, None, None)
+    shifted = {name: at for name, at in points.items() if not name.startswith("T1_")}
+    assert "cobb_max" not in measure.places(shifted, None, None, THORACOLUMBAR[:16])
 
 
 def test_a_sixth_lumbar_vertebra_has_no_name_and_is_told(found):

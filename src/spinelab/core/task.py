@@ -39,8 +39,8 @@ class Example:
     """A study that can be opened, with its truth.
 
     ``patient`` is ``None`` where the data do not tell patients apart. ``facts`` holds what is known without opening a file
-    (``sex``, ``age_years``, ``site``). ``files`` maps each view (or ``""``) to the file it is read from. ``of`` is the whole examination where
-    this is one of several questions about it (`Task.asked`).
+    (``sex``, ``age_years``, ``site``; ``remark`` is a sentence on what is doubtful about it). ``files`` maps each view (or ``""``) to the file it
+    is read from. ``of`` is the whole examination where this is one of several questions about it (`Task.asked`).
     """
 
     id: str

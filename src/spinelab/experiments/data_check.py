@@ -117,6 +117,7 @@ def check_data(
         facts=_facts(examples, sizes),
         flags=flags,
         notes=examples.notes,
+        remarks={e.id: str(remark) for e in examples if (remark := _fact(e, "remark")) is not None},
         phantom=examples.phantom,
     )
     return DataCheck(summary, tuple(groups), tuple(sizes) if len(sizes) == len(examples) else (), tuple(spacings))

@@ -36,6 +36,7 @@ def fit(task: Task, examples: Examples, settings: Settings, run: Run, *, split: 
         "facts": summary.facts,
         "flags": [{"code": flag.code, "text": flag.text} for flag in summary.flags],
         "notes": list(summary.notes),
+        "remarks": dict(summary.remarks),
     }
     if part.name:
         model.record["data"]["split"] = part.name

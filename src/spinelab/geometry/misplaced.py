@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -227,15 +228,18 @@ def _told(corners: Floats) -> dict[str, _Told]:
     return found | {"aside": _Told(middle, right / np.exp(_predicted("width", found["width"].values)))}
 
 
-def _near(count: int, place: int) -> tuple[int, NDArray[np.intp]]:
-    """Return which of `NEIGHBOURS` a place among ``count`` has, and where they stand."""
-    rank = min(place, count - 1 - place, len(NEIGHBOURS) - 1)
-    return rank, place + (1 if 2 * place < count else -1) * np.array(NEIGHBOURS[rank], dtype=np.intp)
+@lru_cache(maxsize=32)
+def _near(count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return which of `NEIGHBOURS` each place among ``count`` has ``(n,)``, and where they stand ``(n, 4)``."""
+    places = np.arange(count, dtype=np.intp)
+    ranks: NDArray[np.intp] = np.minimum(np.minimum(places, places[::-1]), len(NEIGHBOURS) - 1)
+    side: NDArray[np.intp] = np.where(2 * places < count, 1, -1)
+    return ranks, places[:, None] + side[:, None] * np.array(NEIGHBOURS, dtype=np.intp)[ranks]
 
 
-def _prediction(name: str, near: Floats, rank: int) -> Floats:
-    """Return what four neighbours ``(..., 4, d)`` predict."""
-    predicted = np.median(near, axis=-2) if name in EVEN else np.array(COURSE[rank]) @ near
+def _prediction(name: str, near: Floats, rank: NDArray[np.intp] | int) -> Floats:
+    """Return what four neighbours ``(..., 4, d)`` predict; ``rank`` is one of `NEIGHBOURS`, or one for each place of the axis before the last two."""
+    predicted = np.median(near, axis=-2) if name in EVEN else (np.array(COURSE)[rank][..., None, :] @ near)[..., 0, :]
     return np.asarray(predicted, np.float64)
 
 
@@ -246,9 +250,8 @@ def _noise(name: str) -> Floats:
 
 def _predicted(name: str, values: Floats) -> Floats:
     """Return what each value ``(..., n, d)`` should be by its neighbours."""
-    count = values.shape[-2]
-    near = (_near(count, place) for place in range(count))
-    return np.stack([_prediction(name, values[..., where, :], rank) for rank, where in near], axis=-2)
+    ranks, near = _near(values.shape[-2])
+    return _prediction(name, values[..., near, :], ranks)
 
 
 def _spread(name: str, told: _Told, usual: Floats) -> Floats:
@@ -271,7 +274,7 @@ def _departures(corners: Floats, learnt: Neighbours, first: int) -> dict[str, _D
 def _departure(name: str, told: _Told, learnt: Neighbours, first: int) -> _Departure:
     """Judge one quantity of a column. What is beyond the limit is replaced by its prediction, the worst first, before the others are judged by it."""
     count = len(told.values)
-    levels, ranks = np.arange(first, first + count), np.array([_near(count, place)[0] for place in range(count)])
+    levels, ranks = np.arange(first, first + count), _near(count)[0]
     values, spread = told.values - learnt.usual[name][levels, None], learnt.spread[name][ranks, levels]
     off, open_ = np.zeros(count), np.ones(count, dtype=bool)
     while open_.any():

@@ -21,6 +21,8 @@ Row = Mapping[str, str]
 _SEXES: Final = {"f": "F", "female": "F", "w": "F", "m": "M", "male": "M", "o": "O", "other": "O"}
 _DECIMAL_COMMA: Final = re.compile(r"(?<=\d),(?=\d)")
 _NUMBER: Final = re.compile(r"[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:e[+-]?\d+)?", re.IGNORECASE)
+_SHOWN: Final = 3
+"""Columns that are absent and named."""
 _END: Final = "\x1a"
 """A row of its own behind the last one, which is read as such if every quotation mark ends."""
 
@@ -123,7 +125,8 @@ def read_table(
 
 def _check_width(where: str, cells: Sequence[str], columns: int, expected: str, *, whole: bool) -> None:
     if any(cells[columns:]) or (whole and len(cells) < columns):
-        action = "correct the line; a cell that holds a separator stands in quotation marks"
+        too_few = "correct the line, or export the table again; it may have been cut off"
+        action = too_few if len(cells) < columns else "correct the line; a cell that holds a separator stands in quotation marks"
         raise InputError(f"{where}: {len(cells)} cells under {columns} columns", expected=expected, action=action)
 
 
@@ -131,9 +134,11 @@ def check_columns(path: Path, columns: Sequence[str], needed: Sequence[str], exp
     """Raise `InputError` for needed columns that are absent, naming those that are there."""
     absent = [name for name in needed if name not in columns]
     if absent:
-        raise InputError(
-            f"{path} has no column {' and '.join(absent)}; it has {', '.join(columns)}", expected=expected, action="name the columns in the first row"
-        )
+        raise InputError(f"{path} has no column {_listed(absent)}; it has {', '.join(columns)}", expected=expected, action="name the columns in the first row")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(names) if len(names) <= _SHOWN else f"{', '.join(names[:_SHOWN])} and {len(names) - _SHOWN} more"
 
 
 def read_rows(path: Path, needed: Sequence[str], optional: Sequence[str], expected: str, *, closed: bool = False) -> list[tuple[int, Row]]:

@@ -186,6 +186,8 @@ class DataSummary:
     """Sex, age, site, image sizes: counts and ranges, with how many are unknown."""
     flags: tuple[Flag, ...] = ()
     notes: tuple[str, ...] = ()
+    remarks: Mapping[str, str] = field(default_factory=dict)
+    """What is doubtful about single examinations, by name; the notes count them."""
     phantom: bool = False
     questions: int | None = None
     """How many are asked, where an examination is asked several; ``None``: one each."""

@@ -97,7 +97,7 @@ def variant_document(variant: Variant) -> dict[str, Any]:
 def data_document(data: DataSummary) -> dict[str, Any]:
     """Return where the figures come from; of the root only the folder's name, for a path can name a person."""
     found = ("duplicates", "leaks", "conflicts", "shortcuts", "marked_twice")
-    names = ("digest", "phantom", "patients", "images", "examinations", "classes", *found, "facts", "notes")
+    names = ("digest", "phantom", "patients", "images", "examinations", "classes", *found, "facts", "notes", "remarks")
     asked = {} if data.questions is None else {"questions": data.questions}
     return {"root": folder_name(data.root), **_shallow(data, *names), **asked, **_flags(data.flags)}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, Final
 
 from spinelab import io
 from spinelab.core import Example, Examples, Fact, Finding, InputError, Result, Study
-from spinelab.io.text import read_text
+from spinelab.io.tables import Row, age_of, read_rows, sex_of
 from spinelab.phantoms import is_phantom
 
 TARGET: Final = "label"
@@ -20,7 +19,6 @@ OPTIONAL: Final = ("patient", "view", "sex", "age", "site", "region")
 HEALTHY: Final = frozenset({"normal", "healthy", "negative", "control", "controls", "none", "no", "absent", "below", "benign", "standard", "0", "false"})
 """Labels that are the negative class when the other one is not among them."""
 _LAYOUT: Final = "a folder per class with images inside, or a manifest CSV with the columns path, patient, label (and optionally view, sex, age, site, region)"
-_SEXES: Final = {"f": "F", "female": "F", "w": "F", "m": "M", "male": "M", "o": "O", "other": "O"}
 
 
 def examples(root: Path) -> Examples:
@@ -56,22 +54,9 @@ def _from_manifest(path: Path) -> Examples:
     return Examples(tuple(items), path.parent, phantom=is_phantom(path.parent))
 
 
-def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
+def _rows(path: Path) -> list[tuple[int, Row]]:
     """Return the manifest's rows with their line numbers, after checking its columns."""
-    expected = f"a CSV with the columns {', '.join((*REQUIRED, *OPTIONAL))} (the first two are needed)"
-    text = read_text(path, expected, kind="UTF-8 CSV", when_empty="write one row an image")
-    delimiter = ";" if text.splitlines()[0].count(";") > text.splitlines()[0].count(",") else ","
-    reader = csv.DictReader(text.splitlines(), delimiter=delimiter)
-    columns = [str(c).strip().lower() for c in reader.fieldnames or ()]
-    absent = [c for c in REQUIRED if c not in columns]
-    if absent:
-        raise InputError(
-            f"{path} has no column {' and '.join(absent)}; it has {', '.join(columns)}", expected=expected, action="name the columns in the first row"
-        )
-    rows = [(reader.line_num, {c: (v or "").strip() for c, v in zip(columns, row.values(), strict=False)}) for row in reader]
-    rows = [(number, row) for number, row in rows if any(row.values())]
-    if not rows:
-        raise InputError(f"{path} has no rows", expected=expected, action="write one row an image")
+    rows = read_rows(path, REQUIRED, OPTIONAL, f"a CSV with the columns {', '.join((*REQUIRED, *OPTIONAL))} (the first two are needed)")
     for column in REQUIRED:
         blank = [number for number, row in rows if not row[column]]
         if blank:
@@ -81,37 +66,21 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     return rows
 
 
-def _from_row(folder: Path, number: int, row: Mapping[str, str]) -> Example:
-    file = folder / row["path"]
+def _from_row(folder: Path, number: int, row: Row) -> Example:
+    file, where = folder / row["path"], f"Manifest line {number}"
     facts = {}
     if "sex" in row:
-        facts["sex"] = _sex(row["sex"], number)
+        facts["sex"] = _stated(sex_of(row["sex"], where), "sex")
     if "age" in row:
-        facts["age_years"] = _age(row["age"], number)
+        facts["age_years"] = _stated(age_of(row["age"], where, "age"), "age")
     for name in ("site", "view", "region"):
         if name in row:
             facts[name] = Fact(row[name] or None, f"manifest column {name}")
     return _example(row["path"], file, row["label"], row.get("patient") or None, facts)
 
 
-def _sex(text: str, number: int) -> Fact:
-    if not text:
-        return Fact(None, "manifest column sex is blank")
-    if text.lower() not in _SEXES:
-        raise InputError(f"Manifest line {number}: sex {text!r}", expected="F, M, O or blank", action="correct it or leave it blank")
-    return Fact(_SEXES[text.lower()], "manifest column sex")
-
-
-def _age(text: str, number: int) -> Fact:
-    if not text:
-        return Fact(None, "manifest column age is blank")
-    try:
-        age = float(text)
-    except ValueError:
-        age = float("nan")
-    if not 0 <= age <= 130:
-        raise InputError(f"Manifest line {number}: age {text!r}", expected="years from 0 to 130, or blank", action="correct it or leave it blank")
-    return Fact(age, "manifest column age")
+def _stated(value: float | str | None, column: str) -> Fact:
+    return Fact(value, f"manifest column {column}" + (" is blank" if value is None else ""))
 
 
 def _check_unique(path: Path, items: Sequence[Example]) -> None:
@@ -124,7 +93,7 @@ def _check_unique(path: Path, items: Sequence[Example]) -> None:
         seen[file] = example.id
 
 
-def _check_patients(path: Path, rows: Sequence[tuple[int, Mapping[str, str]]]) -> None:
+def _check_patients(path: Path, rows: Sequence[tuple[int, Row]]) -> None:
     if "patient" not in rows[0][1]:
         return
     blank = [number for number, row in rows if not row["patient"]]

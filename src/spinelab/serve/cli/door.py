@@ -14,6 +14,14 @@ from typer.core import TyperGroup
 REFUSED: Final = 2
 INTERRUPTED: Final = 130
 PARAGRAPH_WIDTH: Final = 100
+_RESUMES: Final = "Finished work is kept; the same command with --resume goes on from it."
+KEPT: Final = {
+    "fit": _RESUMES,
+    "compare": _RESUMES,
+    "read": "The examinations that were finished have their files in --out, the tables and the page of all are not written. "
+    "Read the others, or all again, into another --out.",
+}
+"""What an interruption leaves of a command's work, and how to go on."""
 
 
 class Door(TyperGroup):
@@ -24,11 +32,11 @@ class Door(TyperGroup):
             answer = super().invoke(ctx)
             sys.stdout.flush()
         except KeyboardInterrupt:
-            raise _interrupted() from None
+            raise _interrupted(ctx.invoked_subcommand) from None
         except SystemExit as leaving:
             # Lightning turns Ctrl-C into an exit with code 1.
             if isinstance(leaving.__context__, KeyboardInterrupt):
-                raise _interrupted() from None
+                raise _interrupted(ctx.invoked_subcommand) from None
             raise
         except OSError as error:
             refused = _leave_quietly(error) or _explained(error)
@@ -43,8 +51,8 @@ class Door(TyperGroup):
         return answer
 
 
-def _interrupted() -> typer.Exit:
-    _say("Interrupted. Finished work is kept; the same command with --resume goes on from it (fit, compare).")
+def _interrupted(command: str | None) -> typer.Exit:
+    _say(" ".join(("Interrupted.", *filter(None, [KEPT.get(command or "")]))))
     return typer.Exit(INTERRUPTED)
 
 

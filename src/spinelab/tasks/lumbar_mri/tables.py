@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,9 +13,11 @@ import numpy as np
 
 from spinelab.core import InputError
 from spinelab.evaluation.rsna import COLUMNS, RsnaLabels
+from spinelab.io.tables import Row, read_table
 from spinelab.tasks.lumbar_mri.targets import DESCRIPTIONS, Question, grade_of, question_of
 
 GRADES_FILE: Final = "train.csv"
+STUDY: Final = "study_id"
 COORDINATES_FILE: Final = "train_label_coordinates.csv"
 SERIES_FILE: Final = "train_series_descriptions.csv"
 IMAGES_FOLDER: Final = "train_images"
@@ -49,8 +50,8 @@ class Series:
     description: str
 
 
-def read_grades(root: Path) -> RsnaLabels:
-    """Read ``train.csv``: a row a study, 25 columns, empty cells where no grade was given.
+def read_grades(path: Path) -> RsnaLabels:
+    """Read a table such as ``train.csv``, or that of a folder: a row a study, 25 columns, empty cells where no grade was given.
 
     Raises
     ------
@@ -58,9 +59,9 @@ def read_grades(root: Path) -> RsnaLabels:
         Another layout, a study in two rows, or a cell that is no grade.
     """
     studies, grades = [], []
-    path = root / GRADES_FILE
-    for line, row in rows_of(path, ("study_id", *COLUMNS)):
-        studies.append(_identifier(row["study_id"], f"{path} line {line}: study_id"))
+    path = path / GRADES_FILE if path.is_dir() else path
+    for line, row in rows_of(path, (STUDY, *COLUMNS)):
+        studies.append(_identifier(row[STUDY], f"{path} line {line}: {STUDY}"))
         values = []
         for column in COLUMNS:
             try:
@@ -78,8 +79,8 @@ def read_grades(root: Path) -> RsnaLabels:
 def read_series(path: Path) -> dict[str, dict[str, Series]]:
     """Read a table of the series of every study, by study and series number; other descriptions than the three are refused."""
     found: dict[str, dict[str, Series]] = {}
-    for line, row in rows_of(path, ("study_id", "series_id", "series_description")):
-        study, series = (_identifier(row[key], f"{path} line {line}: {key}") for key in ("study_id", "series_id"))
+    for line, row in rows_of(path, (STUDY, "series_id", "series_description")):
+        study, series = (_identifier(row[key], f"{path} line {line}: {key}") for key in (STUDY, "series_id"))
         description = next((d for d in DESCRIPTIONS if d.lower() == row["series_description"].lower()), None)
         if description is None:
             raise InputError(f"{path} line {line}: {row['series_description']!r}", expected=", ".join(DESCRIPTIONS), action="correct the description")
@@ -94,8 +95,8 @@ def read_marks(root: Path) -> tuple[list[Mark], list[str]]:
     """Read the coordinates; rows whose point is no number are left out, and said so."""
     marks, left_out = [], []
     path = root / COORDINATES_FILE
-    for line, row in rows_of(path, ("study_id", "series_id", "instance_number", "condition", "level", "x", "y")):
-        study, series = (_identifier(row[key], f"{path} line {line}: {key}") for key in ("study_id", "series_id"))
+    for line, row in rows_of(path, (STUDY, "series_id", "instance_number", "condition", "level", "x", "y")):
+        study, series = (_identifier(row[key], f"{path} line {line}: {key}") for key in (STUDY, "series_id"))
         try:
             question = question_of(row["condition"], row["level"])
         except InputError as error:
@@ -116,45 +117,15 @@ def told(names: Sequence[str], what: str) -> list[str]:
     return [f"{len(names)} {what} ({', '.join(names[:_SHOWN])}{more})"]
 
 
-def rows_of(path: Path, needed: Sequence[str], *, expected: str = LAYOUT) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield each row of a CSV with its line number; empty rows are passed over.
+def rows_of(path: Path, needed: Sequence[str], *, expected: str = LAYOUT) -> tuple[tuple[int, Row], ...]:
+    """Return each row of a CSV with its line number; empty rows are passed over.
 
     Raises
     ------
     InputError
         A file that cannot be read, a needed column that is absent or there twice, a row with too few or too many cells, or no row.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}", expected=expected, action="check the path") from error
-    reader = csv.reader(text.splitlines(), skipinitialspace=True)
-    names = [name.strip() for name in next(reader, [])]
-    _check_columns(path, names, needed)
-    empty = True
-    for row in reader:
-        cells = [cell.strip() for cell in row]
-        if not any(cells):
-            continue
-        if len(cells) < len(names) or any(cells[len(names) :]):
-            raise InputError(
-                f"{path} line {reader.line_num} has {len(cells)} cells",
-                expected=f"{len(names)} cells, as many as there are columns",
-                action="export the table again; it may have been cut off",
-            )
-        empty = False
-        yield reader.line_num, dict(zip(names, cells, strict=False))
-    if empty:
-        raise InputError(f"{path} has no rows", expected=expected, action="check the file")
-
-
-def _check_columns(path: Path, names: Sequence[str], needed: Sequence[str]) -> None:
-    absent = [name for name in needed if name not in names]
-    if absent:
-        raise InputError(f"{path} has no column {', '.join(absent[:_SHOWN])}", expected=", ".join(needed), action="name the columns in the first row")
-    twice = [name for name in needed if names.count(name) > 1]
-    if twice:
-        raise InputError(f"{path} has the column {', '.join(twice[:_SHOWN])} twice", expected="every column once", action="remove one of them")
+    return read_table(path, expected, needed=needed, wanted=needed, name=str, whole=True).rows
 
 
 def _identifier(text: str, where: str) -> str:

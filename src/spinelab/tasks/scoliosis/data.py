@@ -8,7 +8,6 @@ one patient apart.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,8 +19,10 @@ from numpy.typing import NDArray
 
 from spinelab.core import Example, Examples, Fact, Finding, InputError, Study
 from spinelab.geometry import CORNER_LANDMARKS
+from spinelab.io.tables import read_cells
 from spinelab.phantoms import is_phantom
 from spinelab.tasks.scoliosis import films
+from spinelab.tasks.scoliosis.marks import remarked
 from spinelab.tasks.scoliosis.measure import TARGET, class_of
 from spinelab.tasks.scoliosis.truth import truth
 
@@ -61,7 +62,8 @@ def examples(root: Path, threshold_deg: float) -> Examples:
     items: list[Example] = []
     for split in splits:
         items += _split(root, split, threshold_deg)
-    return Examples(tuple(items), root, phantom=is_phantom(root), notes=_notes(items))
+    items, doubtful = remarked(items)
+    return Examples(tuple(items), root, phantom=is_phantom(root), notes=(*_notes(items), *doubtful))
 
 
 def _notes(items: list[Example]) -> tuple[str, ...]:
@@ -77,7 +79,7 @@ def _notes(items: list[Example]) -> tuple[str, ...]:
 
 def _split(root: Path, split: str, threshold_deg: float) -> Iterator[Example]:
     folder = root / "labels" / split
-    names = [row[0].strip() for row in _rows(folder / "filenames.csv") if row]
+    names = [row[0] for row in _rows(folder / "filenames.csv")]
     points = _numbers(folder / "landmarks.csv", 2 * LANDMARKS, len(names))
     angles = _numbers(folder / "angles.csv", 3, len(names)) if (folder / "angles.csv").is_file() else None
     for number, name in enumerate(names):
@@ -149,11 +151,7 @@ def _size(path: Path) -> tuple[int, int]:
 
 
 def _rows(path: Path) -> list[list[str]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}", expected=LAYOUT, action="add the file, as UTF-8") from error
+    return [cells for _, cells in read_cells(path, LAYOUT)]
 
 
 def _numbers(path: Path, width: int, count: int) -> NDArray[np.float64]:
@@ -170,4 +168,4 @@ def _value(cell: str, where: str) -> float:
     try:
         return float(cell)
     except ValueError as error:
-        raise InputError(f"{where} is {cell.strip()[:40] or 'blank'}", expected="a number", action="correct the row") from error
+        raise InputError(f"{where} is {cell[:40] or 'blank'}", expected="a number", action="correct the row") from error

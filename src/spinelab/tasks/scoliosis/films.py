@@ -19,6 +19,7 @@ from spinelab.geometry import CORNER_LANDMARKS, CORNERS, THORACOLUMBAR
 from spinelab.io.landmark_tables import POINTS, SUBJECTS, Film
 from spinelab.io.marked_films import MarkedFilm, example_of, layout_of, read_marked, told
 from spinelab.phantoms import is_phantom
+from spinelab.tasks.scoliosis.marks import remarked
 from spinelab.tasks.scoliosis.measure import TARGET, corners_of, found_levels
 from spinelab.tasks.scoliosis.settings import FILMS
 from spinelab.tasks.scoliosis.truth import column_of, truth
@@ -59,7 +60,8 @@ def examples(root: Path, threshold_deg: float) -> Examples:
     notes += told(partial, f"film(s) were left out: T1 to L5 are not all marked, nor does {SUBJECTS} say that there is no L5 (presacral 23)")
     notes += told([item.id for item in items if item.truth.notes], "film(s) are of patients with another number of vertebrae above the sacrum than 24")
     notes += told([item.id for item in items if not item.facts["spacing_mm"].known], "film(s) state no pixel spacing: their distances are in pixels only")
-    return Examples(tuple(items), marked.root, phantom=is_phantom(marked.root), notes=tuple(notes))
+    items, doubtful = remarked(items)
+    return Examples(tuple(items), marked.root, phantom=is_phantom(marked.root), notes=(*notes, *doubtful))
 
 
 def _complete(films: Sequence[MarkedFilm]) -> tuple[list[MarkedFilm], list[str]]:

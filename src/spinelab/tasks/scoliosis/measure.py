@@ -103,8 +103,13 @@ def measure(points: Mapping[str, NDArray[np.float64]], spacing_mm: tuple[float, 
     return {(name, unit): value for (name, unit), value in values.items() if set(NEEDED[name]) <= set(levels)}
 
 
-def places(points: Mapping[str, NDArray[np.float64]], spacing_mm: tuple[float, float] | None, rows: int | None) -> dict[str, Place]:
-    """Return where the Cobb angles of one film are measured, by name: those of `measure` that lie between two vertebrae."""
+def places(
+    points: Mapping[str, NDArray[np.float64]], spacing_mm: tuple[float, float] | None, rows: int | None, column: Sequence[str] = THORACOLUMBAR
+) -> dict[str, Place]:
+    """Return where the Cobb angles of one film are measured, by name: those of `measure` that lie between two vertebrae.
+
+    ``column`` are the levels that the patient has; the challenge's angles are those of all of them.
+    """
     levels = found_levels(points)
     if len(levels) < LEAST_LEVELS or not joined(levels):
         return {}
@@ -116,7 +121,7 @@ def places(points: Mapping[str, NDArray[np.float64]], spacing_mm: tuple[float, f
         for name, ends, side in zip(REGIONAL_NAMES, regional.ends.tolist(), regional.convexity, strict=True)
         if side
     }
-    if len(levels) < len(THORACOLUMBAR):
+    if not set(column) <= set(levels):
         return found
     tilt = tilts(true).middle_deg
     ends = challenge_cobb(true, None if rows is None else rows * factors[1]).ends.tolist()

@@ -6,6 +6,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from spinelab.core import Finding
 from spinelab.geometry import THORACOLUMBAR
 from spinelab.geometry.misplaced import MISCOUNTED, Fault, Neighbours, find_faults
@@ -48,15 +51,27 @@ def judged(reading: Reading, learnt: Mapping[str, Any]) -> Reading:
     levels = measure.found_levels(found)
     if len(levels) < 2:
         return reading
-    neighbours = Neighbours.from_dict(learnt["neighbours"]) if "neighbours" in learnt and measure.joined(levels) else None
-    faults = find_faults(measure.corners_of(found, levels) * measure.scale(spacing), neighbours, THORACOLUMBAR.index(levels[0]))
-    named = ("", *levels, "")
-    facts: dict[str, Any] = {"misplaced": tuple(Misplaced(named[f.place + 1], named[f.place], named[f.place + 2], f) for f in faults)}
+    neighbours = Neighbours.from_dict(learnt["neighbours"]) if "neighbours" in learnt else None
+    facts: dict[str, Any] = {"misplaced": implausible(found, spacing, neighbours)}
     facts["ends"] = {name: tuple(place.site.split("-")) for name, place in measure.places(found, spacing, reading.shape[0]).items()}
     facts["ends"] |= dict.fromkeys(measure.BALANCE, (THORACOLUMBAR[0], THORACOLUMBAR[-1]))
     if "certainty" in reading.facts and _miscounted(facts["misplaced"]):
         facts["certainty"] = min(reading.facts["certainty"], most_certain(learnt))
     return replace(reading, facts=reading.facts | facts)
+
+
+def implausible(points: Mapping[str, NDArray[np.float64]], spacing_mm: tuple[float, float] | None, learnt: Neighbours | None) -> tuple[Misplaced, ...]:
+    """Return what is implausible about the vertebrae of a film, from top to bottom; ``points`` are corners in pixels by name.
+
+    Where nothing is learnt about neighbours, or a level between is absent, by order, outlines and crossings alone.
+    """
+    levels = measure.found_levels(points)
+    if len(levels) < 2:
+        return ()
+    neighbours = learnt if measure.joined(levels) else None
+    faults = find_faults(measure.corners_of(points, levels) * measure.scale(spacing_mm), neighbours, THORACOLUMBAR.index(levels[0]))
+    named = ("", *levels, "")
+    return tuple(Misplaced(named[f.place + 1], named[f.place], named[f.place + 2], f) for f in faults)
 
 
 def misplaced(reading: Reading) -> tuple[Misplaced, ...]:

@@ -49,7 +49,7 @@ def truth(
     values = {key: float(value) for key, value in _measured(named, rows, spacing_mm, presacral).items() if np.isfinite(value)}
     if angles is not None:
         values |= {(name, "deg"): float(angle) for name, angle in zip(CHALLENGE, np.asarray(angles, np.float64), strict=True)}
-    where = places(named, spacing_mm, rows)
+    where = places(named, spacing_mm, rows, column_of(presacral or NORMAL_PRESACRAL))
     largest = values.get(("cobb_max", "deg"))
     return Result(
         task="scoliosis",
