@@ -30,6 +30,19 @@ CHANGES = {
 }
 
 
+RECROPPED = {
+    "less at the top": lambda p: p[90:],
+    "less on one side, stretched": lambda p: cv2.resize(p[:, 50:], (260, 300), interpolation=cv2.INTER_CUBIC),
+    "less all around, darker": lambda p: (255 * (p[40:-30, 25:-20] / 255.0) ** 1.6).astype(np.uint8),
+}
+
+
+@pytest.mark.parametrize("change", RECROPPED)
+def test_a_copy_that_was_cropped_anew_is_found_by_what_it_shows(change):
+    found = find_duplicates(prints(film(1), film(2), film(3), RECROPPED[change](film(1))))
+    assert [(d.a, d.b, d.kind) for d in found] == [(0, 3, "near")]
+
+
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_changed_copy_is_found(change):
     found = find_duplicates(prints(film(1), film(2), CHANGES[change](film(1))))

@@ -2,7 +2,8 @@
 
 A near-duplicate passes two tests. A cheap one proposes: the perceptual hash (the signs of the 64 lowest frequencies of a 32 x 32
 discrete cosine transform against their median; Zauner 2010, "Implementation and benchmarking of perceptual image hash functions")
-differs in few bits and the detail of two thumbnails correlates. A strict one decides: after an affine registration of the two
+differs in few bits and the detail of two thumbnails correlates; or the two share small structures in one arrangement
+(`spinelab.experiments.local_features`), however one of them was cropped. A strict one decides: after an affine registration of the two
 thumbnails (Evangelidis and Psarakis 2008, enhanced correlation coefficient) their detail agrees almost completely. Films of the same body part, even of
 the same patient on another day, pass the first and fail the second; re-compressed, resized, brightened, cropped and slightly
 turned copies pass both. How the limits were set: ``docs/reference/honesty.md``.
@@ -11,7 +12,7 @@ turned copies pass both. How the limits were set: ``docs/reference/honesty.md``.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,8 @@ from typing import Final
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from spinelab.experiments.local_features import NO_STRUCTURES, Structures, overlays, structures
 
 HASH_BITS_APART: Final = 18
 CANDIDATE_CORRELATION: Final = 0.40
@@ -31,7 +34,7 @@ _LEAST_OVERLAP: Final = 0.6
 
 @dataclass(frozen=True, eq=False)
 class Fingerprint:
-    """What is remembered of a picture: digests of file and pixels, a perceptual hash and a detail thumbnail.
+    """What is remembered of a picture: digests of file and pixels, a perceptual hash, a detail thumbnail, and where it has which small structures.
 
     ``slice_of`` marks the middle slice of a volume: only an equal one is a copy of it. Middle slices of two patients who lie in one scanner are as alike
     as two copies of a film, which the limits were set on.
@@ -44,6 +47,7 @@ class Fingerprint:
     pixel_digest: str
     hash: NDArray[np.bool_]
     detail: NDArray[np.float32]
+    structures: Structures
     slice_of: bool = False
 
 
@@ -68,7 +72,17 @@ def fingerprint(example: int, view: str, path: Path | None, picture: NDArray[np.
     pixel_digest = hashlib.sha256(str(picture.shape).encode() + np.ascontiguousarray(picture).tobytes()).hexdigest()
     small = cv2.resize(picture, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
     detail = (small - cv2.GaussianBlur(small, (0, 0), _SIDE / 16)).astype(np.float32)
-    return Fingerprint(example, view, str(path) if path else "", file_digest, pixel_digest, perceptual_hash(small), detail, slice_of)
+    return Fingerprint(
+        example,
+        view,
+        str(path) if path else "",
+        file_digest,
+        pixel_digest,
+        perceptual_hash(small),
+        detail,
+        NO_STRUCTURES if slice_of else structures(picture),
+        slice_of,
+    )
 
 
 def perceptual_hash(thumbnail: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -100,7 +114,19 @@ def find_duplicates(prints: Sequence[Fingerprint], progress: Callable[[float, fl
             if similarity >= SAME_CORRELATION:
                 seen.add((i, j))
                 found.append(_duplicate(prints, i, j, kind, similarity))
+    found += _recropped(prints, [i for i in films if i not in copies], seen)
     return sorted(found, key=lambda d: (d.kind != "exact", -d.similarity, d.file_a, d.file_b))
+
+
+def _recropped(prints: Sequence[Fingerprint], films: Sequence[int], seen: Collection[tuple[int, int]]) -> Iterator[Duplicate]:
+    """Yield copies that only their small structures show, beside those that are known."""
+    for overlay in overlays([prints[i].structures for i in films]):
+        i, j = films[overlay.a], films[overlay.b]
+        if (i, j) in seen:
+            continue
+        similarity = registered_correlation(prints[i].detail, prints[j].detail, overlay.warp)
+        if similarity >= SAME_CORRELATION:
+            yield _duplicate(prints, i, j, "near", similarity)
 
 
 def _duplicate(prints: Sequence[Fingerprint], i: int, j: int, kind: str, similarity: float) -> Duplicate:
@@ -147,11 +173,14 @@ def _unit(detail: NDArray[np.float32]) -> NDArray[np.float32]:
     return unit
 
 
-def registered_correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """Return the correlation of two detail thumbnails after affine registration; 0 where they do not register."""
+def registered_correlation(a: NDArray[np.float32], b: NDArray[np.float32], start: NDArray[np.float64] | None = None) -> float:
+    """Return the correlation of two detail thumbnails after affine registration; 0 where they do not register.
+
+    ``start`` ``(2, 3)`` maps shares of the first picture's width and height to those of the second; by default they are taken to lie alike.
+    """
     if a.std() < 1e-3 or b.std() < 1e-3:
         return 0.0
-    warp = np.eye(2, 3, dtype=np.float32)
+    warp = np.eye(2, 3, dtype=np.float32) if start is None else _in_pixels(start)
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 40, 1e-4)
     try:
         _, warp = cv2.findTransformECC(a, b, warp, cv2.MOTION_AFFINE, stop, None, 5)
@@ -165,6 +194,12 @@ def registered_correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> fl
     x, y = a[inside] - a[inside].mean(), moved[inside] - moved[inside].mean()
     norm = float(np.linalg.norm(x) * np.linalg.norm(y))
     return float(x @ y) / norm if norm > 1e-6 else 0.0
+
+
+def _in_pixels(warp: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return a map of shares as one of the thumbnails' pixels, whose centres lie half a pixel from their edges."""
+    shift = _SIDE * warp[:, 2] + 0.5 * warp[:, :2].sum(axis=1) - 0.5
+    return np.column_stack([warp[:, :2], shift]).astype(np.float32)
 
 
 def merge_groups(groups: Sequence[str], duplicates: Sequence[Duplicate]) -> list[str]:
