@@ -100,6 +100,15 @@ def test_an_angle_that_would_end_beside_a_missed_vertebra_is_withheld_and_the_ot
     assert all(len(places) < 8 for places in gaps.values())
 
 
+def test_of_a_largest_angle_that_is_withheld_nothing_is_said():
+    said = "The largest angle does not depend on the names."
+    assert any(said in note for note in answer(column()).notes)
+    gaps = (answer(np.insert(np.delete(column(), place, axis=0), 0, column()[0] - [0, 30], axis=0)) for place in range(3, 14))
+    withheld = [result for result in gaps if any(m.name == "cobb_max" and m.withheld for m in result.measurements)]
+    assert withheld
+    assert not any(said in note for result in withheld for note in result.notes)
+
+
 def test_an_angle_at_a_vertebra_of_odd_size_is_given_and_called_uncertain():
     site = next(m.site for m in answer(column()).measurements if m.name == "cobb_max")
     corners, place = column(), THORACOLUMBAR.index(site.split("-")[0])

@@ -12,8 +12,14 @@ from spinelab.core import InputError
 PathLike = str | os.PathLike[str]
 
 _DISK: dict[int, tuple[str, str]] = {
-    errno.ENOSPC: ("the disk is full", "free some space, or choose a folder on another disk; finished work is kept and --resume continues from it"),
-    errno.EDQUOT: ("the disk quota is used up", "free some space, or choose a folder on another disk; finished work is kept and --resume continues from it"),
+    errno.ENOSPC: (
+        "the disk is full",
+        "free some space, or choose a folder on another disk; finished work is kept; fit and compare go on from it with --resume",
+    ),
+    errno.EDQUOT: (
+        "the disk quota is used up",
+        "free some space, or choose a folder on another disk; finished work is kept; fit and compare go on from it with --resume",
+    ),
     errno.EACCES: ("permission denied", "choose a folder that you may read and write, or change its permissions"),
     errno.EPERM: ("the operation is not permitted", "choose a folder that you may read and write, or change its permissions"),
     errno.EROFS: ("the file system is read-only", "choose a folder on a disk that can be written"),

@@ -55,7 +55,7 @@ def doctor(as_json: options.AsJson = False) -> None:
 def phantom(
     task: options.TaskName,
     out: options.Out,
-    n: Annotated[int, typer.Option("-n", "--number", min=1, help="How many patients to draw.")] = 100,
+    n: Annotated[int, typer.Option("-n", "--number", min=1, help="How many to draw: films or examinations; of some patients there are several films.")] = 100,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed draws the same phantoms.")] = 0,
     difficulty: Annotated[str, typer.Option("--difficulty", metavar="easy|typical|hard", help="How hard they are to tell apart.")] = "typical",
     layout: Annotated[

@@ -36,7 +36,7 @@ def _levels(reading: Reading, levels: tuple[str, ...]) -> list[str]:
     certainty = reading.facts.get("certainty")
     if certainty is not None:
         ways = "".join(f"; {way}" for way in _other_ways(reading))
-        whole = "" if absent else " The largest angle does not depend on the names."
+        whole = "" if absent or position.withheld(reading, "cobb_max") else " The largest angle does not depend on the names."
         said.append(f"Names of the levels: right with a certainty of {certainty:.0%}{ways}.{whole}")
     return said
 
