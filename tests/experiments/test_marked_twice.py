@@ -30,7 +30,9 @@ def test_differences_of_copies_with_marks_of_their_own(tmp_path):
     (row,) = marked_twice(films, copies, [ANGLE, LENGTH])
     assert {k: row[k] for k in ("quantity", "unit", "pairs")} == {"quantity": "Largest angle", "unit": "deg", "pairs": 3}
     assert (row["mean"], row["median"], row["largest"]) == pytest.approx((3.0, 2.0, 6.0))
-    assert repeatability_words([row]).startswith("3 pictures stand twice with marks of their own: the largest angle of the two differs by 3.0° in the mean")
+    assert row["of_one"] == pytest.approx(3 / 2**0.5)
+    assert "would be off such marks by about 2.1°" in repeatability_words([row])
+    assert repeatability_words([row]).startswith("3 pictures stand twice with marks of their own: by these, the largest angle differs by 3.0° in the mean")
 
 
 def test_two_pairs_say_nothing_and_a_truth_that_was_copied_along_is_no_second_one(tmp_path):

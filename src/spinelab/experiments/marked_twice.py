@@ -1,7 +1,7 @@
 """How well the truth repeats itself: pictures that stand twice in a collection, with marks of their own each time.
 
-Where one picture was marked twice, the two truths differ by what marking adds by itself. A model can be expected to come as near to a truth as the truth to
-itself, and no nearer.
+Where one picture was marked twice, the two truths differ by the errors of both marks. A model that knew the quantity exactly would still be off one of them by
+its error alone: by the difference of two divided by the square root of two, where both err alike and independently (as in Dahlberg 1940).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def marked_twice(examples: Examples, copies: Sequence[Duplicate], quantities: Se
     Returns
     -------
     rows
-        ``quantity``, ``unit``, ``pairs``, and of the absolute differences ``mean``, ``median`` and ``largest``.
+        ``quantity``, ``unit``, ``pairs``, and of the absolute differences ``mean``, ``median`` and ``largest``; ``of_one`` is the mean error of one mark.
     """
     pairs = [(examples[d.a], examples[d.b]) for d in copies if d.a != d.b and d.kind != "mirrored"]
     pairs = [(a, b) for a, b in pairs if _marks(a) != _marks(b)]
@@ -42,10 +42,10 @@ def repeatability_words(rows: Sequence[Mapping[str, Any]]) -> str:
     if not rows:
         return ""
     row = rows[0]
-    mean, median, largest = (amount(row[name], row["unit"]) for name in ("mean", "median", "largest"))
+    mean, median, largest, of_one = (amount(row[name], row["unit"]) for name in ("mean", "median", "largest", "of_one"))
     return (
-        f"{row['pairs']} pictures stand twice with marks of their own: the {lower_first(row['quantity'])} of the two differs by {mean} in the mean "
-        f"(median {median}, at most {largest}). No model can be expected to be nearer to a truth than the truth is to itself."
+        f"{row['pairs']} pictures stand twice with marks of their own: by these, the {lower_first(row['quantity'])} differs by {mean} in the mean "
+        f"(median {median}, at most {largest}). Even a model that knew it exactly would be off such marks by about {of_one}."
     )
 
 
@@ -58,7 +58,7 @@ def _row(quantity: Quantity, pairs: Sequence[tuple[Example, Example]]) -> Mappin
     apart = np.array([abs(one - other) for one, other in both if one is not None and other is not None])
     if len(apart) < LEAST_PAIRS:
         return None
-    figures = {"mean": float(apart.mean()), "median": float(np.median(apart)), "largest": float(apart.max())}
+    figures = {"mean": float(apart.mean()), "median": float(np.median(apart)), "largest": float(apart.max()), "of_one": float(apart.mean() / np.sqrt(2))}
     return {"quantity": quantity.title, "unit": quantity.unit, "pairs": len(apart), **figures}
 
 

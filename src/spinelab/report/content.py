@@ -29,7 +29,7 @@ FLAGS: Final[Mapping[str, str]] = {
     "duplicates": "The same picture occurs more than once.",
     "duplicates-across-patients": "The same picture, or nearly, occurs under two patients.",
     "conflicting-labels": "One picture or one patient carries two labels.",
-    "marked-twice": "Copies of a picture carry marks of their own: how far these are apart is how near a model can be expected to come.",
+    "marked-twice": "Copies of a picture carry marks of their own: how far these are apart tells how near to such marks any model can come.",
     "shortcut": "The label can be guessed from facts that are not anatomy (size, borders, brightness).",
     "phantom-data": "Made from digital phantoms: evidence about the program, not about patients.",
     "weights-scratch": "Pretrained weights were asked for and were not available; trained from scratch.",
@@ -181,7 +181,7 @@ class DataSummary:
     conflicts: tuple[Mapping[str, Any], ...] = ()
     shortcuts: tuple[Mapping[str, Any], ...] = ()
     marked_twice: tuple[Mapping[str, Any], ...] = ()
-    """How far two truths of one picture are apart: ``{"quantity", "unit", "pairs", "mean", "median", "largest"}``."""
+    """How far two truths of one picture are apart: ``{"quantity", "unit", "pairs", "mean", "median", "largest", "of_one"}``."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """Sex, age, site, image sizes: counts and ranges, with how many are unknown."""
     flags: tuple[Flag, ...] = ()
