@@ -39,3 +39,15 @@ def test_two_pairs_say_nothing_and_a_truth_that_was_copied_along_is_no_second_on
     films = collection(tmp_path, (40.0,), (38.0,), (20.0,), (21.0,), (60.0,), (60.0,), (70.0,), ())
     assert marked_twice(films, [pair(0, 1), pair(2, 3), pair(4, 5), pair(6, 7)], [ANGLE]) == ()
     assert repeatability_words(()) == ""
+
+
+def test_what_is_measured_at_several_places_is_compared_place_by_place(tmp_path):
+    slip = Quantity("slip", "%", "Slip")
+
+    def slips(name, **values):
+        measured = tuple(Measurement("slip", value, "%", site=site) for site, value in values.items())
+        return Example(name, Result("t", "truth", name, measurements=measured), lambda: None, name)
+
+    films = Examples(tuple(slips(f"{n} {k}", **({"L4": 10.0, "L5": 20.0} if k else {"L5": 21.0, "L4": 12.0})) for n in range(3) for k in (0, 1)), tmp_path)
+    rows = marked_twice(films, [pair(0, 1), pair(2, 3), pair(4, 5)], [slip])
+    assert {row["quantity"]: row["mean"] for row in rows} == {"Slip L4": 2.0, "Slip L5": 1.0}

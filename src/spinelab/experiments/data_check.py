@@ -94,13 +94,13 @@ def check_data(
     duplicates = find_duplicates(prints, progress)
     groups = merge_groups(examples.groups(), duplicates)
     shortcuts = _probes(examples, facts, labels, groups) if target else ()
-    listed = tuple(_listed(examples, labels, d) for d in duplicates if not _visits(examples, d))
+    copies = [d for d in duplicates if not _visits(examples, d)]
+    listed = tuple(_listed(examples, labels, d) for d in copies)
     leaks = tuple(d for d in listed if not d["same_patient"])
     conflicts = () if asked.several else _conflicts(examples, labels, listed)
     few = _few(asked, asked.question_labels(target) if target else (), asked.spread(groups), words.few)
-    twice = marked_twice(examples, [d for d in duplicates if not _visits(examples, d)], quantities)
-    flags = _flags(examples, few, listed, leaks, conflicts, shortcuts, words)
-    flags += (Flag("marked-twice", repeatability_words(twice)),) if twice else ()
+    twice = marked_twice(examples, copies, quantities)
+    flags = _flags(examples, few, listed, leaks, conflicts, shortcuts, twice, words)
     summary = DataSummary(
         root=examples.root.name,
         digest=_digest(examples, [] if measures or asked.several else labels, prints),
@@ -228,6 +228,7 @@ def _flags(
     leaks: Sequence[Mapping[str, Any]],
     conflicts: Sequence[Mapping[str, Any]],
     shortcuts: Sequence[Mapping[str, Any]],
+    twice: Sequence[Mapping[str, Any]],
     words: DataWords,
 ) -> tuple[Flag, ...]:
     flags = [
@@ -246,6 +247,7 @@ def _flags(
         (any(d["same_patient"] is False for d in leaks), "duplicates-across-patients", _across(leaks, words.across)),
         (bool(conflicts), "conflicting-labels", _conflict_words(conflicts)),
         *[(True, "shortcut", _shortcut_words(s)) for s in shortcuts if s["suspicious"]],
+        (bool(twice), "marked-twice", repeatability_words(twice)),
     ]
     return tuple(Flag(code, text) for holds, code, text in flags if holds)
 

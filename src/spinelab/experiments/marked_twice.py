@@ -11,9 +11,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from spinelab.core import Example, Examples, Quantity, Result
+from spinelab.core import Example, Examples, Quantity
 from spinelab.experiments.duplicates import Duplicate
 from spinelab.experiments.measured_words import amount, lower_first
+from spinelab.experiments.pairing import Kind, kinds
 
 LEAST_PAIRS: Final = 3
 """Pairs below which nothing is said: one pair tells little about marking."""
@@ -22,9 +23,10 @@ _COMPARABLE: Final = ("deg", "mm", "%", "1")
 
 
 def marked_twice(examples: Examples, copies: Sequence[Duplicate], quantities: Sequence[Quantity]) -> tuple[Mapping[str, Any], ...]:
-    """Return, for each quantity that three pairs of copies or more have a truth of, how far the two truths are apart.
+    """Return how far two truths of one picture are apart, for each quantity that three pairs of copies or more have a truth of.
 
-    Copies that carry one and the same truth were copied with it and do not count, nor do mirrored ones, whose sides may not be the same.
+    What is measured at several places is compared place by place. Copies that carry one and the same truth were copied with it and do not count, nor do
+    mirrored ones, whose sides may not be the same.
 
     Returns
     -------
@@ -33,7 +35,8 @@ def marked_twice(examples: Examples, copies: Sequence[Duplicate], quantities: Se
     """
     pairs = [(examples[d.a], examples[d.b]) for d in copies if d.a != d.b and d.kind != "mirrored"]
     pairs = [(a, b) for a, b in pairs if _marks(a) != _marks(b)]
-    rows = (_row(quantity, pairs) for quantity in quantities if quantity.unit in _COMPARABLE)
+    comparable = [quantity for quantity in quantities if quantity.unit in _COMPARABLE]
+    rows = (_row(kind, pairs) for kind in kinds(comparable, [one.truth for pair in pairs for one in pair]))
     return tuple(row for row in rows if row is not None)
 
 
@@ -53,14 +56,15 @@ def _marks(example: Example) -> tuple[Any, ...]:
     return tuple((m.name, m.unit, m.value) for m in example.truth.measurements)
 
 
-def _row(quantity: Quantity, pairs: Sequence[tuple[Example, Example]]) -> Mapping[str, Any] | None:
-    both = [(_value(a.truth, quantity), _value(b.truth, quantity)) for a, b in pairs]
+def _row(kind: Kind, pairs: Sequence[tuple[Example, Example]]) -> Mapping[str, Any] | None:
+    both = [(_value(a, kind), _value(b, kind)) for a, b in pairs]
     apart = np.array([abs(one - other) for one, other in both if one is not None and other is not None])
     if len(apart) < LEAST_PAIRS:
         return None
     figures = {"mean": float(apart.mean()), "median": float(np.median(apart)), "largest": float(apart.max()), "of_one": float(apart.mean() / np.sqrt(2))}
-    return {"quantity": quantity.title, "unit": quantity.unit, "pairs": len(apart), **figures}
+    return {"quantity": kind.title, "unit": kind.quantity.unit, "pairs": len(apart), **figures}
 
 
-def _value(truth: Result, quantity: Quantity) -> float | None:
-    return next((m.value for m in truth.measurements if (m.name, m.unit) == (quantity.name, quantity.unit)), None)
+def _value(example: Example, kind: Kind) -> float | None:
+    measured = kind.of(example.truth)
+    return None if measured is None else measured.value

@@ -39,6 +39,11 @@ class Kind:
         return "".join(f"_{re.sub(r'[^0-9A-Za-z]+', '_', part)}" for part in (self.site, self.side) if part)
 
     @property
+    def title(self) -> str:
+        """The quantity's title, with site and side."""
+        return " ".join(part for part in (self.quantity.title, self.site, self.side) if part)
+
+    @property
     def column(self) -> str:
         """Stem of its columns in a table: ``cobb_max_deg``, or ``slip_L4_L5_percent`` with a site."""
         return f"{self.quantity.name}{self.place}{self.quantity.column.removeprefix(self.quantity.name)}"
@@ -74,11 +79,8 @@ def measured_quantity(kind: Kind, answers: Sequence[Result], truths: Sequence[Re
             table[:3, row] = given.value, *(given.interval or (math.nan, math.nan))
         elif known:
             reasons[(given.withheld if given is not None else None) or NOT_GIVEN] += 1
-    quantity = kind.quantity
-    title = " ".join(part for part in (quantity.title, kind.site, kind.side) if part)
-    return MeasuredQuantity(
-        f"{quantity.name}{kind.place}", kind.column, quantity.unit, title, quantity.how, table[0], table[1], table[2], table[3], dict(reasons.most_common())
-    )
+    quantity, name = kind.quantity, f"{kind.quantity.name}{kind.place}"
+    return MeasuredQuantity(name, kind.column, quantity.unit, kind.title, quantity.how, table[0], table[1], table[2], table[3], dict(reasons.most_common()))
 
 
 def remarks_of(answer: Result, asked: Sequence[Kind]) -> Remarks:
