@@ -84,41 +84,23 @@ def check_data(
     InputError
         If there are no examples, or if there are fewer than two classes to tell apart.
     """
-    if not len(examples):
-        raise InputError(f"{examples.root}: no examples", expected="a data set with its truth", action="check the path and the layout")
-    asked = asked or one_question(examples, target)
-    labels = asked.labels
-    if target and not measures:
-        _require_two_classes(examples, asked.question_labels(target))
+    asked = _askable(examples, target, asked, measures=measures)
     prints, facts, sizes, spacings = open_all(examples, progress)
     duplicates = find_duplicates(prints, progress)
     groups = merge_groups(examples.groups(), duplicates)
-    shortcuts = _probes(examples, facts, labels, groups) if target else ()
-    copies = [d for d in duplicates if not _visits(examples, d)]
-    listed = tuple(_listed(examples, labels, d) for d in copies)
-    leaks = tuple(d for d in listed if not d["same_patient"])
-    conflicts = () if asked.several else _conflicts(examples, labels, listed)
+    problems = _copy_problems(examples, asked, [d for d in duplicates if not _visits(examples, d)], quantities)
     few = _few(asked, asked.question_labels(target) if target else (), asked.spread(groups), words.few)
-    twice = marked_twice(examples, copies, quantities)
-    flags = _flags(examples, few, listed, leaks, conflicts, shortcuts, twice, words)
-    summary = DataSummary(
-        root=examples.root.name,
-        digest=_digest(examples, [] if measures or asked.several else labels, prints),
-        patients=len(set(examples.groups())) if examples.patients_known else None,
-        images=sum(max(1, len(e.files)) for e in examples),
-        examinations=len(examples),
-        questions=len(asked.questions) if asked.several else None,
-        classes=_class_counts(asked.questions, asked.question_labels(target), known=examples.patients_known) if target else {},
-        duplicates=listed,
-        leaks=leaks,
-        conflicts=conflicts,
-        shortcuts=shortcuts,
-        marked_twice=twice,
+    problems = replace(problems, few=few, shortcuts=_probes(examples, facts, asked.labels, groups) if target else ())
+    summary = replace(
+        _counted(examples, asked, target),
+        digest=_digest(examples, [] if measures or asked.several else asked.labels, prints),
+        duplicates=problems.duplicates,
+        leaks=problems.leaks,
+        conflicts=problems.conflicts,
+        shortcuts=problems.shortcuts,
+        marked_twice=problems.marked_twice,
         facts=_facts(examples, sizes),
-        flags=flags,
-        notes=examples.notes,
-        remarks={e.id: str(remark) for e in examples if (remark := _fact(e, "remark")) is not None},
-        phantom=examples.phantom,
+        flags=_flags(examples, problems, words),
     )
     return DataCheck(summary, tuple(groups), tuple(sizes) if len(sizes) == len(examples) else (), tuple(spacings))
 
@@ -133,6 +115,55 @@ def announce(summary: DataSummary, run: Run) -> None:
         if names:
             more = f"; and {len(names) - SHOWN} more, all in the report" if len(names) > SHOWN else ""
             run.tell(f"{what}: {'; '.join(names[:SHOWN])}{more}")
+
+
+@dataclass(frozen=True)
+class _Problems:
+    """What stands in the way of an honest comparison: rows for the report, and the sentence on too few patients."""
+
+    duplicates: tuple[Mapping[str, Any], ...]
+    leaks: tuple[Mapping[str, Any], ...]
+    conflicts: tuple[Mapping[str, Any], ...]
+    marked_twice: tuple[Mapping[str, Any], ...]
+    shortcuts: tuple[Mapping[str, Any], ...] = ()
+    few: str | None = None
+
+
+def _askable(examples: Examples, target: str, asked: Asked | None, *, measures: bool) -> Asked:
+    """Return the questions; raises `InputError` where there is nothing to ask, or nothing to tell apart."""
+    if not len(examples):
+        raise InputError(f"{examples.root}: no examples", expected="a data set with its truth", action="check the path and the layout")
+    asked = asked or one_question(examples, target)
+    if target and not measures:
+        _require_two_classes(examples, asked.question_labels(target))
+    return asked
+
+
+def _copy_problems(examples: Examples, asked: Asked, copies: Sequence[Duplicate], quantities: Sequence[Quantity]) -> _Problems:
+    """Return what copies of a picture tell: which there are, which two patients share, labels that differ, and marks that differ."""
+    listed = tuple(_listed(examples, asked.labels, d) for d in copies)
+    return _Problems(
+        duplicates=listed,
+        leaks=tuple(d for d in listed if not d["same_patient"]),
+        conflicts=() if asked.several else _conflicts(examples, asked.labels, listed),
+        marked_twice=marked_twice(examples, copies, quantities),
+    )
+
+
+def _counted(examples: Examples, asked: Asked, target: str) -> DataSummary:
+    """Return a summary of what can be said without opening a file: counts, classes, notes and remarks."""
+    return DataSummary(
+        root=examples.root.name,
+        digest="",
+        patients=len(set(examples.groups())) if examples.patients_known else None,
+        images=sum(max(1, len(e.files)) for e in examples),
+        examinations=len(examples),
+        questions=len(asked.questions) if asked.several else None,
+        classes=_class_counts(asked.questions, asked.question_labels(target), known=examples.patients_known) if target else {},
+        notes=examples.notes,
+        remarks={e.id: str(remark) for e in examples if (remark := _fact(e, "remark")) is not None},
+        phantom=examples.phantom,
+    )
 
 
 def _require_two_classes(examples: Examples, labels: Sequence[str]) -> None:
@@ -221,33 +252,16 @@ def _fact(example: Example, name: str) -> Any:
     return example.facts[name].value if name in example.facts else None
 
 
-def _flags(
-    examples: Examples,
-    few: str | None,
-    duplicates: Sequence[Mapping[str, Any]],
-    leaks: Sequence[Mapping[str, Any]],
-    conflicts: Sequence[Mapping[str, Any]],
-    shortcuts: Sequence[Mapping[str, Any]],
-    twice: Sequence[Mapping[str, Any]],
-    words: DataWords,
-) -> tuple[Flag, ...]:
+def _flags(examples: Examples, problems: _Problems, words: DataWords) -> tuple[Flag, ...]:
     flags = [
         (examples.phantom, "phantom-data", "These are digital phantoms: the figures say that the program works, nothing about patients."),
-        (
-            not examples.patients_known,
-            "patients-unknown",
-            f"Patients are not named: {words.unknown}.",
-        ),
-        (few is not None, "too-few-patients", few or ""),
-        (
-            bool(duplicates),
-            "duplicates",
-            f"{_plural(len(duplicates), 'pair')} of (nearly) equal pictures; {words.copies}.",
-        ),
-        (any(d["same_patient"] is False for d in leaks), "duplicates-across-patients", _across(leaks, words.across)),
-        (bool(conflicts), "conflicting-labels", _conflict_words(conflicts)),
-        *[(True, "shortcut", _shortcut_words(s)) for s in shortcuts if s["suspicious"]],
-        (bool(twice), "marked-twice", repeatability_words(twice)),
+        (not examples.patients_known, "patients-unknown", f"Patients are not named: {words.unknown}."),
+        (problems.few is not None, "too-few-patients", problems.few or ""),
+        (bool(problems.duplicates), "duplicates", f"{_plural(len(problems.duplicates), 'pair')} of (nearly) equal pictures; {words.copies}."),
+        (any(d["same_patient"] is False for d in problems.leaks), "duplicates-across-patients", _across(problems.leaks, words.across)),
+        (bool(problems.conflicts), "conflicting-labels", _conflict_words(problems.conflicts)),
+        *[(True, "shortcut", _shortcut_words(s)) for s in problems.shortcuts if s["suspicious"]],
+        (bool(problems.marked_twice), "marked-twice", repeatability_words(problems.marked_twice)),
     ]
     return tuple(Flag(code, text) for holds, code, text in flags if holds)
 

@@ -94,13 +94,9 @@ def write_dx(  # noqa: PLR0913 - a film's header
         A value cannot be written as such.
     """
     _check(pixels, view, monochrome, patient_orientation)
-    with _FIRST_IMPORT:
-        import pydicom.uid  # noqa: F401
     dataset = _new(Path(path), pixels, patient_id)
     _describe_person(dataset, _Person(patient_id, sex, age_years))
-    dataset.StudyDate, dataset.SeriesDescription = _date(study_date), description
-    if institution:
-        dataset.InstitutionName = institution
+    _describe_study(dataset, study_date, institution, description)
     _describe_acquisition(dataset, view, patient_orientation)
     _describe_scale(dataset, spacing_mm, magnification)
     _describe_pixels(dataset, pixels, monochrome, window)
@@ -126,25 +122,31 @@ def _check(pixels: NDArray[Any], view: str, monochrome: int, orientation: Sequen
 
 def _new(path: Path, pixels: NDArray[Any], patient_id: str) -> Dataset:
     """Return an object with its identifiers, which depend on nothing but the film, its name and the patient."""
-    from hashlib import sha256
+    with _FIRST_IMPORT:
+        from pydicom.dataset import Dataset, FileMetaDataset
 
-    from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import generate_uid
-
-    film = [path.name, patient_id, sha256(pixels.tobytes()).hexdigest()]
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = _EXPLICIT_LITTLE_ENDIAN
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = _DX
-    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=[*film, "instance"])
-    dataset.SeriesInstanceUID = generate_uid(entropy_srcs=[*film, "series"])
-    dataset.StudyInstanceUID = generate_uid(entropy_srcs=[*film, "study"])
+    _identify(dataset, path, pixels, patient_id)
     dataset.SeriesNumber = dataset.InstanceNumber = 1
     dataset.AcquisitionNumber = None
     for keyword in ("StudyTime", "ReferringPhysicianName", "StudyID", "AccessionNumber", "Manufacturer", "AcquisitionDate", "AcquisitionTime"):
         setattr(dataset, keyword, "")
     return dataset
+
+
+def _identify(dataset: Dataset, path: Path, pixels: NDArray[Any], patient_id: str) -> None:
+    from hashlib import sha256
+
+    from pydicom.uid import generate_uid
+
+    film = [path.name, patient_id, sha256(pixels.tobytes()).hexdigest()]
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=[*film, "instance"])
+    dataset.SeriesInstanceUID = generate_uid(entropy_srcs=[*film, "series"])
+    dataset.StudyInstanceUID = generate_uid(entropy_srcs=[*film, "study"])
 
 
 def _describe_person(dataset: Dataset, person: _Person) -> None:
@@ -157,6 +159,12 @@ def _describe_person(dataset: Dataset, person: _Person) -> None:
             raise _refuse(f"Age {person.age_years} years", "0 to 999")
         young = person.age_years < 2
         dataset.PatientAge = f"{math.floor(person.age_years * 12) if young else math.floor(person.age_years):03d}{'M' if young else 'Y'}"
+
+
+def _describe_study(dataset: Dataset, date: str | None, institution: str | None, description: str) -> None:
+    dataset.StudyDate, dataset.SeriesDescription = _date(date), description
+    if institution:
+        dataset.InstitutionName = institution
 
 
 def _date(text: str | None) -> str:
@@ -209,13 +217,17 @@ def _describe_pixels(dataset: Dataset, pixels: NDArray[Any], monochrome: int, wi
     dataset.Rows, dataset.Columns = stored.shape
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, f"MONOCHROME{monochrome}"
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, BITS, BITS - 1, 0
+    dataset.LossyImageCompression, dataset.BurnedInAnnotation = "00", "NO"
+    _describe_grey_levels(dataset, monochrome, window)
+    dataset.PixelData = stored.tobytes()
+    dataset["PixelData"].VR = "OW"
+
+
+def _describe_grey_levels(dataset: Dataset, monochrome: int, window: tuple[float, float] | None) -> None:
     # Larger stored values are less exposure (more attenuation) unless the picture is stored inverted.
     dataset.PixelIntensityRelationship, dataset.PixelIntensityRelationshipSign = "LOG", -1 if monochrome == 2 else 1
     dataset.RescaleIntercept, dataset.RescaleSlope, dataset.RescaleType = 0, 1, "US"
     dataset.PresentationLUTShape = "IDENTITY" if monochrome == 2 else "INVERSE"
-    dataset.LossyImageCompression, dataset.BurnedInAnnotation = "00", "NO"
     centre, width = window or ((_TOP + 1) / 2, float(_TOP + 1))
     # LINEAR is centred on c - 0.5 (PS3.3 C.11.2.1.2.1), so the mirrored centre is one more.
     dataset.WindowCenter, dataset.WindowWidth = _decimal(centre if monochrome == 2 else _TOP - centre + 1), _decimal(width)
-    dataset.PixelData = stored.tobytes()
-    dataset["PixelData"].VR = "OW"
