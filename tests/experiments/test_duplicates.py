@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from spinelab.experiments.duplicates import Duplicate, find_duplicates, fingerprint, merge_groups, perceptual_hash
+from spinelab.experiments.local_features import overlays
 
 RNG = np.random.default_rng(0)
 
@@ -41,6 +42,21 @@ RECROPPED = {
 def test_a_copy_that_was_cropped_anew_is_found_by_what_it_shows(change):
     found = find_duplicates(prints(film(1), film(2), film(3), RECROPPED[change](film(1))))
     assert [(d.a, d.b, d.kind) for d in found] == [(0, 3, "near")]
+
+
+def test_copies_that_are_known_are_not_laid_on_each_other_again(monkeypatch):
+    """One copy has the same pixels, one is known by its hash: nothing is left for the small structures."""
+    laid = []
+    monkeypatch.setattr(cv2, "estimateAffine2D", lambda *_, **__: laid.append(1) or (None, None))
+    found = find_duplicates(prints(film(1), film(1), CHANGES["recompressed"](film(1)), film(2)))
+    assert [(d.a, d.b, d.kind) for d in found] == [(0, 1, "exact"), (0, 2, "near")]
+    assert not laid
+
+
+def test_overlays_leave_out_pairs_that_are_known():
+    pictures = [one.structures for one in prints(film(1), film(2), film(1)[90:])]
+    assert [(o.a, o.b) for o in overlays(pictures)] == [(0, 2)]
+    assert list(overlays(pictures, known={(0, 2)})) == []
 
 
 @pytest.mark.parametrize("change", CHANGES)

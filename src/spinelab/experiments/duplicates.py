@@ -103,10 +103,10 @@ def find_duplicates(prints: Sequence[Fingerprint], progress: Callable[[float, fl
     found += [_duplicate(prints, i, j, "exact", 1.0) for i, j in exact]
     copies = {j for _, j in exact}
     seen: set[tuple[int, int]] = set()
-    films = [i for i, p in enumerate(prints) if not p.slice_of]
+    films = [i for i, p in enumerate(prints) if not p.slice_of and i not in copies]
     for done, (kind, change) in enumerate(ways.items()):
         candidates = [(films[i], films[j]) for i, j in _candidates([prints[f] for f in films], change, hashed=kind == "near")]
-        candidates = [pair for pair in candidates if pair not in seen and not copies & set(pair)]
+        candidates = [pair for pair in candidates if pair not in seen]
         for count, (i, j) in enumerate(candidates):
             if progress is not None:
                 progress(done + count / len(candidates), len(ways), "looking for copies of a picture")
@@ -114,16 +114,16 @@ def find_duplicates(prints: Sequence[Fingerprint], progress: Callable[[float, fl
             if similarity >= SAME_CORRELATION:
                 seen.add((i, j))
                 found.append(_duplicate(prints, i, j, kind, similarity))
-    found += _recropped(prints, [i for i in films if i not in copies], seen)
+    found += _recropped(prints, films, seen)
     return sorted(found, key=lambda d: (d.kind != "exact", -d.similarity, d.file_a, d.file_b))
 
 
 def _recropped(prints: Sequence[Fingerprint], films: Sequence[int], seen: Collection[tuple[int, int]]) -> Iterator[Duplicate]:
     """Yield copies that only their small structures show, beside those that are known."""
-    for overlay in overlays([prints[i].structures for i in films]):
+    position = {film: place for place, film in enumerate(films)}
+    known = {(position[i], position[j]) for i, j in seen}
+    for overlay in overlays([prints[i].structures for i in films], known):
         i, j = films[overlay.a], films[overlay.b]
-        if (i, j) in seen:
-            continue
         similarity = registered_correlation(prints[i].detail, prints[j].detail, overlay.warp)
         if similarity >= SAME_CORRELATION:
             yield _duplicate(prints, i, j, "near", similarity)

@@ -8,7 +8,7 @@ elsewhere, pixel by pixel.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -75,13 +75,16 @@ def structures(picture: NDArray[np.uint8]) -> Structures:
     return Structures(places.astype(np.float32), found[order].astype(np.uint8))
 
 
-def overlays(pictures: Sequence[Structures]) -> Iterator[Overlay]:
-    """Yield every two pictures that share structures in one affine arrangement, those with most in common first."""
+def overlays(pictures: Sequence[Structures], known: Collection[tuple[int, int]] = ()) -> Iterator[Overlay]:
+    """Yield every two pictures that share structures in one affine arrangement, those with most in common first.
+
+    ``known`` are pairs that were found otherwise, the earlier picture first: they are not laid on each other again.
+    """
     pictures = [one.most(MOST_IN_ALL // max(1, len(pictures))) for one in pictures]
     for (a, b), shared in _shared(pictures).most_common():
         if shared < LEAST_SHARED:
             return
-        warp = _laid_on(pictures[a], pictures[b])
+        warp = None if (a, b) in known else _laid_on(pictures[a], pictures[b])
         if warp is not None:
             yield Overlay(a, b, warp)
 
