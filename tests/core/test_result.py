@@ -57,6 +57,21 @@ def test_another_schema_is_refused(body):
         Result.from_dict(body)
 
 
+def test_a_measurement_is_looked_up_by_name_and_unit():
+    result = full_result()
+    assert [m.site for m in result.measured("slip", "%")] == ["L4/L5"]
+    assert result.measured("slip", "mm") == ()
+    assert result.value("slip", "%") == 12.5
+    assert result.value("slip_mm", "mm") is None
+
+
+def test_what_is_measured_at_several_places_has_no_value_of_its_own():
+    slips = (Measurement("slip", 12.5, "%", site="L4/L5"), Measurement("slip", 3.0, "%", site="L5/S1"))
+    result = Result("lumbar-xray", "reader", "0001", measurements=slips)
+    assert result.measured("slip", "%") == slips
+    assert result.value("slip", "%") is None
+
+
 def test_a_misnamed_field_is_refused():
     body = full_result().to_dict()
     body["findings"][0]["lable"] = "x"

@@ -163,6 +163,15 @@ class Result:
         """Return the finding with this name, site and side, or ``None``."""
         return next((f for f in self.findings if (f.name, f.site, f.side) == (name, site, side)), None)
 
+    def measured(self, name: str, unit: str) -> tuple[Measurement, ...]:
+        """Return every measurement of this name and unit: one, or one a site and side."""
+        return tuple(m for m in self.measurements if (m.name, m.unit) == (name, unit))
+
+    def value(self, name: str, unit: str) -> float | None:
+        """Return the number of a quantity that is measured once, wherever; ``None`` where it is absent, withheld, or measured at several places."""
+        found = self.measured(name, unit)
+        return found[0].value if len(found) == 1 else None
+
     def to_dict(self) -> dict[str, Any]:
         """Return the body of ``result.json``; ``explanations`` is left out where there are none."""
         body = {key: value for key, value in asdict(self).items() if key != "explanations" or value}

@@ -30,7 +30,7 @@ class Kind:
 
     def of(self, result: Result) -> Measurement | None:
         """Return a result's measurement of this kind."""
-        same = (m for m in result.measurements if (m.name, m.unit) == (self.quantity.name, self.quantity.unit))
+        same = result.measured(self.quantity.name, self.quantity.unit)
         return next((m for m in same if self.anywhere or (m.site, m.side) == (self.site, self.side)), None)
 
     @property

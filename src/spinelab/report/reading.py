@@ -118,7 +118,7 @@ def read_result(result: Result, quantities: Sequence[Quantity], references: Mapp
     """
     announced = [Asked(q.name, q.unit, q.title, q.how) for q in quantities]
     asked = [*announced, *_unasked(result, quantities)]
-    found = [(quantity, one) for quantity in asked for one in measured(result, quantity)]
+    found = [(quantity, one) for quantity in asked for one in result.measured(quantity.name, quantity.unit)]
     lengths = {(q.name, m.site, m.side): m for q, m in found if q.unit == "px" and m.value is not None}
     in_mm = {(q.name, m.site, m.side) for q, m in found if q.unit == "mm" and m.value is not None}
     footnotes: list[str] = []
@@ -132,18 +132,13 @@ def read_result(result: Result, quantities: Sequence[Quantity], references: Mapp
     return Reading(
         result,
         tuple(rows),
-        _withheld(found, [q for q in announced if not measured(result, q)], in_mm) if not refusal(result) else (),
+        _withheld(found, [q for q in announced if not result.measured(q.name, q.unit)], in_mm) if not refusal(result) else (),
         tuple(f for f in result.findings if f.name not in LEVEL_FINDINGS),
         levels(result),
         tuple(footnotes),
         refusal(result),
         titles or {},
     )
-
-
-def measured(result: Result, quantity: Quantity | Asked) -> list[Measurement]:
-    """Return what a result says about a quantity: one measurement, or one a site and side."""
-    return [one for one in result.measurements if (one.name, one.unit) == (quantity.name, quantity.unit)]
 
 
 def levels(result: Result) -> Levels | None:

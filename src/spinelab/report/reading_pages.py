@@ -21,7 +21,7 @@ from spinelab.report.material import Material, Measuring
 from spinelab.report.pages import render
 from spinelab.report.pdf import Sheet, reading_pdf
 from spinelab.report.pdf_pictures import map_figures
-from spinelab.report.reading import SIDES, SYMBOLS, Reading, measured, read_result, refusal, short_title, shown
+from spinelab.report.reading import SIDES, SYMBOLS, Reading, read_result, refusal, short_title, shown
 from spinelab.report.serial import MEANING, FollowUp, Series, Visit, find_series
 from spinelab.report.tables import changes_csv, measurements_csv
 
@@ -228,11 +228,11 @@ def _columns(results: Sequence[Result], quantities: Sequence[Quantity]) -> list[
 
 
 def _value(result: Result, quantity: Quantity) -> bool:
-    return any(one.value is not None for one in measured(result, quantity))
+    return any(one.value is not None for one in result.measured(quantity.name, quantity.unit))
 
 
 def _cell(result: Result, quantity: Quantity) -> dict[str, str]:
-    found = measured(result, quantity)
+    found = result.measured(quantity.name, quantity.unit)
     one = next((m for m in found if m.value is not None), found[0] if found else None)
     if one is None or one.value is None:
         return {"value": "", "interval": "", "withheld": one.withheld or "" if one is not None else "not in the model's answer"}

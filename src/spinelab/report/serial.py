@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any, Final
 
 from spinelab.core import Measurement, Quantity, Result, Study
-from spinelab.report.reading import levels, measured
+from spinelab.report.reading import levels
 
 LARGER: Final = "larger than landmark error"
 WITHIN: Final = "within landmark error"
@@ -184,7 +184,7 @@ def _paired(old: Sequence[Measurement], new: Sequence[Measurement]) -> tuple[lis
 
 
 def _values(result: Result, quantity: Quantity) -> list[Measurement]:
-    return [one for one in measured(result, quantity) if one.value is not None]
+    return [one for one in result.measured(quantity.name, quantity.unit) if one.value is not None]
 
 
 def _change(old: Measurement, new: Measurement, quantity: Quantity, agreement: Mapping[str, Mapping[str, Any]]) -> Change:

@@ -12,7 +12,7 @@ import numpy as np
 
 from spinelab.core import Measurement, Quantity, Result, at_several_places
 from spinelab.report.content import Variant
-from spinelab.report.reading import LEVEL_FINDINGS, levels, measured, refusal
+from spinelab.report.reading import LEVEL_FINDINGS, levels, refusal
 from spinelab.report.serial import Series, Visit
 
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -145,7 +145,7 @@ def _film_row(result: Result, quantities: Sequence[Quantity], titles: Mapping[st
     row: dict[str, Any] = {"image": spreadsheet_safe(result.study)}
     refused = refusal(result)
     for quantity in quantities:
-        found = measured(result, quantity)
+        found = result.measured(quantity.name, quantity.unit)
         row |= _quantity_cells(quantity.column, found[0] if found else None, "the film was not read: see notes" if refused else "not in the model's answer")
         for one in found[1:]:
             row |= _quantity_cells(_column(quantity.column, one.site, one.side), one, "")

@@ -54,7 +54,7 @@ def calibrate(task: LandmarkTask, model: Model, examples: Examples, pixels: NDAr
 def _rows(quantity: Quantity, values: Sequence[Mapping[tuple[str, str], Measured]], examples: Examples) -> list[tuple[float, float, str]]:
     key, rows = (quantity.name, quantity.unit), []
     for found, example in zip(values, examples, strict=True):
-        truth = next((m.value for m in example.truth.measurements if (m.name, m.unit) == key), None)
+        truth = example.truth.value(*key)
         if truth is not None and key in found:
             rows.append((found[key].value - truth, found[key].spread, example.group))
     return rows

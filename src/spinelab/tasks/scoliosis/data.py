@@ -126,7 +126,7 @@ def from_top_to_bottom(points: NDArray[np.float64]) -> tuple[NDArray[np.float64]
 
 def with_class(example: Example, threshold_deg: float) -> Example:
     """Return an example whose class is drawn at another threshold; one without the largest angle as it is."""
-    angle = next((m.value for m in example.truth.measurements if (m.name, m.unit) == ("cobb_max", "deg")), None)
+    angle = example.truth.value("cobb_max", "deg")
     if angle is None:
         return example
     others = tuple(finding for finding in example.truth.findings if finding.name != TARGET)
