@@ -159,6 +159,43 @@ def test_a_folder_of_series_is_one_examination_for_a_model_that_reads_whole_stud
     assert [len(item.open().images) for item in pooled] == [3, 3]
 
 
+def test_series_in_several_folders_are_one_examination_and_the_notes_say_so(root, examples, tmp_path):
+    """A folder a series beside those of another patient: each study is read whole."""
+    for number in range(2):
+        for folder in bare(root, examples, number).iterdir():
+            shutil.copytree(folder, tmp_path / f"{number}-{folder.name}")
+    first, second = examinations_under(tmp_path, Whole())
+    for item in (first, second):
+        study = item.open()
+        assert [image.facts["description"].value for image in study.images] == list(DESCRIPTIONS)
+        (said,) = [note for note in study.facts["notes"].value if "read as one examination" in note]
+        assert said.startswith("3 folders were read as one examination, for their files state the same study")
+        assert all(path.parent.name in said for path in item.files)
+    assert first.name.startswith("0-")
+    assert second.name.startswith("1-")
+
+
+@pytest.mark.parametrize("renewed", [(), ("SOPInstanceUID",)])
+def test_two_folders_with_copies_of_one_study_are_read_once_and_the_notes_say_so(root, examples, tmp_path, renewed):
+    """A copy may have new UIDs of its objects: its slices lie where those of the first folder lie."""
+    for copy in ("a", "b"):
+        shutil.copytree(bare(root, examples), tmp_path / copy)
+    for path in (tmp_path / "b").rglob("*.dcm"):
+        dataset = pydicom.dcmread(path)
+        for keyword in renewed:
+            setattr(dataset, keyword, pydicom.uid.generate_uid())
+        dataset.save_as(path)
+    shutil.copytree(bare(root, examples, 1), tmp_path / "other")
+    twice, other = examinations_under(tmp_path, Whole())
+    assert (twice.name, other.name) == ("a", "other")
+    study, once = twice.open(), read_bare(tmp_path / "a")
+    for one, again in zip(once.images, study.images, strict=True):
+        assert np.array_equal(one.pixels, again.pixels)
+    notes = study.facts["notes"].value
+    assert sum("already read" in note and "left out" in note for note in notes) == len(study.images)
+    assert any("6 folders were read as one examination" in note for note in notes)
+
+
 def test_two_patients_are_refused(root):
     with pytest.raises(InputError, match="patients"):
         read_bare(root / "train_images")

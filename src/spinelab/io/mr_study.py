@@ -8,9 +8,8 @@ from pathlib import Path
 
 from spinelab.core import Fact, InputError
 from spinelab.io.dicom_facts import Patient, study_facts
-from spinelab.io.dicom_header import Header
 from spinelab.io.mr_slices import MrSeries, series_of
-from spinelab.io.series import Found, look_through, one_patient
+from spinelab.io.series import Found, Slice, folders_joined, look_through, one_patient, without_copies
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +39,12 @@ def read_mr_study(folder: Path, name: str, files: Sequence[Path] | None = None) 
         raise _without_dicom(found, name)
     who = one_patient([item.header for item in found.slices], name)
     series: dict[str, MrSeries] = {}
-    notes = _not_dicom(found)
+    notes = [*_not_dicom(found), *folders_joined(found.slices)]
     left_out: list[str] = []
-    for label, members in _by_series([(item.path, item.header) for item in found.slices], folder).items():
-        kept, told = _without_copies(members)
+    for label, members in _by_series(found.slices, folder).items():
+        kept, told = without_copies(members)
         try:
-            series[label] = series_of(f"{name}/{label}", kept, numbered=False)
+            series[label] = series_of(f"{name}/{label}", [(item.path, item.header) for item in kept], numbered=False)
         except InputError as error:
             notes.append(f"series {label} was left out: {error}")
             left_out.append(why_left_out(label, error))
@@ -75,24 +74,15 @@ def _without_dicom(found: Found, name: str) -> InputError:
     return InputError(f"{name} holds no DICOM slice{detail}", expected=expected, action="check the path")
 
 
-def _by_series(files: Sequence[tuple[Path, Header]], folder: Path) -> dict[str, list[tuple[Path, Header]]]:
+def _by_series(slices: Sequence[Slice], folder: Path) -> dict[str, list[Slice]]:
     """Group files by SeriesInstanceUID, by folder where it is absent."""
-    groups: dict[str, list[tuple[Path, Header]]] = {}
-    for path, header in files:
-        groups.setdefault(header.text("SeriesInstanceUID") or str(path.parent), []).append((path, header))
-    ordered = sorted(groups.items(), key=lambda item: (item[1][0][1].integer("SeriesNumber") or 0, item[0]))
-    inside = {uid: {path.parent for path, _ in members} for uid, members in ordered}
+    groups: dict[str, list[Slice]] = {}
+    for item in slices:
+        groups.setdefault(item.header.text("SeriesInstanceUID") or str(item.path.parent), []).append(item)
+    ordered = sorted(groups.items(), key=lambda group: (group[1][0].header.integer("SeriesNumber") or 0, group[0]))
+    inside = {uid: {item.path.parent for item in members} for uid, members in ordered}
     named = {}
     for uid, members in ordered:
         alone = len(inside[uid]) == 1 and inside[uid] != {folder} and sum(bool(inside[uid] & other) for other in inside.values()) == 1
         named[next(iter(inside[uid])).relative_to(folder).as_posix() if alone else uid] = members
     return named
-
-
-def _without_copies(files: Sequence[tuple[Path, Header]]) -> tuple[list[tuple[Path, Header]], list[str]]:
-    """Drop files that hold an object for the second time."""
-    kept: dict[str, tuple[Path, Header]] = {}
-    for path, header in files:
-        kept.setdefault(header.text("SOPInstanceUID") or str(path), (path, header))
-    copies = len(files) - len(kept)
-    return list(kept.values()), ([f"{copies} file(s) hold an object that was already read (same SOPInstanceUID) and were left out"] if copies else [])

@@ -24,6 +24,8 @@ MAX_PICTURES: Final = 32
 """Pictures other than DICOM in one examination; more are a data set."""
 
 _ALONE: Final = (*PROJECTIONS, "US", "IVUS", "ES", "XC", "SM", "OP", "SC", "OT")
+_SLICE: Final = ("SeriesInstanceUID", "InstanceNumber", "ImagePositionPatient", "ImageOrientationPatient")
+_FOLDERS_SHOWN: Final = 6
 _TELL_APART: Final = (
     "EchoNumbers",
     "EchoTime",
@@ -188,20 +190,45 @@ def _read_group(group: list[Slice]) -> tuple[list[Image], list[str]]:
         s for s in group if (s.header.integer("NumberOfFrames") or 1) > 1 or s.header.text("Modality") in _ALONE or s.header.integer("SamplesPerPixel") == 3
     ]
     images = [image(s.header) for s in alone]
-    slices, notes = _without_copies([s for s in group if s not in alone])
+    slices, notes = without_copies([s for s in group if s not in alone])
     for part, told in _without_repeats(slices):
         images.append(_volume(part))
         notes += told
     return images, notes
 
 
-def _without_copies(slices: list[Slice]) -> tuple[list[Slice], list[str]]:
-    """Drop files that hold an object for the second time."""
-    kept: dict[str, Slice] = {}
+def without_copies(slices: Sequence[Slice]) -> tuple[list[Slice], list[str]]:
+    """Drop files of one series that hold an object for the second time, and a series' slices that lie in another folder as well under new UIDs."""
+    objects: dict[str, Slice] = {}
     for item in slices:
-        kept.setdefault(item.header.text("SOPInstanceUID") or str(item.path), item)
-    copies = len(slices) - len(kept)
-    return list(kept.values()), ([f"{copies} file(s) hold an object that was already read (same SOPInstanceUID) and were left out"] if copies else [])
+        objects.setdefault(item.header.text("SOPInstanceUID") or str(item.path), item)
+    folders: dict[Any, Path] = {}
+    left = [item for item in objects.values() if folders.setdefault(_acquired(item), item.path.parent) == item.path.parent]
+    told = [
+        (len(slices) - len(objects), "hold an object that was already read (same SOPInstanceUID) and were left out"),
+        (len(objects) - len(left), "hold a slice that was already read from another folder (same series, number and place) and were left out"),
+    ]
+    return left, [f"{count} file(s) {what}" for count, what in told if count]
+
+
+def _acquired(item: Slice) -> tuple[str | None, ...] | Path:
+    """Return what is the same in a copy of a slice under another UID; the file itself where the header does not tell a slice from its neighbours."""
+    place = [item.header.text(keyword) for keyword in _SLICE]
+    return item.path if None in place else (*place, *(item.header.text(keyword) for keyword in _TELL_APART))
+
+
+def folders_joined(slices: Sequence[Slice]) -> list[str]:
+    """Return a sentence on the folders whose files are read as one examination; none for one folder."""
+    folders = sorted({item.path.parent for item in slices})
+    if len(folders) < 2:
+        return []
+    above = Path(os.path.commonpath(folders))
+    names = [folder.relative_to(above).as_posix() for folder in folders]
+    shown = ", ".join(name if name != "." else "the files above them" for name in names[:_FOLDERS_SHOWN])
+    more = f" and {len(names) - _FOLDERS_SHOWN} more" if len(names) > _FOLDERS_SHOWN else ""
+    studies = {item.header.text("StudyInstanceUID") for item in slices}
+    why = "their files state the same study (StudyInstanceUID)" if len(studies) == 1 and None not in studies else "they were given as one examination"
+    return [f"{len(folders)} folders were read as one examination, for {why}: {shown}{more}"]
 
 
 def _without_repeats(slices: list[Slice]) -> list[tuple[list[Slice], list[str]]]:

@@ -227,14 +227,16 @@ def _patients_of(files: Sequence[Path]) -> set[str]:
 
 
 def _name(paths: list[Path], source: Path, *, together: bool) -> str:
-    """Return the path of a lone file, the folder of several, or what their names have in common."""
+    """Return the path of a lone file, the folder of several (the first one where nothing but the whole holds them), or what their names have in common."""
     first = paths[0].relative_to(source)
     if len(paths) == 1:
         return (first.parent / study_id(first)).as_posix()
     if together and _VIEW_MARK.search(first.stem):
         return _without_view(first)
     folder = _folder_of(paths).relative_to(source)
-    return folder.as_posix() if folder != Path() else first.with_suffix("").as_posix()
+    if folder != Path():
+        return folder.as_posix()
+    return first.parts[0] if len(first.parts) > 1 else first.with_suffix("").as_posix()
 
 
 def _folder_of(paths: Sequence[Path]) -> Path:
