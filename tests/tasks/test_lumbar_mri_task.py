@@ -23,6 +23,7 @@ from spinelab.experiments.splits import Split
 from spinelab.experiments.words import rarest
 from spinelab.geometry.planes import flip_affine
 from spinelab.io import dicom
+from spinelab.serve.cli import show
 from spinelab.tasks.lumbar_mri import finding, pictures, scores
 from spinelab.tasks.lumbar_mri.augmenting import paper
 from spinelab.tasks.lumbar_mri.grading import GradeLoss, shares_of
@@ -254,6 +255,16 @@ def test_baselines_need_the_table_alone(folder: Path, tmp_path: Path) -> None:
     for name, row in with_pictures["competition"]["baselines"].items():
         assert found["competition"]["baselines"][name]["score"] == pytest.approx(row["score"], abs=1e-12)
     assert found["classes"]["Severe"]["images"] == with_pictures["classes"]["Severe"]["images"]
+
+
+def test_baselines_count_questions_as_questions(data: Examples, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every examination is asked up to 25 questions: a class has far more of them than there are examinations."""
+    found = baselines(TASK, data, QUICK)
+    assert found["questions"] == sum(c["images"] for c in found["classes"].values()) > found["examinations"]
+    show.baselines(found)
+    lines = capsys.readouterr().out.splitlines()
+    assert f"{found['questions']} questions" in lines[0]
+    assert lines[1].split() == ["class", "questions", "patients", "share"]
 
 
 def test_the_submission_has_every_row_and_adds_up(model: Model, data: Examples, tmp_path: Path) -> None:

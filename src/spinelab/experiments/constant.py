@@ -47,7 +47,8 @@ def _constant(labels: Sequence[str], groups: Sequence[str], classes: Sequence[st
 def baselines(task: Task, examples: Examples, settings: Settings) -> dict[str, Any]:
     """Return what constants and chance reach on these labels, and of a task that measures one number for everyone and one mean shape.
 
-    Nothing is trained; pictures are opened only where their size is needed for the mean shape.
+    Nothing is trained; pictures are opened only where their size is needed for the mean shape. Of examinations that are asked several questions,
+    ``questions`` is their number, and ``images`` of a class counts questions.
     """
     target = task.target(settings)
     asked = ask(task, examples, settings)
@@ -58,7 +59,7 @@ def baselines(task: Task, examples: Examples, settings: Settings) -> dict[str, A
         "examinations": len(examples),
         "patients": len(set(examples.groups())) if examples.patients_known else None,
         "classes": {},
-    }
+    } | ({"questions": len(asked.questions)} if asked.several else {})
     if target:
         body |= _of_classes(asked.questions, asked.question_labels(target), task.classes(asked.questions, settings), known=examples.patients_known)
     if has_measured_truth(task, settings, examples.items):

@@ -192,8 +192,9 @@ def _said(choice: Mapping[str, Any] | str) -> str | None:
 def baselines(found: Mapping[str, Any]) -> None:
     """Print the classes, and what each answer that needs no picture reaches."""
     patients = "patients not known" if found["patients"] is None else f"{found['patients']} patients"
+    questions = f", {found['questions']} questions" if "questions" in found else ""
     say(
-        f"{found['examinations']} examinations, {patients}"
+        f"{found['examinations']} examinations, {patients}{questions}"
         + (", phantoms" if found["phantom"] else "")
         + (f"; target {found['target']}" if found["target"] else "")
     )
@@ -208,7 +209,7 @@ def baselines(found: Mapping[str, Any]) -> None:
 
 def _class_baselines(found: Mapping[str, Any]) -> None:
     table(
-        ("class", "examinations", "patients", "share"),
+        ("class", "questions" if "questions" in found else "examinations", "patients", "share"),
         [(name, str(c["images"]), str(c["patients"] or "-"), f"{c['share']:.3f}") for name, c in found["classes"].items()],
     )
     say(f"\nAlways answering {found['majority_class']} is right for {found['majority_rate']:.1%} (the majority rate).\n")
