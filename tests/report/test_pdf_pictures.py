@@ -58,13 +58,24 @@ def write(tmp_path, maps, *, study=None, result=None):
 
 def test_grades_films_and_maps_are_printed_in_the_order_of_the_page(tmp_path):
     text, _, pictures = write(tmp_path, [a_map(), a_map("occlusion")])
-    order = ["Trained on phantoms.", "Grades by level and side", "Severe 0.70", "Film and heatmap", "slice 0", "Grad-CAM for Severe, probability 0.83"]
+    order = ["Trained on phantoms.", "Grades by level and side", "Severe 0.70", "Slice and heatmap", "slice 0", "Grad-CAM for Severe, probability 0.83"]
     order += ["occlusion for Severe", "Notes", "Levels are counted from the sacrum.", "The model", "Patients : 88"]
     places = [text.index(words) for words in order]
     assert places == sorted(places)
     assert HEAT_KEY["beware"] in text
     assert "withheld" in text
     assert pictures == 3
+
+
+@pytest.mark.parametrize(("modality", "title"), [("MR", "Slices and heatmap"), ("DX", "Films and heatmap")])
+def test_pictures_are_called_by_their_modality(tmp_path, modality, title):
+    study = a_study(2)
+    study = dataclasses.replace(study, images=tuple(dataclasses.replace(image, modality=Fact(modality, "drawn")) for image in study.images))
+    text, _, _ = write(tmp_path, [a_map()], study=study)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert title in text
+    assert f"<h2>{title}</h2>" in page
+    assert f'alt="{title.split("s ", maxsplit=1)[0]}, slice 1"' in page
 
 
 def test_a_map_is_printed_with_every_word_of_its_page(tmp_path):

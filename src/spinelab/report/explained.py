@@ -18,7 +18,7 @@ from spinelab.report.heatmaps import heat_pictures, with_maps
 from spinelab.report.material import origin_and_facts
 from spinelab.report.pages import render
 from spinelab.report.pictures import png, png_uri
-from spinelab.report.words import number
+from spinelab.report.words import number, picture_word
 
 
 def write_explained(
@@ -44,6 +44,7 @@ def write_explained(
         phantom=phantom_model,
         summary=facts,
         heats=heat_pictures(maps),
+        word=picture_word(None, maps),
         curves=[_panel(n, one) for n, one in enumerate(maps, 1) if one.facts.get("curves")],
         weights=[_weights_row(one) for one in maps if one.facts.get("weights")],
         sheets=[{"title": s.title, "text": s.text, "picture": png_uri(s.picture), **_shape(s.picture)} for s in sheets],

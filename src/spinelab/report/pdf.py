@@ -49,7 +49,9 @@ class Sheet:
     maps: tuple[Figure, ...] = ()
     heat_key: Mapping[str, str] = field(default_factory=lambda: HEAT_KEY)
     pictures: tuple[Figure, ...] = ()
-    """Of an answer without measurements: its films."""
+    """Of an answer without measurements: its films or slices."""
+    title: str = ""
+    """What stands above these and the maps."""
     grid: Grid | None = None
     """Its grades, where they have a table."""
 
@@ -114,11 +116,10 @@ def _measured(sheet: Sheet) -> list[Part]:
 
 def _answered(sheet: Sheet) -> list[Part]:
     """Return an answer without measurements, in the order of its page."""
-    title = ("Film" if len(sheet.pictures) == 1 else "Films") + (" and heatmap" if sheet.maps else "")
     return [
         *(parts.findings(sheet.reading) if sheet.grid is None else parts.grades(sheet.grid)),
         *parts.measurements(sheet.reading),
-        *parts.pictures(title, sheet.pictures, sheet.maps),
+        *parts.pictures(sheet.title, sheet.pictures, sheet.maps),
         *parts.listed("Notes", sheet.notes),
         *_ending(sheet),
     ]

@@ -15,7 +15,7 @@ from spinelab.report.grades import Cell, Grid
 from spinelab.report.heatmaps import PRINT_PX, Told, caption_of, edges_of, told
 from spinelab.report.pdf_type import markup, paragraph
 from spinelab.report.pictures import HEAT_STOPS, for_print, jpeg, print_overlay
-from spinelab.report.words import chance, spoken
+from spinelab.report.words import chance, picture_word, spoken
 
 MM: Final = 72 / 25.4
 HIGH: Final = 82 * MM
@@ -59,7 +59,7 @@ def map_figures(maps: Sequence[Explanation], *, bare: bool = False) -> list[Figu
 
 
 def _printed(picture: NDArray[np.uint8], one: Explanation, text: str, words: Told | None) -> Figure:
-    return Figure(jpeg(picture), picture.shape[1], picture.shape[0], one.view or "Film", text, words, edges_of(one))
+    return Figure(jpeg(picture), picture.shape[1], picture.shape[0], one.view or picture_word(None, [one]).capitalize(), text, words, edges_of(one))
 
 
 def heat_key(key: Mapping[str, str]) -> list[Part]:

@@ -20,6 +20,7 @@ from spinelab.report.reading import read_result, refusal
 from spinelab.report.reading_pages import MeasuredPages, unknown_facts
 from spinelab.report.serial import Visit
 from spinelab.report.tables import results_csv
+from spinelab.report.words import picture_word, pictures_title
 
 _SIDE_PX: Final = 900
 """Longest side of a film in a reading, where detail matters more than the size of the page."""
@@ -136,6 +137,8 @@ class _Answer:
     def __init__(self, result: Result, study: Study | None, maps: Sequence[Explanation]) -> None:
         self.result, self.maps = result, maps
         self.films, notes = _films(study)
+        self.word = picture_word(study, maps)
+        self.title = pictures_title(self.word, len(self.films), maps=bool(maps))
         self.notes = (*result.notes, *notes)
         self.grid = grid_of(result)
         self.unknown = unknown_facts(study)
@@ -143,7 +146,10 @@ class _Answer:
     def page(self) -> dict[str, Any]:
         """Return grades, films, maps, notes and what the study does not tell."""
         films = [{"view": f.title, "how": f.text, "film": data_uri(f.jpeg), "width": f.width, "height": f.height} for f in self.films]
-        return {"grid": self.grid, "films": films, "heats": heat_pictures(self.maps), "unknown": self.unknown, "notes": self.notes}
+        return {"grid": self.grid, "films": films, "heats": heat_pictures(self.maps), "unknown": self.unknown, "notes": self.notes} | {
+            "word": self.word,
+            "title": self.title,
+        }
 
     def sheet(self, about: Mapping[str, Any], titles: Mapping[str, str]) -> Sheet:
         """Return the same for print; ``about`` is what every page says of the model."""
@@ -156,6 +162,7 @@ class _Answer:
             unknown=tuple(self.unknown),
             measures=False,
             maps=tuple(map_figures(self.maps, bare=not self.films)),
+            title=self.title,
             pictures=tuple(self.films),
             grid=self.grid,
         )

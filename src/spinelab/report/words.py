@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from spinelab.core import Explanation, Study
 from spinelab.evaluation.types import Estimate
 
 NONE: Final = "–"
@@ -24,6 +25,26 @@ LANDMARK_KEY: Final[Mapping[str, str]] = {
     "beware": "The marks on the film are where it placed them; brightness cannot be compared between films.",
 }
 """The same above the heatmaps of a model that measures."""
+
+
+SLICED: Final = ("MR", "CT", "PT")
+"""Modalities whose pictures are slices; those of all others are called films."""
+
+
+def picture_word(study: Study | None, maps: Sequence[Explanation] = ()) -> str:
+    """Return what the pictures of an examination are called, ``film`` or ``slice``: by the modality, where none is stated by where the maps lie."""
+    stated = {image.modality.value for image in study.images if image.modality.known} if study is not None else set()
+    sliced = bool(stated & {*SLICED}) if stated else any("where" in one.facts for one in maps)
+    return "slice" if sliced else "film"
+
+
+def pictures_title(word: str, pictures: int, *, maps: bool) -> str:
+    """Return the heading over pictures and maps.
+
+    >>> pictures_title("slice", 3, maps=True)
+    'Slices and heatmap'
+    """
+    return f"{word.capitalize()}{'s' * (pictures > 1)}{' and heatmap' if maps else ''}"
 
 
 @dataclass(frozen=True, slots=True)
