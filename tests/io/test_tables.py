@@ -73,6 +73,18 @@ def test_a_table_that_cannot_be_meant_is_refused_with_its_line(tmp_path, text, s
         read_rows(table(tmp_path / "t.csv", text), needed, (), "a table")
 
 
+@pytest.mark.parametrize("column", ["image", "film", "path", "file", "FileName"])
+def test_the_column_that_names_the_film_may_be_called_otherwise(tmp_path, column):
+    rows = read_rows(table(tmp_path / "t.csv", f"sex,{column}\nF,a.png\n"), ("image", "sex"), (), "a table", film="image")
+    assert rows == [(2, {"sex": "F", "image": "a.png"})]
+
+
+def test_of_several_columns_that_could_name_the_film_the_first_known_one_does(tmp_path):
+    path = table(tmp_path / "t.csv", "file,film,image\na,b,c\n")
+    assert read_table(path, "a table", film="film").rows == ((2, {"file": "a", "film": "b", "image": "c"}),)
+    assert read_table(path, "a table", film="path").rows == ((2, {"file": "a", "film": "b", "path": "c"}),)
+
+
 def test_rows_that_end_early_are_refused_where_every_cell_counts(tmp_path):
     path = table(tmp_path / "t.csv", "name,sex\na\n")
     assert read_table(path, "a table").rows == ((2, {"name": "a", "sex": ""}),)

@@ -64,6 +64,16 @@ def test_the_command_prints_them(tmp_path):
     assert body["schema"] == "spinelab.agreement/1"
 
 
+def test_the_films_may_stand_in_a_column_of_another_name(tmp_path):
+    usual = written(tmp_path / "readers.csv")
+    other = tmp_path / "others.csv"
+    other.write_text(usual.read_text(encoding="utf-8").replace("image,", "film,", 1), encoding="utf-8")
+    assert spinelab.agreement(other) == spinelab.agreement(usual)
+    both = tmp_path / "both.csv"
+    both.write_text("image,file,reader,cobb\na,a.png,A,1\na,a.png,B,2\nb,b.png,A,3\nb,b.png,B,3\n", encoding="utf-8")
+    assert [m["name"] for m in spinelab.agreement(both)["measurements"]] == ["cobb"]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -64,6 +64,11 @@ def test_a_table_states_what_a_picture_does_not(films):
     assert not found["night/b"].images[0].spacing_mm.known
 
 
+def test_the_films_may_stand_in_a_column_of_another_name(films):
+    (one, *_) = listed(films, "film,patient\na.png,P7\n")
+    assert one.open().patient.value == "P7"
+
+
 def test_a_film_alone_is_named_by_its_name(films):
     (study,) = opened(films / "a.png", "image,spacing_mm\na.png,0.14\n").values()
     assert study.images[0].spacing_mm.value == (0.14, 0.14)
@@ -73,7 +78,7 @@ def test_a_film_alone_is_named_by_its_name(films):
     ("text", "says"),
     [
         ("image,weight\na.png,60\n", "column 'weight' is not known"),
-        ("film,sex\na.png,F\n", "no column image"),
+        ("patient,sex\nP1,F\n", "no column image"),
         ("image,sex\nc.png,F\n", r"films\.csv line 2: c\.png is not among the films"),
         ("image,sex\nb.png,F\n", r"b\.png is there 2 times"),
         ("image,sex\na.png,F\n./a.png,F\n", "stands in two rows"),

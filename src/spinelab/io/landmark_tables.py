@@ -46,7 +46,7 @@ class Subject:
 
 def read_points(path: Path, names: Sequence[str]) -> tuple[Film, ...]:
     """Read the landmarks of every film, out of ``names``; raises `InputError` with the line that is wrong. A column ``split`` is optional."""
-    rows = read_rows(path, COLUMNS, ("split",), _EXPECTED)
+    rows = read_rows(path, COLUMNS, ("split",), _EXPECTED, film="film")
     films: dict[str, list[tuple[int, Row]]] = {}
     for line, row in rows:
         for column in COLUMNS:

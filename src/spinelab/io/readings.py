@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinelab.core import InputError
-from spinelab.io.tables import Row, Table, read_table
+from spinelab.io.tables import FILM_COLUMNS, Row, Table, read_table
 
 EXPECTED: Final = "a CSV with the columns image, reader and one a measurement, if wished also patient and repeat; a row a film and reader"
 _ABOUT: Final = ("image", "reader", "patient", "repeat")
@@ -66,7 +66,7 @@ def read_readings(path: Path) -> Readings:
 
 def _table(path: Path) -> Table:
     """Return the table, after checking that it names film, reader and something measured, and the first two in every row."""
-    table = read_table(path, EXPECTED, needed=("image", "reader"), name=_column, whole=True)
+    table = read_table(path, EXPECTED, needed=("image", "reader"), name=_column, whole=True, film="image")
     if not _measured(table):
         raise InputError(f"{path} has no column of a measurement; it has {', '.join(table.columns)}", expected=EXPECTED, action="add what was measured")
     for line, row in table.rows:
@@ -80,7 +80,7 @@ def _column(written: str) -> str:
 
 
 def _measured(table: Table) -> list[str]:
-    return [name for name in table.columns if name and name not in _ABOUT]
+    return [name for name in table.columns if name and name not in _ABOUT and name.lower() not in FILM_COLUMNS]
 
 
 def _number(text: str, where: str) -> float:

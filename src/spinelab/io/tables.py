@@ -18,6 +18,8 @@ from spinelab.io.text import read_text
 
 Row = Mapping[str, str]
 
+FILM_COLUMNS: Final = ("image", "film", "path", "file", "filename")
+"""What the column that names the film may be called, in any table; of several, the first in this order names it."""
 _SEXES: Final = {"f": "F", "female": "F", "w": "F", "m": "M", "male": "M", "o": "O", "other": "O"}
 _DECIMAL_COMMA: Final = re.compile(r"(?<=\d),(?=\d)")
 _NUMBER: Final = re.compile(r"[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:e[+-]?\d+)?", re.IGNORECASE)
@@ -88,6 +90,7 @@ def read_table(
     wanted: Collection[str] | None = None,
     name: Callable[[str], str] = str.lower,
     whole: bool = False,
+    film: str = "",
 ) -> Table:
     """Return a table with its columns' names in the first row.
 
@@ -103,6 +106,8 @@ def read_table(
         Makes the name that a column is known by from the one that is written.
     whole
         Whether a row may not end early.
+    film
+        The column that names the film, if there is one: it may be called by any of `FILM_COLUMNS`.
 
     Raises
     ------
@@ -110,7 +115,7 @@ def read_table(
         As `read_cells`, and for a needed column that is not there, two kept ones of one name, a row with more cells than there are columns, or no row.
     """
     (_, header), *body = read_cells(path, expected)
-    columns = tuple(name(written) for written in header)
+    columns = _with_film(tuple(name(written) for written in header), film)
     check_columns(path, columns, needed, expected)
     kept = {column: at for at, column in enumerate(columns) if column and (wanted is None or column in wanted)}
     twice = next((column for column in kept if columns.count(column) > 1), None)
@@ -121,6 +126,15 @@ def read_table(
     if not body:
         raise InputError(f"{path} has no rows", expected=expected, action="write one row each")
     return Table(columns, tuple((line, {column: cells[at] if at < len(cells) else "" for column, at in kept.items()}) for line, cells in body))
+
+
+def _with_film(columns: tuple[str, ...], film: str) -> tuple[str, ...]:
+    """Return the columns with the one that names the film called ``film``."""
+    if not film or film in columns:
+        return columns
+    plain = [column.lower() for column in columns]
+    found = next((plain.index(other) for other in FILM_COLUMNS if other in plain), None)
+    return columns if found is None else (*columns[:found], film, *columns[found + 1 :])
 
 
 def _check_width(where: str, cells: Sequence[str], columns: int, expected: str, *, whole: bool) -> None:
@@ -141,7 +155,7 @@ def _listed(names: Sequence[str]) -> str:
     return " and ".join(names) if len(names) <= _SHOWN else f"{', '.join(names[:_SHOWN])} and {len(names) - _SHOWN} more"
 
 
-def read_rows(path: Path, needed: Sequence[str], optional: Sequence[str], expected: str, *, closed: bool = False) -> list[tuple[int, Row]]:
+def read_rows(path: Path, needed: Sequence[str], optional: Sequence[str], expected: str, *, closed: bool = False, film: str = "") -> list[tuple[int, Row]]:
     """Return the rows of a table with known columns, which are named in any case of letters; see `read_table`.
 
     Raises
@@ -150,7 +164,7 @@ def read_rows(path: Path, needed: Sequence[str], optional: Sequence[str], expect
         For a file that is no table, has no row or lacks a needed column; with ``closed`` also for a column that is not known.
     """
     known = (*needed, *optional)
-    table = read_table(path, expected, needed=needed, wanted=known)
+    table = read_table(path, expected, needed=needed, wanted=known, film=film)
     strange = [name for name in table.columns if name and name not in known]
     if closed and strange:
         raise InputError(f"{path}: the column {strange[0]!r} is not known", expected=expected, action="rename it or leave it out")

@@ -51,7 +51,7 @@ def with_table(found: Sequence[Examination], table: Path, source: Path) -> list[
 def read_films(table: Path) -> list[Row]:
     """Read the table; raises `InputError` with the line that is wrong."""
     rows = []
-    for line, cells in read_rows(table, ("image",), COLUMNS, _EXPECTED, closed=True):
+    for line, cells in read_rows(table, ("image",), COLUMNS, _EXPECTED, closed=True, film="image"):
         where = f"{table.name} line {line}"
         if not cells["image"]:
             raise InputError(f"{where}: no image", expected=_EXPECTED, action="name the film, or remove the line")

@@ -56,7 +56,7 @@ def _from_manifest(path: Path) -> Examples:
 
 def _rows(path: Path) -> list[tuple[int, Row]]:
     """Return the manifest's rows with their line numbers, after checking its columns."""
-    rows = read_rows(path, REQUIRED, OPTIONAL, f"a CSV with the columns {', '.join((*REQUIRED, *OPTIONAL))} (the first two are needed)")
+    rows = read_rows(path, REQUIRED, OPTIONAL, f"a CSV with the columns {', '.join((*REQUIRED, *OPTIONAL))} (the first two are needed)", film="path")
     for column in REQUIRED:
         blank = [number for number, row in rows if not row[column]]
         if blank:

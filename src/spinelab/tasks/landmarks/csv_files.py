@@ -11,7 +11,7 @@ from spinelab.io.tables import Row, check_columns, read_table, spacing_of
 from spinelab.tasks.landmarks.annotation import Annotated, Book, Point, in_order, number, stated
 
 FILE: Final = "landmarks.csv"
-_SAME: Final = {"path": "image", "file": "image", "filename": "image", "film": "image", "point": "landmark", "x_px": "x", "y_px": "y", "age_years": "age"}
+_SAME: Final = {"point": "landmark", "x_px": "x", "y_px": "y", "age_years": "age"}
 _ABOUT: Final = ("patient", "spacing_mm", "sex", "age", "site", "split")
 _YES: Final = {"1": True, "2": True, "true": True, "yes": True, "": True, "0": False, "false": False, "no": False}
 _EXPECTED: Final = "a CSV with the columns image, landmark, x, y (a row a point), or image, NAME_x, NAME_y, ... (a row a picture)"
@@ -47,7 +47,8 @@ def read_patients(path: Path) -> dict[str, Annotated]:
 
 def _rows(path: Path, needed: Sequence[str], expected: str = _EXPECTED) -> Sequence[tuple[int, Row]]:
     """Return the rows with their line numbers; ``NaN`` is a blank, and paths of Windows become those of this system."""
-    return [(line, {name: _cell(name, text) for name, text in row.items()}) for line, row in read_table(path, expected, needed=needed, name=_column).rows]
+    table = read_table(path, expected, needed=needed, name=_column, film="image")
+    return [(line, {name: _cell(name, text) for name, text in row.items()}) for line, row in table.rows]
 
 
 def _column(written: str) -> str:
