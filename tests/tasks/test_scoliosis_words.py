@@ -138,6 +138,15 @@ def answer(read, study):
     return task._result(read, Model("scoliosis", task.settings_type(), ("below", "surgical-range"), {}, {"landmarks": list(CORNER_LANDMARKS)}), study)
 
 
+def test_without_the_largest_angle_it_is_told_that_the_surgical_range_is_not_answered_and_why():
+    whole = answer(reading({"certainty": 0.9}), film("a"))
+    assert not [note for note in whole.notes if note.startswith("No answer")]
+    cropped = answer(replace(reading({"certainty": 0.9}), present=np.repeat(np.arange(17) > 4, 4)), film("a"))
+    assert cropped.finding("surgical_range") is None
+    told = "No answer whether the largest angle is in the surgical range, for that angle is withheld: T1 to T5 were not found on the film."
+    assert cropped.notes.count(told) == 1
+
+
 def mirrored(read):
     """Return the reading of a patient who is bent to the other side: left and right corners change places."""
     order = np.arange(68).reshape(17, 4)[:, [1, 0, 3, 2]].ravel()

@@ -90,7 +90,7 @@ def test_only_what_needs_an_absent_landmark_is_withheld():
         (["FH_1"], "one of the femoral heads is not on the film"),
         (["FH_2", "FH_1"], "the femoral heads are not on the film"),
         (["L1_1", "L1_2"], "the upper endplate of L1 is not on the film"),
-        (["T12_2"], "the back end of the lower endplate of T12 is not on the film"),
+        (["T12_2"], "the posterior inferior corner of T12 is not on the film"),
         (["C7"], "the centre of C7 is not on the film"),
         (["Forehead", "Jaw"], "the forehead and the chin are not on the film"),
         (["T1_1", "T1_2", "C2_1", "C2_2", "C7_1"], None),
@@ -99,7 +99,7 @@ def test_only_what_needs_an_absent_landmark_is_withheld():
 )
 def test_what_is_missing_is_said_as_a_reader_would(absent, words):
     said = not_on_film(absent)
-    expected = "the upper endplate of T1, the front end of the lower endplate of C7 and the lower endplate of C2 are not on the film"
+    expected = "the upper endplate of T1, the anterior inferior corner of C7 and the lower endplate of C2 are not on the film"
     assert said == (words or expected)
 
 

@@ -80,7 +80,7 @@ def test_only_what_needs_an_absent_landmark_is_withheld():
 def test_a_landmark_that_the_others_contradict_is_not_measured_with():
     values = given(reading(misfit={"L1_2": 40.0}), model_of(misfit_limit=6.0))
     assert {name for (name, _), m in values.items() if m.withheld} == {"ll", "pi_ll"}
-    assert "L1_2 was found where the other landmarks make it implausible" in values["ll", "deg"].withheld
+    assert "the posterior superior corner of L1 was found where the other landmarks make it implausible" in values["ll", "deg"].withheld
     found = found_in(reading(misfit={"L1_2": 40.0}), model_of(misfit_limit=6.0))
     assert next(f for f in found if f.name == "pi_ll_modifier").label is None
 
@@ -133,6 +133,19 @@ def test_the_notes_tell_scale_side_and_what_is_absent():
     flipped = TASK.notes(reading(), model_of(), study(PatientOrientation="A\\F"))
     assert any("the picture seems to be mirrored" in note for note in flipped)
     assert notes[-1] == "The odontoid is not on the film; what needs it is withheld."
+
+
+def test_notes_and_reasons_name_landmarks_in_words():
+    read = reading()
+    notes = TASK.notes(replace(read, facts=read.facts | {"set_aside": ["T4_1", "T12_2"]}), model_of(), study())
+    told = "What was seen for the anterior superior corner of T4 and the posterior inferior corner of T12 was unsure"
+    assert any(note.startswith(told) for note in notes)
+    misfit = np.where(np.array(LATERAL_LANDMARKS) == "S_1", 9.0, 0.0)
+    strict = model_of()
+    strict = replace(strict, record=strict.record | {"calibration": strict.record.get("calibration", {}) | {"misfit_limit": 5.0}})
+    slope = next(q for q in TASK.quantities(strict.settings) if q.name == "ss")
+    said = TASK.doubt(replace(read, misfit=misfit), strict, slope)
+    assert said == "the anterior superior corner of S1 was found where the other landmarks make it implausible"
 
 
 def test_what_the_task_says_of_itself():

@@ -6,6 +6,7 @@ from spinelab.geometry.cobb import ChallengeCobb, Tilts, challenge_cobb, tilts
 from spinelab.geometry.coronal import apical_translation, coronal_balance, t1_l5_offset, trunk_tilt_deg
 from spinelab.geometry.curves import REGIONAL, SCOLIOSIS_DEG, Curve, RegionalCobb, clinical_curves, curve_pattern, regional_cobb
 from spinelab.geometry.drawing import REGION_MEASUREMENTS, challenge_strokes, cobb_strokes, coronal_strokes, marked_value, measurement_of, vertebra_strokes
+from spinelab.geometry.landmark_words import in_a_row, landmark_words, landmarks_in_words
 from spinelab.geometry.levels import CORNER_LANDMARKS, CORNERS, REGIONS, THORACOLUMBAR, region_of
 from spinelab.geometry.reference import reference_range
 from spinelab.geometry.sagittal import FRONT_AND_BACK, LATERAL_LANDMARKS, NEEDS, PARAMETERS, SAGITTAL_QUANTITIES, facing_side, facing_votes, sagittal_parameters
@@ -67,7 +68,10 @@ __all__ = [
     "curve_pattern",
     "facing_side",
     "facing_votes",
+    "in_a_row",
     "infer_facing",
+    "landmark_words",
+    "landmarks_in_words",
     "lordosis_apex",
     "marked_value",
     "measure_frontal",

@@ -32,6 +32,7 @@ from spinelab.core import (
     Task,
     TaskError,
 )
+from spinelab.geometry import landmarks_in_words
 from spinelab.geometry.shape import ShapeModel
 from spinelab.train.canvas import Placement, PreparedCanvas, place, pooled, put
 from spinelab.train.landmark_film import FilmKind, film_of
@@ -362,7 +363,7 @@ class LandmarkTask(Task):
         odd = [name for name, misfit in zip(reading.names, reading.misfit, strict=True) if name in needed and misfit > limit]
         if not odd:
             return ""
-        return f"{', '.join(odd)} {'was' if len(odd) == 1 else 'were'} found where the other landmarks make it implausible"
+        return f"{landmarks_in_words(odd)} {'was' if len(odd) == 1 else 'were'} found where the other landmarks make it implausible"
 
     def _live(self, model: Model) -> tuple[nn.Module, nn.Module | None]:
         from spinelab.train.landmark_weights import networks

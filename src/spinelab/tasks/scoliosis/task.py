@@ -47,6 +47,8 @@ NORMAL_95: Final = 1.959964
 SURE: Final = 0.8
 """Certainty from which the names of the levels are called certain."""
 LEAST_VERTEBRAE: Final = 5
+LARGEST: Final = ("cobb_max", "deg")
+"""The angle that the surgical range is about."""
 MUCH_BETTER: Final = 8.0
 """Difference of two columns' scores, logarithms of how well they fit, from which the better one is believed."""
 REGIONS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -176,7 +178,7 @@ class Scoliosis(LandmarkTask):
     def findings(self, reading: Reading, model: Model, samples: Values, given: Sequence[Measurement]) -> tuple[Finding, ...]:
         """Return whether the largest angle is in the surgical range, how certain the names of the levels are, and which vertebrae may be misplaced."""
         found = []
-        largest = next((m for m in given if m.name == "cobb_max"), None)
+        largest = next((m for m in given if (m.name, m.unit) == LARGEST), None)
         if largest is not None and largest.value is not None:
             threshold = _own(model.settings).threshold_deg
             share = None if largest.interval is None else _above(largest.value, largest.interval, threshold)
@@ -185,6 +187,14 @@ class Scoliosis(LandmarkTask):
         certainty = float(reading.facts.get("certainty", 0.0))
         label = "certain" if certainty >= SURE else "uncertain"
         return (*found, Finding("levels", label, {"certain": certainty, "uncertain": 1 - certainty}), *position.findings(reading))
+
+    def unanswered(self, given: Sequence[Measurement]) -> tuple[str, ...]:
+        """Return why nothing is said about the surgical range, where the largest angle is withheld."""
+        return tuple(
+            f"No answer whether the largest angle is in the surgical range, for that angle is withheld: {m.withheld}."
+            for m in given
+            if (m.name, m.unit) == LARGEST and m.withheld is not None
+        )
 
     def notes(self, reading: Reading, model: Model, study: Study) -> tuple[str, ...]:
         return words.notes(reading, self.film(study, model.settings))

@@ -16,6 +16,8 @@ from spinelab.geometry import (
     SAGITTAL_QUANTITIES,
     SCHWAB_GRADES,
     facing_side,
+    in_a_row,
+    landmark_words,
     roussouly,
     sagittal_parameters,
     schwab,
@@ -47,8 +49,7 @@ REGIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "lumbosacral": ("L1_1", "L1_2", "L4_1", "L4_2", "S_1", "S_2"),
     "pelvis": ("FH_1", "FH_2"),
 }
-_SINGLE: Final = {"T1": "the centre of T1", "C7": "the centre of C7", "ODT": "the odontoid", "Forehead": "the forehead", "Jaw": "the chin"}
-_SINGLE_ENDS: Final = {"C7_3": "the back end of the upper endplate of C7"}
+_SINGLE: Final = ("T1", "C7", "ODT", "Forehead", "Jaw", "C7_3")
 _PAIRS: Final = {
     "S": "the upper endplate of S1",
     "L1": "the upper endplate of L1",
@@ -126,10 +127,10 @@ def not_on_film(absent: Collection[str]) -> str:
     for stem, words in _PAIRS.items():
         ends = [end for end in ("1", "2") if f"{stem}_{end}" in absent]
         if ends:
-            parts.append(words if len(ends) == 2 else f"the {'front' if ends == ['1'] else 'back'} end of {words}")
-    parts += [words for name, words in (_SINGLE | _SINGLE_ENDS).items() if name in absent]
+            parts.append(words if len(ends) == 2 else landmark_words(f"{stem}_{ends[0]}"))
+    parts += [landmark_words(name) for name in _SINGLE if name in absent]
     plural = len(parts) > 1 or parts == ["the femoral heads"]
-    return f"{' and '.join(filter(None, (', '.join(parts[:-1]), parts[-1])))} {'are' if plural else 'is'} not on the film"
+    return f"{in_a_row(parts)} {'are' if plural else 'is'} not on the film"
 
 
 def findings(values: Values) -> tuple[Finding, ...]:

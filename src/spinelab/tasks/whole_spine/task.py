@@ -26,7 +26,7 @@ from spinelab.core import (
     TaskError,
     silent,
 )
-from spinelab.geometry import LATERAL_LANDMARKS, NEEDS, SAGITTAL_QUANTITIES, SCHWAB_GRADES, reference_range
+from spinelab.geometry import LATERAL_LANDMARKS, NEEDS, SAGITTAL_QUANTITIES, SCHWAB_GRADES, landmarks_in_words, reference_range
 from spinelab.geometry.shape import ShapeModel
 from spinelab.tasks.whole_spine import data, drawing, levels, measure, piece, scale
 from spinelab.tasks.whole_spine.film import FILMS, mirrored, misplaced
@@ -165,7 +165,9 @@ class WholeSpine(LandmarkTask):
             words = measure.not_on_film(absent)
             said.append(f"{words[0].upper()}{words[1:]}; what needs {'them' if ' are not on' in words else 'it'} is withheld.")
         if reading.facts.get("set_aside"):
-            said.append(f"What was seen for {', '.join(reading.facts['set_aside'])} was unsure or did not fit the rest, and counts as not on the film.")
+            said.append(
+                f"What was seen for {landmarks_in_words(reading.facts['set_aside'])} was unsure or did not fit the rest, and counts as not on the film."
+            )
         return tuple(said)
 
 
