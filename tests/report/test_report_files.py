@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spinelab.core import Finding, InputError, Measurement, Result
+from spinelab.core import Finding, InputError, Measurement, Quantity, Result
 from spinelab.evaluation.types import Estimate
+from spinelab.experiments.pairing import kinds
 from spinelab.report.documents import comparison_document, folder_name
 from spinelab.report.files import folder_names, plain, write_json, write_text
-from spinelab.report.tables import predictions_csv, results_csv, spreadsheet_safe
+from spinelab.report.tables import measurements_csv, predictions_csv, results_csv, spreadsheet_safe
 
 
 def test_plain_is_strict_json():
@@ -92,9 +93,9 @@ def test_results_table_names_unit_and_reason():
     ]
     rows = list(csv.DictReader(io.StringIO(results_csv(results, {"a": "a", "=b": "b"}, {}))))
     assert rows[0]["label: prob_x"] == "0.75"
-    assert rows[0]["slip L4/L5 [%]"] == "12.5"
-    assert rows[1]["study"] == "'=b"
-    assert rows[1]["slip L4/L5 [%]: withheld"] == "no endplate"
+    assert rows[0]["slip_L4_L5_percent"] == "12.5"
+    assert rows[1]["image"] == "'=b"
+    assert rows[1]["slip_L4_L5_percent_withheld"] == "no endplate"
     assert list(rows[0])[-1] == "notes"
 
 
@@ -104,8 +105,23 @@ def test_a_curve_has_one_column_wherever_it_was_measured():
         for name, value, site in (("a", 50.0, "T5-T12"), ("b", 20.0, "T6-L1"))
     ]
     header, *rows = csv.reader(io.StringIO(results_csv(results, {}, {})))
-    assert header[4:] == ["cobb_max [deg]", "cobb_max [deg]: site", "cobb_max [deg]: side", "notes"]
-    assert [row[4:6] for row in rows] == [["50.0", "T5-T12"], ["20.0", "T6-L1"]]
+    ends = ("", "_lo", "_hi", "_withheld", "_site", "_side")
+    assert header == ["image", "folder", "task", "model", *(f"cobb_max_deg{end}" for end in ends), "notes"]
+    assert [(row[4], row[8]) for row in rows] == [("50.0", "T5-T12"), ("20.0", "T6-L1")]
+
+
+def test_a_measurement_has_one_name_in_all_tables():
+    """What `results.csv` and `measurements.csv` call a column is what `predictions.csv` calls it."""
+    results = [Result("t", "m", "a", measurements=(slip(12.5, "L4/L5"), slip(1.0, "L5/S1"), Measurement("cobb_max", 20.0, "deg", interval=(18.0, 22.0))))]
+    quantities = (Quantity("slip", "%", "Slip"), Quantity("cobb_max", "deg", "Largest Cobb angle"))
+    paired = {kind.column for kind in kinds(quantities, results)}
+    assert paired == {"slip_L4_L5_percent", "slip_L5_S1_percent", "cobb_max_deg"}
+    answered = next(csv.DictReader(io.StringIO(results_csv(results, {}, {}))))
+    measured = next(csv.DictReader(io.StringIO(measurements_csv(results, quantities, {}, visits={}, files={}))))
+    for row in (answered, measured):
+        assert row["image"] == "a"
+        assert paired <= row.keys()
+        assert (row["cobb_max_deg"], row["cobb_max_deg_lo"], row["cobb_max_deg_hi"]) == ("20.0", "18.0", "22.0")
 
 
 def test_folder_names_are_safe_and_different():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,7 +33,22 @@ class Quantity:
     @property
     def column(self) -> str:
         """Name of its column in a table: ``cobb_max_deg``."""
-        return self.name if self.unit == "1" else f"{self.name}_{'percent' if self.unit == '%' else self.unit}"
+        return column_of(self.name, self.unit)
+
+
+def column_of(name: str, unit: str, site: str | None = None, side: str | None = None) -> str:
+    """Return the column of a measurement in every table: name, place where it is one of several, unit.
+
+    >>> column_of("slip", "%", "L4/L5", "left")
+    'slip_L4_L5_left_percent'
+    """
+    ending = "" if unit == "1" else f"_{'percent' if unit == '%' else unit}"
+    return f"{name}{place_of(site, side)}{ending}"
+
+
+def place_of(site: str | None, side: str | None) -> str:
+    """Return site and side as a part of a column's name: ``_L4_L5_left``."""
+    return "".join(f"_{re.sub(r'[^0-9A-Za-z]+', '_', part)}" for part in (site, side) if part)
 
 
 @dataclass(frozen=True, slots=True)

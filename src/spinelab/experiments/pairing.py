@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinelab.core import Measurement, Quantity, Result, at_several_places
+from spinelab.core.measuring import column_of, place_of
 from spinelab.report.measured import MeasuredLandmarks, MeasuredQuantity, Remarks
 from spinelab.report.reading import levels
 
@@ -36,7 +36,7 @@ class Kind:
     @property
     def place(self) -> str:
         """Site and side as a part of a column's name: ``_L4_L5_left``."""
-        return "".join(f"_{re.sub(r'[^0-9A-Za-z]+', '_', part)}" for part in (self.site, self.side) if part)
+        return place_of(self.site, self.side)
 
     @property
     def title(self) -> str:
@@ -46,7 +46,7 @@ class Kind:
     @property
     def column(self) -> str:
         """Stem of its columns in a table: ``cobb_max_deg``, or ``slip_L4_L5_percent`` with a site."""
-        return f"{self.quantity.name}{self.place}{self.quantity.column.removeprefix(self.quantity.name)}"
+        return column_of(self.quantity.name, self.quantity.unit, self.site, self.side)
 
 
 def kinds(quantities: Sequence[Quantity], truths: Sequence[Result], answers: Sequence[Result] = ()) -> tuple[Kind, ...]:

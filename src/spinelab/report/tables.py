@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from spinelab.core import Measurement, Quantity, Result, at_several_places
+from spinelab.core.measuring import column_of
 from spinelab.report.content import Variant
 from spinelab.report.reading import LEVEL_FINDINGS, levels, refusal
 from spinelab.report.serial import Series, Visit
@@ -32,7 +33,7 @@ def predictions_csv(variants: Iterable[Variant], *, patients_known: bool) -> str
 
 
 def results_csv(results: Sequence[Result], folders: Mapping[str, str], titles: Mapping[str, str]) -> str:
-    """Return one row a study: its folder, every finding with its probabilities, every measurement with its unit in the header.
+    """Return one row a study: ``image``, its folder, every finding with its probabilities, every measurement as in `measurements_csv`.
 
     ``titles`` are what findings are called, by name. Site and side of a measurement stand in the header where a study has several of it, else in
     columns of their own.
@@ -54,7 +55,8 @@ def measurements_csv(
     ``_side``. ``titles`` are what findings are called, by name. ``patient``, ``date`` and ``file`` are empty where they are not known.
     ``levels_certainty`` is the probability that the levels are named rightly.
     """
-    rows = [_film_row(result, quantities, titles) | _whose(visits.get(result.study, Visit()), files.get(result.study, "")) for result in results]
+    several = at_several_places(results)
+    rows = [_film_row(result, quantities, several, titles) | _whose(visits.get(result.study, Visit()), files.get(result.study, "")) for result in results]
     ends = ("_lo", "_hi", "_withheld", "_site", "_side")
     present = dict.fromkeys(name for row in rows for name in row)
     order = ["image", *(f"{q.column}{end}" for q in quantities for end in ("", *ends) if f"{q.column}{end}" in present)]
@@ -124,7 +126,7 @@ def _prediction_rows(variant: Variant, classes: Sequence[str], *, patients_known
 
 
 def _result_row(result: Result, folder: str, several: Collection[tuple[str, str]], titles: Mapping[str, str]) -> dict[str, Any]:
-    row: dict[str, Any] = {"study": spreadsheet_safe(result.study), "folder": spreadsheet_safe(folder), "task": result.task}
+    row: dict[str, Any] = {"image": spreadsheet_safe(result.study), "folder": spreadsheet_safe(folder), "task": result.task}
     row["model"] = spreadsheet_safe(result.model)
     for finding in result.findings:
         name = _column(titles.get(finding.name, finding.name), finding.site, finding.side)
@@ -132,23 +134,22 @@ def _result_row(result: Result, folder: str, several: Collection[tuple[str, str]
         row |= {f"{name}: prob_{label}": _number(value) for label, value in finding.probabilities.items()}
     for measurement in result.measurements:
         here = (measurement.name, measurement.unit) in several
-        name = f"{_column(measurement.name, measurement.site, measurement.side) if here else measurement.name} [{measurement.unit}]"
-        row[name] = "" if measurement.value is None else _number(measurement.value)
-        if measurement.withheld is not None:
-            row[f"{name}: withheld"] = spreadsheet_safe(measurement.withheld)
-        row |= {} if here else _place_cells(f"{name}: ", measurement)
+        place = (measurement.site, measurement.side) if here else (None, None)
+        row |= _quantity_cells(column_of(measurement.name, measurement.unit, *place), measurement, "")
     row["notes"] = spreadsheet_safe(" | ".join(result.notes))
     return row
 
 
-def _film_row(result: Result, quantities: Sequence[Quantity], titles: Mapping[str, str]) -> dict[str, Any]:
+def _film_row(result: Result, quantities: Sequence[Quantity], several: Collection[tuple[str, str]], titles: Mapping[str, str]) -> dict[str, Any]:
     row: dict[str, Any] = {"image": spreadsheet_safe(result.study)}
     refused = refusal(result)
     for quantity in quantities:
         found = result.measured(quantity.name, quantity.unit)
-        row |= _quantity_cells(quantity.column, found[0] if found else None, "the film was not read: see notes" if refused else "not in the model's answer")
-        for one in found[1:]:
-            row |= _quantity_cells(_column(quantity.column, one.site, one.side), one, "")
+        if (quantity.name, quantity.unit) not in several:
+            row |= _quantity_cells(quantity.column, found[0] if found else None, "the film was not read: see notes" if refused else "not in the model's answer")
+            continue
+        for one in found:
+            row |= _quantity_cells(column_of(one.name, one.unit, one.site, one.side), one, "")
     for finding in result.findings:
         name = _column(titles.get(finding.name, finding.name), finding.site, finding.side)
         row[name] = "" if finding.label is None else spreadsheet_safe(finding.label)
@@ -173,12 +174,7 @@ def _quantity_cells(column: str, one: Measurement | None, missing: str) -> dict[
     low, high = one.interval if one.interval is not None else (None, None)
     cells = {column: _optional(one.value), f"{column}_lo": _optional(low), f"{column}_hi": _optional(high)}
     cells[f"{column}_withheld"] = spreadsheet_safe(one.withheld or "")
-    return cells | _place_cells(f"{column}_", one)
-
-
-def _place_cells(start: str, one: Measurement) -> dict[str, Any]:
-    """Return where a measurement was taken, if it says so."""
-    return {f"{start}{key}": spreadsheet_safe(value) for key, value in (("site", one.site), ("side", one.side)) if value}
+    return cells | {f"{column}_{key}": spreadsheet_safe(value) for key, value in (("site", one.site), ("side", one.side)) if value}
 
 
 def _optional(value: float | None) -> str:
