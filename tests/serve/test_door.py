@@ -45,17 +45,13 @@ def test_a_full_disk_is_a_refusal() -> None:
 
 
 def test_an_interruption_says_how_to_go_on() -> None:
-    for command in ("fit", "compare"):
+    for command in ("fit", "compare", "read"):
         result = outcome(KeyboardInterrupt(), command)
         assert result.exit_code == 130
         assert "--resume" in result.stderr
 
 
 def test_an_interruption_promises_no_resume_to_a_command_that_has_none() -> None:
-    said = outcome(KeyboardInterrupt(), "read").stderr
-    assert said.startswith("Interrupted. The examinations that were finished have their files in --out")
-    assert "into another --out" in said
-    assert "--resume" not in said
     assert outcome(KeyboardInterrupt(), "evaluate").stderr == "Interrupted.\n"
 
 

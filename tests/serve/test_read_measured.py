@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import spinelab.io
-from spinelab.core import Finding, InputError, Landmark, Measurement, Model, NotSureError, Quantity, Reference, Result, Settings, Stroke, Task
+from spinelab.core import Finding, InputError, Landmark, Measurement, Model, NotSureError, Quantity, Reference, Result, Run, Settings, Stroke, Task
 from spinelab.serve import api, examinations, models
 
 
@@ -274,3 +274,107 @@ def test_an_earlier_film_that_is_read_later_is_told_on_the_page_that_was_written
         "b": [],
         "c": ["2024-01-01", "2022-01-01"],
     }
+
+
+# --- going on after an interruption
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file that a reading leaves but the PDFs, which tell the time of printing."""
+    return {str(path.relative_to(folder)): b"" if path.suffix == ".pdf" else path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def three(tmp_path):
+    """Two films of one patient, the later one first, and one of another patient."""
+    films = tmp_path / "films"
+    films.mkdir()
+    for name, value, day, patient in (("a", 50, "20240101", "P1"), ("b", 40, "20220101", "P1"), ("c", 60, "20250101", "P2")):
+        dicom(films / f"{name}.dcm", value, day=day, patient=patient)
+    return films
+
+
+def interrupt(films, model, out, monkeypatch, *, at="c", **how):
+    """Read until a film, and return the names of those that are read from then on."""
+    with monkeypatch.context() as stopping:
+        interrupted_at(at, stopping)
+        with pytest.raises(KeyboardInterrupt):
+            api.read(films, model, out, **how)
+    read = []
+    monkeypatch.setattr(Ruler, "predict", lambda self, model, study, predict=Ruler.predict: read.append(study.id) or predict(self, model, study))
+    return read
+
+
+@pytest.mark.parametrize("measures", [True, False])
+@pytest.mark.parametrize("at", ["a", "b", "c"])
+def test_a_resumed_reading_reads_the_rest_and_leaves_what_one_go_leaves(model, three, tmp_path, monkeypatch, at, measures):
+    if not measures:
+        monkeypatch.setattr(Ruler, "quantities", lambda *_: ())
+    whole = api.read(three, model, tmp_path / "whole", explain="none")
+    read = interrupt(three, model, tmp_path / "out", monkeypatch, at=at, explain="none")
+    resumed = api.read(three, model, tmp_path / "out", explain="none", run=Run(resume=True))
+    assert read == [name for name in "abc" if name >= at]
+    assert resumed == whole
+    assert tree(tmp_path / "out") == tree(tmp_path / "whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["films", "out", "whole"]
+
+
+def test_a_film_of_another_content_is_read_again_and_a_new_one_too(model, three, tmp_path, monkeypatch):
+    read = interrupt(three, model, tmp_path / "out", monkeypatch)
+    dicom(three / "b.dcm", 45, day="20220101", patient="P1")
+    dicom(three / "d.dcm", 70, day="20250101", patient="P3")
+    api.read(three, model, tmp_path / "out", run=Run(resume=True))
+    assert read == ["b", "c", "d"]
+    rows = {row["image"]: row["tilt_deg"] for row in table(tmp_path / "out" / "measurements.csv")}
+    assert rows == {"a": "50.0", "b": "45.0", "c": "60.0", "d": "70.0"}
+    assert "45" in (tmp_path / "out" / "a" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_film_whose_files_were_not_finished_is_read_again(model, three, tmp_path, monkeypatch):
+    read = interrupt(three, model, tmp_path / "out", monkeypatch)
+    (tmp_path / "out" / "a" / "result.json").unlink()
+    lines = tmp_path / "out.work" / "finished.jsonl"
+    lines.write_text(lines.read_text(encoding="utf-8")[:-20], encoding="utf-8")
+    api.read(three, model, tmp_path / "out", run=Run(resume=True))
+    assert read == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"serial": True}, "serial was False, now True"),
+        ({"explain": "none"}, "explain was .*, now None"),
+        ({"films": "image,patient\nc.dcm,P2\n"}, "films was None, now"),
+        ({"model": {"phantom": True, "other": 1}}, "model was .*, now"),
+    ],
+)
+def test_another_model_or_other_settings_are_refused_by_name(model, three, tmp_path, monkeypatch, changed, said):
+    interrupt(three, model, tmp_path / "out", monkeypatch)
+    (three / "c.dcm").unlink()
+    before = tree(tmp_path / "out")
+    how = dict(changed)
+    if "films" in how:
+        (tmp_path / "films.csv").write_text(how["films"].replace("c.dcm,P2", "b.dcm,P1"), encoding="utf-8")
+        how["films"] = tmp_path / "films.csv"
+    record = how.pop("model", None)
+    if record is not None:
+        monkeypatch.setattr(models, "load", lambda _: (Model("ruler", Settings(), (), {}, record), Ruler()))
+    with pytest.raises(InputError, match=said):
+        api.read(three, model, tmp_path / "out", run=Run(resume=True), **how)
+    assert tree(tmp_path / "out") == before
+
+
+def test_what_was_read_and_is_gone_is_refused(model, three, tmp_path, monkeypatch):
+    interrupt(three, model, tmp_path / "out", monkeypatch)
+    (three / "a.dcm").unlink()
+    with pytest.raises(InputError, match=r"1 examination.* not there any more, such as a"):
+        api.read(three, model, tmp_path / "out", run=Run(resume=True))
+
+
+def test_without_resume_an_interrupted_reading_is_left_alone_and_a_finished_one_with_it_too(model, three, tmp_path, monkeypatch):
+    interrupt(three, model, tmp_path / "out", monkeypatch)
+    with pytest.raises(InputError, match=r"interrupted reading.*add --resume"):
+        api.read(three, model, tmp_path / "out")
+    api.read(three, model, tmp_path / "out", run=Run(resume=True))
+    with pytest.raises(InputError, match="already holds earlier work"):
+        api.read(three, model, tmp_path / "out", run=Run(resume=True))

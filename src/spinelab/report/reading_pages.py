@@ -62,12 +62,19 @@ class MeasuredPages:
         self._rows: list[dict[str, Any]] = []
         self._compared: dict[str, Compared] = {}
 
-    def add(self, result: Result) -> None:
-        """Write page, PDF, result and heatmaps of one film."""
+    def add(self, result: Result) -> str:
+        """Write page, PDF, result and heatmaps of one film; return its picture for the overview, nothing where there is none."""
         compared = Compared.of(result.study, self._series([*self._of_same_patient(result), result]))
         film = self._write_film(result, compared)
         self._compared[result.study] = compared
-        self._rows.append(self._overview_row(result, thumbnail(film) if film is not None and self._pictured else ""))
+        picture = thumbnail(film) if film is not None and self._pictured else ""
+        self._rows.append(self._overview_row(result, picture))
+        return picture
+
+    def take_up(self, result: Result, picture: str) -> None:
+        """Add a film whose files were written before an interruption; its page is written anew at the end where other films of its patient have a say."""
+        self._compared[result.study] = Compared()
+        self._rows.append(self._overview_row(result, picture if self._pictured else ""))
 
     def finish(self, results: Sequence[Result]) -> None:
         """Write the pages that later films have changed, the tables, and the overview."""

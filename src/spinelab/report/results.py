@@ -95,10 +95,16 @@ class ResultWriter:
         self._material, self._titles, self._results = material, measuring.titles, list[Result]()
         self._pages = MeasuredPages(material, measuring) if measuring.quantities else FoundPages(material, measuring.titles)
 
-    def add(self, result: Result) -> None:
-        """Write the files of one study, its answer first: heatmaps may take long."""
+    def add(self, result: Result) -> str:
+        """Write the files of one study, its answer first: heatmaps may take long; return its picture for the overview, or nothing."""
         write_text(self._material.place(result) / "result.json", result.to_json())
-        self._pages.add(result)
+        picture = self._pages.add(result)
+        self._results.append(result)
+        return picture
+
+    def take_up(self, result: Result, picture: str) -> None:
+        """Add a study whose files were written before an interruption; ``picture`` is what `add` returned."""
+        self._pages.take_up(result, picture)
         self._results.append(result)
 
     def finish(self) -> Path:
@@ -115,14 +121,18 @@ class FoundPages:
     def __init__(self, material: Material, titles: Mapping[str, str]) -> None:
         self._material, self._titles = material, titles
 
-    def add(self, result: Result) -> None:
-        """Write page, PDF, result and heatmaps of one study; a film that was refused is not shown."""
+    def add(self, result: Result) -> str:
+        """Write page, PDF, result and heatmaps of one study; a film that was refused is not shown, and the overview has no pictures."""
         material = self._material
         place, maps = material.place(result), material.maps(result)
         answer = _Answer(result, None if refusal(result) else material.studies.get(result.study), maps)
         write_text(place / "result.json", with_maps(result, maps, place).to_json())
         write_text(place / "report.html", render("result.html", r=result, **material.about(result), **answer.page()))
         write_bytes(place / "report.pdf", reading_pdf(answer.sheet(material.about(result), self._titles)))
+        return ""
+
+    def take_up(self, result: Result, picture: str) -> None:
+        """Leave a study as it was written before an interruption."""
 
     def finish(self, results: Sequence[Result]) -> None:
         """Write the overview."""

@@ -163,24 +163,45 @@ def read(
     explain
         Which heatmaps: words of `spinelab.core.explaining.METHODS` with commas between them, ``all`` or ``none``; by default the one that costs
         no more than an answer.
+    run
+        With ``run.resume`` an interrupted reading of several examinations goes on: those that were finished with the same model, settings and
+        content of their files are not read again.
 
     Returns
     -------
     results
         One an examination; with ``out`` they tell of the heatmaps that were written.
     """
-    from spinelab.serve import readings
+    from spinelab.serve import journal, readings
 
-    how = Explaining.chosen(explain)
+    how, run = Explaining.chosen(explain), run or Run()
     source = places.existing(path, "an image, a DICOM file or series, a zip, or a folder of examinations")
-    folder = None if out is None else places.new_folder(out, ours=RESULT_FILES, data=source, hint=READ_ELSEWHERE)
+    folder = None if out is None else _reading_folder(Path(out).expanduser(), source, resume=run.resume)
     loaded, task = models.load(model)
     listed = _listed(source, loaded, films, serial=serial)
     if how is not None and explain is None and len(listed) > GLANCED:
         how = replace(how, checks=())
     reading = readings.Reading(task, loaded, listed, one_patient=serial)
-    answers = reading.answers((run or Run()).progress)
-    return list(answers) if folder is None else reading.written(answers, folder, source, how)
+    if folder is None:
+        return list(reading.answers(run.progress))
+    if len(listed) == 1:
+        return reading.written(folder, source, how, run.progress)
+    begun = journal.begun_with(loaded, how, None if films is None else Path(films), serial=serial)
+    with unfinished.work_folder(folder, begun, resume=run.resume) as work:
+        return reading.written(folder, source, how, run.progress, work)
+
+
+def _reading_folder(out: Path, source: Path, *, resume: bool) -> Path:
+    """Return where a reading goes: a new folder or, to go on in it, that of an interrupted one."""
+    begun = unfinished.is_begun(out)
+    if begun and not resume:
+        raise InputError(
+            f"{out} holds an interrupted reading",
+            expected="a folder that is new or empty",
+            action=f"add --resume to go on with it, or delete it and {unfinished.folder_of(out).name} beside it to begin anew",
+        )
+    ours = tuple(path.name for path in out.iterdir()) if begun and out.is_dir() else RESULT_FILES
+    return places.new_folder(out, ours=ours, reuse=begun, data=source, hint=READ_ELSEWHERE)
 
 
 def _listed(source: Path, model: Model, films: PathLike | None, *, serial: bool) -> list[Examination]:

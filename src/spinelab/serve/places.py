@@ -14,11 +14,11 @@ PathLike = str | os.PathLike[str]
 _DISK: dict[int, tuple[str, str]] = {
     errno.ENOSPC: (
         "the disk is full",
-        "free some space, or choose a folder on another disk; finished work is kept; fit and compare go on from it with --resume",
+        "free some space, or choose a folder on another disk; finished work is kept; fit, read and compare go on from it with --resume",
     ),
     errno.EDQUOT: (
         "the disk quota is used up",
-        "free some space, or choose a folder on another disk; finished work is kept; fit and compare go on from it with --resume",
+        "free some space, or choose a folder on another disk; finished work is kept; fit, read and compare go on from it with --resume",
     ),
     errno.EACCES: ("permission denied", "choose a folder that you may read and write, or change its permissions"),
     errno.EPERM: ("the operation is not permitted", "choose a folder that you may read and write, or change its permissions"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from spinelab.core import Explaining, InputError, Model, Progress, Reference, Re
 from spinelab.report import Material, Measuring, ResultWriter, Visit, folder_names, write_text
 from spinelab.serve import models
 from spinelab.serve.examinations import Examination, Explained, Reopened, Shown, lone_files
+from spinelab.serve.journal import FILE, Finished, Journal
 
 
 class Reading:
@@ -29,9 +30,10 @@ class Reading:
         self._task, self._model, self._listed, self._one_patient = task, model, listed, one_patient
         self._studies, self._people = Reopened(found, found), People(task, model)
         self._answered: dict[str, Result] = {}
+        self._finished: dict[str, Finished] = {}
 
-    def answers(self, progress: Progress) -> Iterator[Result]:
-        """Yield one answer an examination, in their order.
+    def answers(self, progress: Progress, journal: Journal | None = None) -> Iterator[Result]:
+        """Yield one answer an examination, in their order; those that a journal tells are finished are not read again.
 
         Raises
         ------
@@ -40,7 +42,7 @@ class Reading:
         """
         for done, name in enumerate(self._studies):
             progress(done, len(self._studies), f"reading {name}")
-            self._answered[name] = self._answer(name)
+            self._answered[name] = (self._taken_up(name, journal) if journal is not None else None) or self._answer(name)
             if self._one_patient:
                 check_one_patient(self._people.named, len(self._listed))
             yield self._answered[name]
@@ -58,21 +60,43 @@ class Reading:
                 raise
             return Result(self._task.name, self._model.name, name, notes=(f"No answer: {refusal}",))
 
-    def written(self, answers: Iterable[Result], folder: Path, source: Path, how: Explaining | None) -> list[Result]:
+    def _taken_up(self, name: str, journal: Journal) -> Result | None:
+        """Return the answer for an examination that was finished before an interruption, and keep what is known of its patient."""
+        found = journal.finished(name)
+        if found is None:
+            return None
+        self._finished[name] = found
+        self._people.visits[name], self._people.references[name] = found.visit, dict(found.references)
+        return found.result
+
+    def written(self, folder: Path, source: Path, how: Explaining | None, progress: Progress, work: Path | None = None) -> list[Result]:
         """Write each answer's files as it comes and, at the end, what stands above them; return the answers with what their heatmaps tell.
 
-        ``source`` is the file or folder that is read.
+        ``source`` is the file or folder that is read, ``work`` the folder that keeps what is finished.
         """
         maps = Explained(self._studies, lambda study: [] if how is None else self._task.explain(self._model, study, how))
-        writer = ResultWriter(self._material(folder, maps), self._measuring(source))
+        material = self._material(folder, maps)
+        writer = ResultWriter(material, self._measuring(source))
+        places = {name: folder / material.names[name] for name in self._studies}
+        journal = None if work is None else Journal(work / FILE, self._listed, places)
         results = []
-        for result in answers:
-            writer.add(result)
+        for result in self.answers(progress, journal):
+            self._write(result, writer, journal)
             results.append(result)
         writer.finish()
         for name, text in self._task.tables(self._model, results).items():
             write_text(folder / name, text)
-        return [replace(result, explanations=maps.told.get(result.study, ())) for result in results]
+        return [replace(result, explanations=maps.told.get(result.study, result.explanations)) for result in results]
+
+    def _write(self, result: Result, writer: ResultWriter, journal: Journal | None) -> None:
+        """Write the files of an answer, unless they are there, and tell the journal."""
+        name = result.study
+        if name in self._finished:
+            writer.take_up(result, self._finished[name].picture)
+            return
+        picture = writer.add(result)
+        if journal is not None:
+            journal.add(name, self._people.visits.get(name, Visit()), self._people.references.get(name, {}), picture)
 
     def _material(self, folder: Path, maps: Explained) -> Material:
         """Return what the pages show of every examination."""

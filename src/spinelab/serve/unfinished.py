@@ -1,4 +1,4 @@
-"""A training that has not come to its end: the folder beside the model that keeps what is done, and what it was begun with."""
+"""A training or a reading that has not come to its end: the folder beside its own that keeps what is done, and what it was begun with."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from typing import Any, Final
 from spinelab.core import InputError
 from spinelab.serve.places import new_folder
 
-FILE: Final = "fit.json"
-"""What the training was begun with."""
+FILE: Final = "begun.json"
+"""What the work was begun with."""
 
 
 @contextmanager
 def work_folder(out: Path, begun: Mapping[str, Any], *, resume: bool) -> Iterator[Path]:
-    """Lend ``<out>.work`` to a training; it is removed at the end, and kept at an interruption that left something in it.
+    """Lend ``<out>.work`` to a training or a reading; it is removed at the end, and kept at an interruption that left something in it.
 
     Parameters
     ----------
     begun
-        What the training begins with, JSON-able: it goes on only with the same.
+        What the work begins with, JSON-able: it goes on only with the same.
 
     Raises
     ------
     InputError
-        If an interrupted training lies there and ``resume`` is false, or it was begun with other choices.
+        If interrupted work lies there and ``resume`` is false, or it was begun with other choices.
     """
-    folder = out.resolve().with_name(out.resolve().name + ".work")
-    new_folder(folder, ours=(FILE,), reuse=resume, hint="add --resume to go on with the interrupted training in it, or delete the folder to begin anew")
+    folder = folder_of(out)
+    new_folder(folder, ours=(FILE,), reuse=resume, hint="add --resume to go on with the interrupted work in it, or delete the folder to begin anew")
     known, same = folder / FILE, json.loads(json.dumps(begun))
     if known.is_file():
         _check_same(folder, json.loads(known.read_text(encoding="utf-8")), same)
@@ -46,12 +46,22 @@ def work_folder(out: Path, begun: Mapping[str, Any], *, resume: bool) -> Iterato
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def folder_of(out: Path) -> Path:
+    """Return the folder that keeps what is done until ``out`` is finished."""
+    return out.resolve().with_name(out.resolve().name + ".work")
+
+
+def is_begun(out: Path) -> bool:
+    """Return whether interrupted work for ``out`` can be gone on with."""
+    return (folder_of(out) / FILE).is_file()
+
+
 def _check_same(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     asked = _choices(now)
     differ = [f"{name} was {value}, now {asked.get(name)}" for name, value in _choices(before).items() if asked.get(name) != value]
     if differ:
         raise InputError(
-            f"{folder} holds an interrupted training that was begun otherwise: {'; '.join(differ)}",
+            f"{folder} holds interrupted work that was begun otherwise: {'; '.join(differ)}",
             expected="the choices that it was begun with",
             action="repeat these to go on with it, or delete the folder to begin anew",
         )

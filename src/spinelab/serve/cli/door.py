@@ -18,8 +18,7 @@ _RESUMES: Final = "Finished work is kept; the same command with --resume goes on
 KEPT: Final = {
     "fit": _RESUMES,
     "compare": _RESUMES,
-    "read": "The examinations that were finished have their files in --out, the tables and the page of all are not written. "
-    "Read the others, or all again, into another --out.",
+    "read": _RESUMES,
 }
 """What an interruption leaves of a command's work, and how to go on."""
 

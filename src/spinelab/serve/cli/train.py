@@ -53,6 +53,7 @@ def read(
         typer.Option("--films", metavar="FILE.csv", help="What the files do not state: a CSV with image and any of patient, date, age_years, sex, spacing_mm."),
     ] = None,
     explain: options.Explain = None,
+    resume: options.Resume = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Read examinations with a model: findings and measurements as report.html, report.pdf and result.json."""
@@ -60,7 +61,7 @@ def read(
     from spinelab.serve.cli.progress import shown
 
     with shown() as progress:
-        found = api.read(path, model, out, serial=serial, films=films, explain=explain, run=options.make_run(progress))
+        found = api.read(path, model, out, serial=serial, films=films, explain=explain, run=options.make_run(progress, resume=resume))
     if as_json:
         show.print_json([result.to_dict() for result in found])
     else:
