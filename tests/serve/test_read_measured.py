@@ -11,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import spinelab.io
 from spinelab.core import Finding, InputError, Landmark, Measurement, Model, NotSureError, Quantity, Reference, Result, Run, Settings, Stroke, Task
 from spinelab.serve import api, examinations, models
+from spinelab.serve.cli.app import app
 
 
 class Ruler(Task):
@@ -378,3 +380,11 @@ def test_without_resume_an_interrupted_reading_is_left_alone_and_a_finished_one_
     api.read(three, model, tmp_path / "out", run=Run(resume=True))
     with pytest.raises(InputError, match="already holds earlier work"):
         api.read(three, model, tmp_path / "out", run=Run(resume=True))
+
+
+def test_the_command_goes_on_with_resume(model, three, tmp_path, monkeypatch):
+    read = interrupt(three, model, tmp_path / "out", monkeypatch)
+    said = CliRunner().invoke(app, ["read", str(three), "--model", "ruler", "--out", str(tmp_path / "out"), "--resume"])
+    assert said.exit_code == 0
+    assert read == ["c"]
+    assert "3 examination(s)" in said.output

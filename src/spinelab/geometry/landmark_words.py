@@ -9,7 +9,7 @@ from spinelab.geometry.levels import CORNERS
 
 _LOWER: Final = ("T12", "C7", "C2")
 """Levels of a lateral film whose lower endplate is marked; of the others it is the upper one."""
-_OTHERS: Final[Mapping[str, str]] = {
+_OTHERS: Final = {
     "T1": "the centre of T1",
     "C7": "the centre of C7",
     "C7_3": "the posterior superior corner of C7",
