@@ -1,6 +1,7 @@
 """Milliseconds an image of every grading architecture, with and without each kind of map. Goal: Grad-CAM at most 1.1 times a pass without one.
 
-Grad-CAM is measured on one film and on a batch of them: its fixed cost is a millisecond or two, as much as a small network's pass over one film.
+HiResCAM, the quick map of convolutional networks, is printed beside it: it goes back through the layers behind the fine maps. Both are measured on one film
+and on a batch of them: the fixed cost is a millisecond or two, as much as a small network's pass over one film.
 ``--quick`` leaves out the methods of many passes.
 """
 
@@ -17,7 +18,8 @@ from spinelab.explain import METHODS, methods_for
 from spinelab.nn import GRADING_NETWORKS, GradingNet, grading_net
 
 SIDE, ROUNDS, GOAL, BATCH = 96, 15, 1.1, 16
-QUICK = ("Grad-CAM", "attention rollout")
+QUICK = ("attention rollout",)
+CAMERAS = ("Grad-CAM", "HiResCAM")
 
 
 def milliseconds(run: Callable[[], object], rounds: int) -> list[float]:
@@ -29,8 +31,8 @@ def milliseconds(run: Callable[[], object], rounds: int) -> list[float]:
     return times
 
 
-def camera(net: GradingNet, films: int) -> tuple[float, float]:
-    """Return milliseconds of a pass over a batch, and how many times that Grad-CAM takes; the two in turn, so that a busy machine slows both."""
+def camera(net: GradingNet, method: str, films: int) -> tuple[float, float]:
+    """Return milliseconds of a pass over a batch, and how many times that a map takes; the two in turn, so that a busy machine slows both."""
     pixels, available = torch.randint(0, 256, (films, 1, SIDE, SIDE), dtype=torch.uint8), torch.ones(films, 1, dtype=torch.bool)
 
     def forward() -> torch.Tensor:
@@ -38,7 +40,7 @@ def camera(net: GradingNet, films: int) -> tuple[float, float]:
             return net(pixels, available)
 
     def cam() -> object:
-        return METHODS["Grad-CAM"](net, pixels, available, 1)
+        return METHODS[method](net, pixels, available, 1)
 
     milliseconds(forward, 2), milliseconds(cam, 2)
     pairs = [(milliseconds(forward, 1)[0], milliseconds(cam, 1)[0]) for _ in range(ROUNDS)]
@@ -47,17 +49,18 @@ def camera(net: GradingNet, films: int) -> tuple[float, float]:
 
 def measure(name: str, net: GradingNet) -> tuple[float, float]:
     """Print a line and return how many times a pass Grad-CAM takes, on one film and on a batch."""
-    plain, single = camera(net, 1)
-    _, batched = camera(net, BATCH)
+    plain, single = camera(net, "Grad-CAM", 1)
+    _, batched = camera(net, "Grad-CAM", BATCH)
+    fine = ", of ".join(f"{films} x {camera(net, 'HiResCAM', films)[1]:.2f}" for films in (1, BATCH))
     pixels, available = torch.randint(0, 256, (1, 1, SIDE, SIDE), dtype=torch.uint8), torch.ones(1, 1, dtype=torch.bool)
     others = {
         method: milliseconds(lambda method=method: METHODS[method](net, pixels, available, 1), 1)[0]  # type: ignore[misc]
         for method in methods_for(net)
-        if method != "Grad-CAM" and (method in QUICK or "--quick" not in sys.argv)
+        if method not in CAMERAS and (method in QUICK or "--quick" not in sys.argv)
     }
     size = sum(p.numel() for p in net.parameters()) / 1e6
     rest = "   ".join(f"{method} {time_ms:.0f} ms" for method, time_ms in others.items())
-    print(f"{name:<11}{size:8.2f} M{plain:9.1f} ms   Grad-CAM x {single:.2f}, of {BATCH} films x {batched:.2f}   {rest}", flush=True)
+    print(f"{name:<11}{size:8.2f} M{plain:9.1f} ms   Grad-CAM x {single:.2f}, of {BATCH} films x {batched:.2f}   HiResCAM of {fine}   {rest}", flush=True)
     return single, batched
 
 

@@ -10,6 +10,7 @@ def test_words_of_the_user():
     assert Explaining.chosen(None).methods == ()
     assert Explaining.chosen("none") is None
     assert Explaining.chosen("all").methods == ("all",)
+    assert Explaining.chosen("hirescam").methods == ("HiResCAM",)
     assert Explaining.chosen("gradcam, rollout,gradcam").methods == ("Grad-CAM", "attention rollout")
     assert Explaining.chosen("integrated-gradients").checks == ("glance", "curves")
     for wrong in ("grad-cam", "", "none,gradcam"):
@@ -26,14 +27,17 @@ def explanation(**facts):
 def test_a_map_without_its_pixels():
     bare = explanation().summary("map.png")
     assert (bare.size, bare.peak, bare.flags, bare.random_weights_similarity) == ((6, 4), (5, 1), (), None)
+    assert bare.cell_px is None
     told = explanation(
         probability=0.75,
         flags=["no"],
         inside={"share": 0.5, "area": 0.25, "peak_inside": True},
         curves={"deletion_auc": 0.2, "insertion_auc": 0.875},
         weights={"correlation": [0.9, 0.125]},
+        cell_px=2.5,
     ).summary("map.png")
     assert told.random_weights_similarity == 0.125
+    assert told.cell_px == 2.5
     assert (told.share_inside, told.area_inside, told.peak_inside) == (0.5, 0.25, True)
     result = Result("images", "m", "s", explanations=(told, bare))
     again = json.loads(result.to_json())

@@ -23,6 +23,7 @@ def looking(toy, monkeypatch):
         heat[(5, 5) if label == "dark" else (40, 40)] = 1
         hit = bool(heat[how.regions[""]].any())
         facts = {"inside": {"share": float(hit), "area": 0.25, "peak_inside": hit, "beside_px": 0.0 if hit else 12.0}}
+        facts |= {"cell_px": 6} if "occlusion" not in how.methods else {}
         return [Explanation(method, label, study.images[0].pixels, heat, "", facts) for method in how.methods or ("Grad-CAM",)]
 
     monkeypatch.setattr(toy, "anatomy", lambda _example: {"": mask}, raising=False)
@@ -48,6 +49,7 @@ def test_right_and_wrong_answers_are_held_against_the_truth_apart(looking, make_
     assert rows["right, dark"][2].startswith("1.00")
     assert rows["right, bright"][2].startswith("0.00")
     assert f"highest inside on {(right & (answers == dark)).sum()} of {right.sum()}" in section["text"]
+    assert "Drawn from cells: Grad-CAM from cells of 12% of a side." in section["text"]
     assert any(part["title"] == "Where it looked" for part in json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))["analysis"])
     assert "Where it looked" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
@@ -61,6 +63,7 @@ def test_several_methods_are_told_apart_and_none_is_none(looking, make_examples,
     assert by_method["Grad-CAM"] == by_method["occlusion"] != []
     assert "Grad-CAM was highest inside on" in section["text"]
     assert "occlusion was highest inside on" in section["text"]
+    assert "cells" not in section["text"]
     without = evaluate(looking, model, make_examples(separation=12.0, seed=5), out=tmp_path / "none", run=quick_run, explaining=None)
     assert not [part for part in without.analysis if part["title"] == "Where it looked"]
 

@@ -62,7 +62,7 @@ def trained():
     return net.eval()
 
 
-@pytest.mark.parametrize("name", ["Grad-CAM", "Score-CAM", "integrated gradients", "occlusion"])
+@pytest.mark.parametrize("name", ["HiResCAM", "Grad-CAM", "Score-CAM", "integrated gradients", "occlusion"])
 def test_the_peak_lies_in_the_drawn_lesion(trained, name):
     films, labels, masks = lesions(16, seed=1)
     heat, logits = METHODS[name](trained, films, there(16), 0)
@@ -197,7 +197,7 @@ def test_a_gallery_shows_every_architecture_on_the_same_film():
     assert [e.method for e in shown] == ["Grad-CAM of cnn", "Grad-CAM of ckan", "Grad-CAM of vit", "attention rollout of vit"]
     assert {e.label for e in shown} == {"lesion"}
     assert all(e.heat.shape == e.picture.shape == (SIDE, SIDE) for e in shown)
-    assert methods_for(nets["cnn"]) == ("Grad-CAM", "Score-CAM", "integrated gradients", "occlusion")
+    assert methods_for(nets["cnn"]) == ("HiResCAM", "Grad-CAM", "Score-CAM", "integrated gradients", "occlusion")
 
 
 def test_two_heads_and_views_that_are_missing():

@@ -9,7 +9,7 @@ from spinelab.core import TaskError
 from spinelab.explain import METHODS, attention_rollout, attributions, gradcam, integrated_gradients, occlusion, scorecam
 from spinelab.nn import MultiViewNet, backbone, grading_net
 
-LOCAL = ("Grad-CAM", "Score-CAM", "integrated gradients", "occlusion")
+LOCAL = ("HiResCAM", "Grad-CAM", "Score-CAM", "integrated gradients", "occlusion")
 
 
 class Linear(nn.Module):
@@ -133,7 +133,7 @@ def test_every_method_on_a_transformer_of_two_channels_and_two_heads(name):
     heat, logits = METHODS[name](net, film, there(1, 2), columns=net.columns["severity"])
     assert heat.shape == (1, 2, 32, 32)
     torch.testing.assert_close(logits, net(film).detach(), atol=1e-4, rtol=1e-4)
-    if name in {"Grad-CAM", "Score-CAM", "attention rollout", "occlusion"}:
+    if name in {"HiResCAM", "Grad-CAM", "Score-CAM", "attention rollout", "occlusion"}:
         np.testing.assert_array_equal(heat[0, 0], heat[0, 1])
     explained = METHODS[name](net, film, there(1, 2), 5 + int(logits[0, 5:].argmax()))[0]
     np.testing.assert_allclose(heat, explained, atol=1e-6)

@@ -301,6 +301,7 @@ def test_every_metric_is_explained(comparison_of):
 
 
 FACTS = {
+    "cell_px": 32.0,
     "probability": 0.82,
     "flags": [],
     "inside": {"share": 0.6, "area": 0.2, "peak_inside": False},
@@ -326,6 +327,7 @@ def test_what_the_checks_of_a_map_found_is_said_beside_it(explanation_of, tmp_pa
     for said in (
         "Grad-CAM for curved, probability 0.82",
         "3 checks, none against it",
+        "Drawn from cells of 32 pixels.",
         "60% of the map lies in the marked region, which is 20% of the picture; the highest point lies outside.",
         "gives another map (likeness 0.00;",
         "mean probability 0.40 while it is taken away (by chance 0.50), 0.62 while it is put back (0.55)",

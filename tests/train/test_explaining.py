@@ -75,11 +75,11 @@ def test_the_default_is_one_checked_map_and_all_are_all_that_suit(images):
     task, model = images
     study, _ = film(1)
     (shown,) = task.explain(model, study)
-    assert shown.method == "Grad-CAM"
+    assert shown.method == "HiResCAM"
     assert set(shown.facts["weights"]) == {"replaced", "correlation", "depends_on_weights"}
     assert shown.facts["weights"]["depends_on_weights"]
     every = task.explain(model, study, Explaining(("all",), ()))
-    assert [one.method for one in every] == ["Grad-CAM", "Score-CAM", "integrated gradients", "occlusion"]
+    assert [one.method for one in every] == ["HiResCAM", "Grad-CAM", "Score-CAM", "integrated gradients", "occlusion"]
     assert not any("weights" in one.facts for one in every)
     with pytest.raises(TaskError, match="attention"):
         task.explain(model, study, Explaining(("attention rollout",), ()))

@@ -13,6 +13,7 @@ from spinelab.core.errors import TaskError
 from spinelab.core.result import Heatmap
 
 METHODS: Final[Mapping[str, str]] = {
+    "hirescam": "HiResCAM",
     "gradcam": "Grad-CAM",
     "scorecam": "Score-CAM",
     "integrated-gradients": "integrated gradients",
@@ -38,8 +39,8 @@ class Explaining:
     Parameters
     ----------
     methods
-        Values of `METHODS`, or ``("all",)`` for all that suit the network. By default the one that costs nothing: attention rollout for a
-        transformer, Grad-CAM otherwise.
+        Values of `METHODS`, or ``("all",)`` for all that suit the network. By default the quick one: attention rollout for a transformer, HiResCAM
+        otherwise.
     checks
         Some of `CHECKS`.
     regions
@@ -139,6 +140,7 @@ class Explanation:
             deletion_auc=areas.get("deletion_auc"),
             insertion_auc=areas.get("insertion_auc"),
             random_weights_similarity=weights["correlation"][-1] if weights else None,
+            cell_px=self.facts.get("cell_px"),
             flags=self.flags,
             series=where.get("series"),
             slice_number=where.get("slice"),

@@ -117,8 +117,9 @@ class Heatmap:
 
     ``size`` is (columns, rows) of that picture and ``peak`` (x, y) in it, ``None`` for an empty map. ``share_inside`` is the part of the map inside the
     anatomy or lesion, ``area_inside`` what a map that says nothing would have. ``random_weights_similarity`` is the rank correlation with the map of a
-    network that has learnt nothing. ``flags`` are sentences against the map. What was not checked is ``None``. Of a slice, ``series`` and
-    ``slice_number`` say which it is, and ``peak_mm`` where the peak lies in the patient (LPS).
+    network that has learnt nothing. ``cell_px`` is the side of the cells that the map was enlarged from, in pixels of the picture, where it was. ``flags``
+    are sentences against the map. What was not checked is ``None``. Of a slice, ``series`` and ``slice_number`` say which it is, and ``peak_mm`` where the
+    peak lies in the patient (LPS).
     """
 
     method: str
@@ -134,13 +135,15 @@ class Heatmap:
     deletion_auc: float | None = None
     insertion_auc: float | None = None
     random_weights_similarity: float | None = None
+    cell_px: float | None = None
     flags: tuple[str, ...] = ()
     series: str | None = None
     slice_number: int | None = None
     peak_mm: tuple[float, float, float] | None = None
 
     def __post_init__(self) -> None:
-        numbers = (self.probability, self.share_inside, self.area_inside, self.deletion_auc, self.insertion_auc, self.random_weights_similarity)
+        areas = (self.share_inside, self.area_inside, self.deletion_auc, self.insertion_auc)
+        numbers = (self.probability, *areas, self.random_weights_similarity, self.cell_px)
         if not all(value is None or math.isfinite(value) for value in numbers):
             raise _refuse(f"{self.method} for {self.label}: {numbers}", "finite numbers, or none where something was not checked")
 

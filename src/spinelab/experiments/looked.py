@@ -32,7 +32,8 @@ COLUMNS: Final = (
 class Look:
     """One map against the anatomy: whether the answer was right, the class that the truth tells, and `spinelab.explain.Inside`.
 
-    ``beside`` is how far the highest place lies from the anatomy, as a share of the film's longer side; 1 where the map is empty.
+    ``beside`` is how far the highest place lies from the anatomy, as a share of the film's longer side; 1 where the map is empty. ``cell`` is the side of the
+    cells that the map was enlarged from, as the same share, where it was.
     """
 
     right: bool
@@ -43,6 +44,7 @@ class Look:
     beside: float
     share: float
     area: float
+    cell: float | None
 
 
 def looked(task: Task, model: Model, examples: Examples, answers: Predictions, run: Run, methods: tuple[str, ...] = ()) -> list[dict[str, Any]]:
@@ -76,9 +78,11 @@ def _looks(task: Task, model: Model, examples: Examples, answers: Predictions, r
         truth = answers.classes[int(answers.truth[index])]
         for one in _maps(task, model, example, methods):
             inside = one.facts["inside"]
-            beside = 1.0 if inside["beside_px"] is None else inside["beside_px"] / max(one.heat.shape)
+            side = max(one.heat.shape)
+            beside = 1.0 if inside["beside_px"] is None else inside["beside_px"] / side
+            cell = one.facts["cell_px"] / side if "cell_px" in one.facts else None
             hit = bool(inside["peak_inside"])
-            yield Look(bool(right[index]), truth, example.group, one.method, hit, beside, inside["share"], inside["area"])
+            yield Look(bool(right[index]), truth, example.group, one.method, hit, beside, inside["share"], inside["area"], cell)
 
 
 def _maps(task: Task, model: Model, example: Example, methods: tuple[str, ...]) -> Iterator[Explanation]:
@@ -109,7 +113,8 @@ def _words(looks: Sequence[Look], examinations: int) -> str:
         if right:
             told.append(f"Where the answer was right, {method} was highest inside on {sum(look.peak_inside for look in right)} of {len(right)}.")
     told.append("A map inside does not make an answer right.")
-    told.append(
-        "A map of few cells can be highest a little beside a small lesion that the network saw: half a cell of a ResNet is 7 % of a side of 224 pixels."
-    )
+    cells = {look.method: look.cell for look in looks if look.cell is not None}
+    if cells:
+        drawn = ", ".join(f"{method} from cells of {cell:.0%} of a side" for method, cell in cells.items())
+        told.append(f"Drawn from cells: {drawn}. Such a map can be highest half a cell beside a small lesion that the network saw.")
     return " ".join(told)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from spinelab.core import TaskError
 from spinelab.explain.scoring import BATCH, class_of, evaluating, scores, seen_together
-from spinelab.nn.cam import EVERY, cam_layers, in_place, to_one
+from spinelab.nn.cam import EVERY, cam_layers, in_place, remember_cells, to_one
 from spinelab.nn.places import Axes, Size, placing, spread
 
 WINDOWS_ACROSS: Final = 8
@@ -48,7 +48,9 @@ def scorecam(
             for place, layer_map in enumerate(maps):
                 views = list(range(pixels.shape[1])) if len(chosen) == 1 and pixels.shape[1] > 1 else [place]
                 if layer_map is not None and bool(there[0, views].any()):
-                    heat[b, views] = _stencilled(net, film, there, views, in_place(net, layer_map, pixels.shape[2:]), int(index[b]), most, places)
+                    stencils = in_place(net, layer_map, pixels.shape[2:])
+                    remember_cells(chosen[place], pixels.shape[2:], stencils.shape[2:])
+                    heat[b, views] = _stencilled(net, film, there, views, stencils, int(index[b]), most, places)
     heat[~available.cpu().numpy()] = 0
     return heat, logits
 

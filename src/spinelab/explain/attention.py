@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from spinelab.core import TaskError
 from spinelab.explain.scoring import evaluating
-from spinelab.nn.cam import EVERY, in_place, transformer_of
+from spinelab.nn.cam import EVERY, cam_layers, in_place, remember_cells, transformer_of
 from spinelab.nn.places import spread
 
 
@@ -52,7 +52,9 @@ def attention_rollout(
     for layer in layers:
         rolled = (0.5 * layer.float().mean(dim=1) + 0.5 * torch.eye(tokens, device=logits.device)) @ rolled
     row = rolled[:, 0] if transformer.num_prefix_tokens else rolled.mean(dim=1)
-    heat = _above_lowest(spread(in_place(net, row[:, :, None], pixels.shape[2:]), pixels.shape[2:])[:, 0]).cpu().numpy()
+    patches = in_place(net, row[:, :, None], pixels.shape[2:])
+    remember_cells(cam_layers(net, pixels, available)[0], pixels.shape[2:], patches.shape[2:])
+    heat = _above_lowest(spread(patches, pixels.shape[2:])[:, 0]).cpu().numpy()
     return np.where(available.cpu().numpy()[:, :, None, None], heat[:, None], np.float32(0)), logits
 
 

@@ -18,10 +18,12 @@ from spinelab.explain.altering import occlusion, scorecam
 from spinelab.explain.attention import attention_rollout
 from spinelab.explain.checks import Curves, Inside, Randomisation, curves, glance, inside, randomisation
 from spinelab.explain.gradients import attributions, integrated_gradients
+from spinelab.explain.hirescam import fine_layers, hirescam
 from spinelab.explain.scoring import BLACK
-from spinelab.nn.cam import EVERY, gradcam, transformer_of
+from spinelab.nn.cam import EVERY, cam_layers, cell_px, gradcam, transformer_of
 
 METHODS: Final[Mapping[str, Callable[..., tuple[NDArray[np.float32], Tensor]]]] = {
+    "HiResCAM": hirescam,
     "Grad-CAM": gradcam,
     "Score-CAM": scorecam,
     "integrated gradients": integrated_gradients,
@@ -29,6 +31,8 @@ METHODS: Final[Mapping[str, Callable[..., tuple[NDArray[np.float32], Tensor]]]] 
     "attention rollout": attention_rollout,
 }
 
+LAYERS: Final = {"HiResCAM": fine_layers, "Grad-CAM": cam_layers, "Score-CAM": cam_layers, "attention rollout": cam_layers}
+"""Which layers' cells a map of each of these methods is enlarged from."""
 MANY_PASSES: Final = ("Score-CAM", "occlusion")
 FAINT: Final = 0.2
 """Highest value of a map below which it is flagged: the methods' maps reach 1, but for attention that is spread evenly."""
@@ -90,7 +94,7 @@ class AttentionMap:
     """Where a network looked on one film, in the film's own orientation, and what was found about the map itself.
 
     ``heat`` is in [0, 1] and shaped as ``picture``; ``probability`` is that of ``label`` among the head's classes; ``unaccounted`` is, for integrated
-    gradients, the share of the score that the pixels do not add up to.
+    gradients, the share of the score that the pixels do not add up to. ``cell_px`` is the side of the feature maps' cells in pixels of the film.
     """
 
     method: str
@@ -104,6 +108,7 @@ class AttentionMap:
     inside: Inside | None = None
     curves: Curves | None = None
     unaccounted: float | None = None
+    cell_px: float | None = None
 
     @property
     def on_frame(self) -> float:
@@ -150,6 +155,8 @@ class AttentionMap:
         if self.curves is not None:
             areas = {"deletion_auc": self.curves.deletion_auc, "insertion_auc": self.curves.insertion_auc}
             body["curves"] = asdict(self.curves) | areas | {"better_than_chance": self.curves.better_than_chance}
+        if self.cell_px is not None:
+            body["cell_px"] = self.cell_px
         if self.unaccounted is not None:
             body["unaccounted"] = self.unaccounted
         return body
@@ -169,8 +176,8 @@ def methods_for(net: nn.Module) -> tuple[str, ...]:
 
 
 def usual_method(net: nn.Module) -> str:
-    """Return the method that costs no more than an answer: attention rollout for a transformer, Grad-CAM for other networks."""
-    return "attention rollout" if transformer_of(net) is not None else "Grad-CAM"
+    """Return the method that takes no more than a pass and its slopes: attention rollout for a transformer, HiResCAM for other networks."""
+    return "attention rollout" if transformer_of(net) is not None else "HiResCAM"
 
 
 def wanted_maps(subject: Subject, how: Explaining, *, class_index: int | None = None) -> list[AttentionMap]:
@@ -263,6 +270,7 @@ def _maps(subject: Subject, name: str, class_index: int | None, checks: Sequence
         weights=_compared(method, subject.net, (pixels, available), column, heat, checks, seed),
         curves=curves(subject.net, pixels, available, heat[0], column, seed=seed, columns=subject.columns) if "curves" in checks else None,
         unaccounted=_unaccounted(subject.net, pixels, available, column) if name == "integrated gradients" else None,
+        cell_px=cell_px(LAYERS[name](subject.net, pixels, available), pixels.shape[2:]) if name in LAYERS else None,
     )
     return [
         replace(

@@ -1,11 +1,13 @@
 """Grad-CAM (Selvaraju et al., 2017): which parts of the film raised the score of a class.
 
 Only the head is differentiated: the maps come from one forward pass, and the graph starts at the last feature maps, or behind the average pool that takes
-them in. Films may be flat or volumes, of any shape; the tokens of a transformer are put back into their rows and columns.
+them in. Films may be flat or volumes, of any shape; the tokens of a transformer are put back into their rows and columns. `class_activation` is the way
+that other methods with feature maps and slopes take too.
 """
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +23,11 @@ from spinelab.nn.places import Axes, Size, placing, spread
 
 EVERY: Final = slice(None)
 _AVERAGE_POOLS: Final = (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d)
+_CELLS: weakref.WeakKeyDictionary[nn.Module, dict[Size, int]] = weakref.WeakKeyDictionary()
+"""By layer and shape of the film: the cells of its maps along the longest side."""
+
+Weigh = Callable[[Tensor, Sequence[Tensor]], Tensor]
+"""Feature maps ``(B, channels, ...)`` and the parts of their gradient to one map ``(B, 1, ...)``."""
 
 
 def gradcam(
@@ -53,13 +60,40 @@ def gradcam(
         ``(B, K)``, the same as without the explanation.
     """
     chosen = list(layers) if layers is not None else cam_layers(net, pixels, available)
-    with evaluating(net), frozen(net), placing(net, pixels.shape[2:]) as places, _starts(net, chosen) as starts, torch.enable_grad():
+    return class_activation(net, (pixels, available), (class_index, columns), chosen, _by_mean_slope, behind_pools=True)
+
+
+def class_activation(
+    net: nn.Module, films: tuple[Tensor, Tensor], logit: tuple[Tensor | int | None, slice], layers: Sequence[nn.Module], weigh: Weigh, *, behind_pools: bool
+) -> tuple[NDArray[np.float32], Tensor]:
+    """Return the maps that ``weigh`` makes of feature maps and their gradients, laid over the films, and the logits; as from `gradcam`.
+
+    ``films`` are pixels and availability, ``logit`` is the class index and the columns among which it is looked for. With ``behind_pools`` the graph begins
+    behind an average pool that takes the maps in, where there is one: the sums of their gradients are right, the gradients themselves are not known.
+    """
+    pixels, available = films
+    shape = pixels.shape[2:]
+    with evaluating(net), frozen(net), placing(net, shape) as places, _starts(net, layers, behind_pools=behind_pools) as starts, torch.enable_grad():
         logits = net(pixels, available)
-        index = chosen_class(logits, class_index, columns)
+        index = chosen_class(logits, *logit)
         leaves = [leaf for start in starts if start is not None for leaf in start.leaves]
         gradients = iter(torch.autograd.grad(logits.gather(1, index).sum(), leaves, allow_unused=True))
-    weighed = [None if start is None else start.weighed(net, [next(gradients) for _ in start.leaves], pixels.shape[2:]) for start in starts]
-    return _heat(weighed, available, pixels.shape[2:], places), logits.detach()
+    found = [None if start is None else _weighed(net, start, [next(gradients) for _ in start.leaves], shape, weigh) for start in starts]
+    for layer, maps in zip(layers, found, strict=True):
+        if maps is not None:
+            remember_cells(layer, shape, maps.shape[2:])
+    return _heat(found, available, shape, places), logits.detach()
+
+
+def remember_cells(layer: nn.Module, film: Sequence[int], cells: Sequence[int]) -> None:
+    """Remember for `cell_px` how many cells a layer's maps of such a film have."""
+    _CELLS.setdefault(layer, {})[tuple(film)] = max(cells)
+
+
+def cell_px(layers: Sequence[nn.Module], film: Sequence[int]) -> float | None:
+    """Return how many pixels of the film a cell of these layers' maps stands for, along its longest side; ``None`` where no map of them was made yet."""
+    cells = [_CELLS[layer][tuple(film)] for layer in layers if tuple(film) in _CELLS.get(layer, {})]
+    return max(film) / min(cells) if cells else None
 
 
 def cam_layers(net: nn.Module, pixels: Tensor, available: Tensor) -> list[nn.Module]:
@@ -134,19 +168,22 @@ class _Start:
     def leaves(self) -> list[Tensor]:
         return [self.maps, *self.pooled]
 
-    def weighed(self, net: nn.Module, gradients: Sequence[Tensor | None], film: Sequence[int]) -> Tensor | None:
-        """Return the maps' sum ``(B, 1, ...)``, each weighed by the mean of its gradient; ``None`` where nothing depends on them."""
-        maps = in_place(net, self.maps.detach(), film)
-        sums = [in_place(net, g, film).flatten(2).sum(dim=2) for g in gradients if g is not None]
-        if not sums:
-            return None
-        cells = maps.flatten(2)
-        weights = torch.stack(sums).sum(dim=0) / cells.shape[2]
-        return (weights[:, None] @ cells).reshape(len(maps), 1, *maps.shape[2:])
+
+def _weighed(net: nn.Module, start: _Start, gradients: Sequence[Tensor | None], film: Sequence[int], weigh: Weigh) -> Tensor | None:
+    """Return one map ``(B, 1, ...)`` of a layer's feature maps; ``None`` where nothing depends on them."""
+    slopes = [in_place(net, gradient, film) for gradient in gradients if gradient is not None]
+    return weigh(in_place(net, start.maps.detach(), film), slopes) if slopes else None
+
+
+def _by_mean_slope(maps: Tensor, slopes: Sequence[Tensor]) -> Tensor:
+    """Return the maps' sum, each weighed by the mean of its gradient."""
+    cells = maps.flatten(2)
+    weights = torch.stack([slope.flatten(2).sum(dim=2) for slope in slopes]).sum(dim=0) / cells.shape[2]
+    return (weights[:, None] @ cells).reshape(len(maps), 1, *maps.shape[2:])
 
 
 @contextmanager
-def _starts(net: nn.Module, layers: Sequence[nn.Module]) -> Iterator[list[_Start | None]]:
+def _starts(net: nn.Module, layers: Sequence[nn.Module], *, behind_pools: bool) -> Iterator[list[_Start | None]]:
     """Let the graph begin at each layer's output, or behind the average pools that take it in, and collect both."""
     starts: list[_Start | None] = [None] * len(layers)
 
@@ -171,7 +208,7 @@ def _starts(net: nn.Module, layers: Sequence[nn.Module]) -> Iterator[list[_Start
         for place, layer in enumerate(layers):
             stack.callback(layer.register_forward_hook(begin(place)).remove)
         for module in net.modules():
-            if isinstance(module, _AVERAGE_POOLS):
+            if behind_pools and isinstance(module, _AVERAGE_POOLS):
                 stack.callback(module.register_forward_hook(behind).remove)
         yield starts
 

@@ -46,6 +46,7 @@ def told(explanation: Explanation) -> Told | None:
         return None
     found = [
         _place(explanation),
+        _fineness(facts.get("cell_px")),
         _in_patient(facts.get("where")),
         _random_weights(facts.get("weights")),
         _inside(facts.get("inside")),
@@ -125,6 +126,10 @@ def _place(explanation: Explanation) -> str:
     across, down = ("left", "middle", "right")[min(2, 3 * x // columns)], ("upper", "middle", "lower")[min(2, 3 * y // rows)]
     where = "the middle" if across == down == "middle" else f"the {down} {across}" if across != "middle" else f"the {down} middle"
     return f"Highest at x {x}, y {y} of {columns} × {rows} pixels: {where} of the picture."
+
+
+def _fineness(cell_px: float | None) -> str:
+    return "" if cell_px is None else f"Drawn from cells of {number(cell_px, 0 if float(cell_px).is_integer() else 1)} pixels."
 
 
 def _in_patient(where: Mapping[str, Any] | None) -> str:

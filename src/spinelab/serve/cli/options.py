@@ -23,7 +23,7 @@ Explain = Annotated[
     typer.Option(
         "--explain",
         metavar="METHODS",
-        help="Heatmaps of a network: gradcam, scorecam, integrated-gradients, occlusion, rollout (commas between them), all, or none. "
+        help="Heatmaps of a network: hirescam, gradcam, scorecam, integrated-gradients, occlusion, rollout (commas between them), all, or none. "
         "By default the quick one.",
     ),
 ]
