@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from spinelab.core import Example, Examples, Explanation, Finding, Image, Landmark, Result, Study
+from spinelab.core import Example, Examples, Explanation, Finding, Image, Landmark, Result, Run, Study
 from spinelab.experiments import folds
 from spinelab.experiments.bench import FoldResult, Trained
 from spinelab.experiments.side_by_side import SHARED, anatomy_of, chosen, gallery
@@ -79,7 +79,7 @@ def test_facts_survive_the_disk_and_every_model_has_a_cell(tmp_path):
             shares = rng.dirichlet((1, 1), size=len(split.test))
             if name == "vit":
                 shares[[np.flatnonzero(split.test == i)[0] for i in chosen(made)[:1] if i in split.test]] = np.nan
-            cases = folds._cases(made, None, split, made.examples.subset(split.test), shares)
+            cases = folds._cases(made, None, split, made.examples.subset(split.test), shares, Run())
             folder = tmp_path / name / f"{split.repeat}{split.fold}"
             folder.parent.mkdir(exist_ok=True)
             folds._save(FoldResult(split, shares, {}, 1, 1.0, cases), folder)

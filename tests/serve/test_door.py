@@ -116,6 +116,15 @@ def test_progress_lines_come_seldom(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     ]
 
 
+def test_no_time_is_stated_where_nothing_is_left_and_never_none_where_something_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    clock = iter([0.0, 1.0, 21.0, 41.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    lines = Lines()
+    for done in (0, 999, 1000):
+        lines(done, 1000, "training")
+    assert capsys.readouterr().err.splitlines() == ["100% training, about 1 s left", "100% training"]
+
+
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")])
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text

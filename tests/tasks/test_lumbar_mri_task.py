@@ -1,5 +1,6 @@
 """The task `lumbar-mri`: questions, inputs, sides, scores beside constants, one answer for all 25 questions."""
 
+import csv
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from spinelab import tasks
 from spinelab.core import Examples, Explaining, Fact, InputError, Model, NotSureError, Result, Run, TaskError, unknown
-from spinelab.evaluation.rsna import COLUMNS, GRADES, rsna_score
+from spinelab.evaluation.rsna import COLUMNS, CONDITIONS, GRADES, rsna_score
 from spinelab.evaluation.rsna_baselines import rsna_baselines
 from spinelab.evaluation.rsna_submission import read_submission
 from spinelab.evaluation.types import Predictions
@@ -335,6 +336,11 @@ def test_an_evaluation_reports_both_heads_whichever_is_judged(data: Examples, tm
     validated = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
     assert set(validated["heads"]) == {"condition", "severity"}
     assert "Each head" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    with (tmp_path / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    grade = found.heads["severity"]["metrics"]["accuracy"].value
+    assert np.mean([row["severity_truth"] == row["severity_answer"] for row in rows]) == pytest.approx(grade)
+    assert {row["answer"] for row in rows} <= set(CONDITIONS)
 
 
 def test_a_network_with_one_head_has_no_table_of_heads(model: Model) -> None:

@@ -134,6 +134,14 @@ class Run:
         """Return the same circumstances for one of several networks, whose checkpoints get a folder of their own."""
         return replace(self, workdir=None if self.workdir is None else self.workdir / part)
 
+    def between(self, begins: float, ends: float, about: str = "") -> Run:
+        """Return the same circumstances for a part of a longer work: its progress is told as that from one share of the whole to another."""
+
+        def progress(done: float, total: float, text: str) -> None:
+            self.progress(begins + (ends - begins) * (done / total if total else 0.0), 1.0, f"{about}{text}")
+
+        return replace(self, progress=progress)
+
 
 @dataclass(frozen=True, eq=False)
 class Judgement:

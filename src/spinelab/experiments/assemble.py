@@ -54,6 +54,17 @@ def answered(trained: Sequence[Trained], tables: Mapping[str, Any]) -> tuple[NDA
     return everyone, judged, unanswered
 
 
+def answers_together(bench: Bench, trained: Sequence[Trained]) -> tuple[dict[str, Predictions], dict[str, Any]]:
+    """Return the classes that each model gave, by its key, and on how many examinations they can be compared; nothing where nothing is classified."""
+    if not bench.target:
+        return {}, {}
+    tables = {t.plan.key: table_of(bench, t) for t in trained if t.failure is None}
+    kept, judged, unanswered = answered(trained, tables)
+    found = {key: predictions_of(bench, table, folds, kept) for key, (table, folds) in tables.items() if key in judged}
+    left_out = [t.plan.name for t in trained if t.plan.key in tables and t.plan.key not in judged]
+    return found, {"compared": int(kept.sum()), "unanswered": unanswered, "left_out": left_out}
+
+
 def predictions_of(bench: Bench, table: NDArray[np.float64], folds: NDArray[np.int64], keep: NDArray[np.bool_]) -> Predictions:
     """Return the answers for the examinations that are kept."""
     index = np.flatnonzero(keep)
@@ -75,7 +86,7 @@ def variant_of(bench: Bench, trained: Trained, predictions: Predictions | None, 
         failure = Flag("failed", few if trained.failure is None else f"Training failed: {trained.failure}")
         return Variant(plan.name, plan.varied, plan.settings.to_dict(), {}, (failure,), None, None, notes=(failure.text,), route=route)
     records = [fold.record for fold in trained.folds]
-    judged = _judged(bench, predictions, base) if predictions is not None else Judged({}, (), Judgement())
+    judged = judged_of(bench, predictions, base) if predictions is not None else Judged({}, (), Judgement())
     flags = [*(of_measured(measured) if measured is not None else ()), *judged.flags, *of_training(records)]
     return Variant(
         name=plan.name,
@@ -100,7 +111,8 @@ def variant_of(bench: Bench, trained: Trained, predictions: Predictions | None, 
     )
 
 
-def _judged(bench: Bench, predictions: Predictions, base: Mapping[str, Any]) -> Judged:
+def judged_of(bench: Bench, predictions: Predictions, base: Mapping[str, Any]) -> Judged:
+    """Return what the answers of one model are worth, by the design of the comparison."""
     design = bench.design
     return judge(bench.task, bench.examples, predictions, base, ranked=bench.ranking.metric, bootstraps=design.bootstraps, seed=design.seed)
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Examples, Explanation, Progress, Result, Run, Task
+from spinelab.core import Examples, Explanation, Result, Run, Settings, Task
 from spinelab.experiments.data_check import with_groups
 from spinelab.experiments.design import Design
 from spinelab.experiments.rank import Ranking
@@ -42,6 +42,10 @@ class Bench:
     split: str = ""
     """Name of the data's own split that is used."""
 
+    def other_heads(self, settings: Settings) -> dict[str, tuple[str, ...]]:
+        """Return the findings that these models answer beside the one that is judged, with their classes."""
+        return {name: classes for name, classes in self.task.heads(settings).items() if name != self.target}
+
     def training(self, split: Split) -> Examples:
         """Return a fold's training examinations with these groups for patients."""
         return with_groups(self.examples.subset(split.train), [self.groups[int(i)] for i in split.train])
@@ -70,6 +74,8 @@ class FoldResult:
     cases: tuple[CaseFile, ...] = ()
     results: tuple[Result, ...] = ()
     """Whole answers, of models that measure."""
+    heads: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    """Of a model with several heads the probabilities of those that are not judged, each as ``probabilities``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +97,7 @@ class AnswerClock:
 
     def _progress(self, done: float, total: float, text: str) -> None:
         now = time.perf_counter()
-        if text == DECODING:
+        if text.endswith(DECODING):
             self._decoding += now - self._last
         self._last = now
         self._told(done, total, text)
@@ -99,16 +105,3 @@ class AnswerClock:
     def milliseconds(self, answers: int) -> float:
         """Return the milliseconds of one of so many answers until now."""
         return 1000 * (time.perf_counter() - self._started - self._decoding) / max(1, answers)
-
-
-def within(run: Run, position: int, total: int, text: str) -> Progress:
-    """Return the progress of one of ``total`` folds as progress of the whole; it never goes back, so that the time left can be told."""
-    reached = 0.0
-
-    def progress(done: float, of: float, what: str) -> None:
-        nonlocal reached
-        if what != DECODING:
-            reached = max(reached, done / of if of else 0.0)
-        run.progress(position + reached, total, text)
-
-    return progress

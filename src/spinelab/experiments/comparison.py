@@ -6,7 +6,7 @@ import math
 import shlex
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,17 @@ from spinelab.core.versions import versions
 from spinelab.evaluation.types import Predictions
 from spinelab.experiments import measured_words, ranked_words, words
 from spinelab.experiments.asked import Asked, ask
-from spinelab.experiments.assemble import answered, predictions_of, table_of, variant_of
-from spinelab.experiments.bench import Bench, FoldResult, Trained, within
-from spinelab.experiments.constant import majority
+from spinelab.experiments.assemble import answers_together, variant_of
+from spinelab.experiments.bench import Bench, FoldResult, Trained
+from spinelab.experiments.compared_heads import compare_heads, with_other_heads
+from spinelab.experiments.compared_heads import statements as head_statements
+from spinelab.experiments.course import Course, Leg
 from spinelab.experiments.data_check import announce, check_data, with_groups
 from spinelab.experiments.design import Design, claim_folder
 from spinelab.experiments.error_columns import measured_pairs
 from spinelab.experiments.folds import fold_folder, run_fold
-from spinelab.experiments.judged import with_constants
-from spinelab.experiments.learning_curve import learning_curve
+from spinelab.experiments.judged import baseline_of
+from spinelab.experiments.learning_curve import extra_folds, learning_curve
 from spinelab.experiments.measured_variants import constant_error, measured_of, on_common_films, skipped_films
 from spinelab.experiments.named_splits import part_to_learn
 from spinelab.experiments.pairing import kinds, measured_quantity
@@ -34,7 +36,7 @@ from spinelab.experiments.side_by_side import gallery
 from spinelab.experiments.splits import Split, bands_of
 from spinelab.experiments.variants import Plan, plans
 from spinelab.report import write_comparison
-from spinelab.report.content import Comparison, DataSummary, Flag, Pair, Variant
+from spinelab.report.content import ComparedHead, Comparison, DataSummary, Flag, Pair, Variant
 
 
 def compare(
@@ -87,8 +89,9 @@ def compare(
         check.spacings,
         part.name,
     )
-    trained = _train_all(bench, variants)
-    comparison = _conclude(bench, trained, check.summary, started)
+    course = Course(run, len(splits) * len(variants) + extra_folds(bench))
+    trained = _train_all(bench, variants, course)
+    comparison = _conclude(bench, trained, check.summary, course, started)
     write_comparison(comparison, out)
     return comparison
 
@@ -121,19 +124,17 @@ def _common_target(task: Task, variants: Sequence[Plan]) -> str:
     return targets.pop()
 
 
-def _train_all(bench: Bench, variants: Sequence[Plan]) -> list[Trained]:
+def _train_all(bench: Bench, variants: Sequence[Plan], course: Course) -> list[Trained]:
     """Run fold after fold, all variants in each, so that an interrupted comparison has tried all models equally often."""
     done: dict[str, list[FoldResult]] = {v.key: [] for v in variants}
     failed: dict[str, str] = {}
-    total = len(bench.splits) * len(variants)
     for s, split in enumerate(bench.splits):
         for v, plan in enumerate(variants):
             if plan.key in failed:
                 continue
-            position = s * len(variants) + v
-            run = replace(bench.run, progress=within(bench.run, position, total, f"{plan.name}, {_split_name(bench.design, split)}"))
+            leg = Leg(course, s * len(variants) + v, 1.0, f"{plan.name}, {_split_name(bench.design, split)}")
             try:
-                done[plan.key].append(_one_fold(bench, plan, split, run))
+                done[plan.key].append(_one_fold(bench, plan, split, leg))
             except TaskError as error:
                 failed[plan.key] = str(error)
     if len(failed) == len(variants):
@@ -145,9 +146,9 @@ def _train_all(bench: Bench, variants: Sequence[Plan]) -> list[Trained]:
     return [Trained(plan, tuple(done[plan.key]), failed.get(plan.key)) for plan in variants]
 
 
-def _one_fold(bench: Bench, plan: Plan, split: Split, run: Run) -> FoldResult:
+def _one_fold(bench: Bench, plan: Plan, split: Split, leg: Leg) -> FoldResult:
     folder = fold_folder(bench.out, plan.key, split)
-    return run_fold(bench, plan.settings, split, folder=folder, run=run, explain=True)
+    return run_fold(bench, plan.settings, split, folder=folder, leg=leg, explain=True)
 
 
 def _split_name(design: Design, split: Split) -> str:
@@ -155,15 +156,12 @@ def _split_name(design: Design, split: Split) -> str:
     return fold if design.repeats == 1 else f"{fold}, repeat {split.repeat + 1} of {design.repeats}"
 
 
-def _conclude(bench: Bench, trained: Sequence[Trained], data: DataSummary, started: float) -> Comparison:
+def _conclude(bench: Bench, trained: Sequence[Trained], data: DataSummary, course: Course, started: float) -> Comparison:
     ranking = bench.ranking
-    predictions, compared = _predictions(bench, trained)
+    predictions, compared = answers_together(bench, trained)
     some = next(iter(predictions.values()), None)
-    base: dict[str, Any] = {}
-    if some is not None:
-        base = majority([bench.classes[i] for i in some.truth], some.patients, bench.classes, bootstraps=bench.design.bootstraps)
-        base = with_constants(base, bench.task.judge(bench.examples, some, bootstraps=bench.design.bootstraps))
-    variants = [variant_of(bench, t, predictions.get(t.plan.key), base, measured_of(bench, t)) for t in trained]
+    base = {} if some is None else baseline_of(bench.task, bench.examples, some, bootstraps=bench.design.bootstraps)
+    variants = _variants(bench, trained, predictions, base)
     skipped = ""
     if ranking.measures:
         skipped = skipped_films(bench, variants)
@@ -174,16 +172,20 @@ def _conclude(bench: Bench, trained: Sequence[Trained], data: DataSummary, start
         base = {**base, **constant, "metrics": {**base.get("metrics", {}), **constant["metrics"]}}
     pairs = compare_pairs(variants, bench.splits, bench.design, ranking)
     variants = _mark_few_patients(_mark_indistinguishable(variants, pairs), data)
-    curve = learning_curve(bench, trained, variants) if bench.design.learning_curve else None
+    heads, unheard = compare_heads(bench, trained, variants, base)
+    variants = with_other_heads(variants, heads, bench.target)
+    curve = learning_curve(bench, trained, variants, course) if bench.design.learning_curve else None
+    bench.run.progress(0, 1, "writing the report")
     design = _design_facts(bench, started) | compared
     routes = measured_words.routes([(v.name, v.route) for v in variants if v.answered and v.name not in compared.get("left_out", ())])
+    told = (routes, *head_statements(heads, bench.target), *unheard, *words.statements(variants, pairs, data, design), words.constants(base), skipped)
     return Comparison(
         task=bench.task.name,
         title=bench.task.title,
         question=bench.task.question,
         target=bench.target,
         headline=ranked_words.headline(variants, pairs, data, base, ranking),
-        statements=tuple(dict.fromkeys(t for t in (routes, *words.statements(variants, pairs, data, design), words.constants(base), skipped) if t)),
+        statements=tuple(dict.fromkeys(t for t in told if t)),
         rank_by=ranking.metric,
         variants=tuple(variants),
         baseline={k: v for k, v in base.items() if k != "predictions"},
@@ -192,30 +194,32 @@ def _conclude(bench: Bench, trained: Sequence[Trained], data: DataSummary, start
         design=design,
         versions=versions(),
         learning_curve=curve,
-        analysis=(
-            *bench.task.sections(bench.examples, _answers_by_name(variants)),
-            *bench.task.training({t.plan.name: [fold.record for fold in t.folds] for t in trained}),
-            *bench.task.analysis(bench.examples, trained[0].plan.settings),
-        ),
+        analysis=tuple(_analysis(bench, trained, variants, heads)),
         measured_pairs=measured_pairs(variants, bench.design),
         routes=routes,
         gallery=gallery(bench, trained),
+        heads=tuple(heads),
     )
 
 
-def _predictions(bench: Bench, trained: Sequence[Trained]) -> tuple[dict[str, Predictions], dict[str, Any]]:
-    """Return the classes that each model gave, and on how many examinations they can be compared; nothing where nothing is classified."""
-    if not bench.target:
-        return {}, {}
-    tables = {t.plan.key: table_of(bench, t) for t in trained if t.failure is None}
-    kept, judged, unanswered = answered(trained, tables)
-    found = {key: predictions_of(bench, table, folds, kept) for key, (table, folds) in tables.items() if key in judged}
-    left_out = [t.plan.name for t in trained if t.plan.key in tables and t.plan.key not in judged]
-    return found, {"compared": int(kept.sum()), "unanswered": unanswered, "left_out": left_out}
+def _variants(bench: Bench, trained: Sequence[Trained], predictions: Mapping[str, Predictions], base: Mapping[str, Any]) -> list[Variant]:
+    """Return the models with their figures; how far that is is told as a piece of work of its own, for it takes long where there are many answers."""
+    found = []
+    for done, t in enumerate(trained):
+        bench.run.progress(done, len(trained), f"figures and intervals of {t.plan.name}")
+        found.append(variant_of(bench, t, predictions.get(t.plan.key), base, measured_of(bench, t)))
+    return found
 
 
-def _answers_by_name(variants: Sequence[Variant]) -> dict[str, Predictions]:
-    return {v.name: v.predictions for v in variants if v.predictions is not None}
+def _analysis(bench: Bench, trained: Sequence[Trained], variants: Sequence[Variant], heads: Sequence[ComparedHead]) -> Iterator[dict[str, Any]]:
+    """Yield the task's sections about the answers of every head, the judged one first, and those about the training and the data."""
+    task = bench.task
+    yield from task.sections(bench.examples, {v.name: v.predictions for v in variants if v.predictions is not None})
+    for head in heads:
+        if head.name != bench.target:
+            yield from task.sections(bench.examples, {name: found.predictions for name, found in head.models.items()})
+    yield from task.training({t.plan.name: [fold.record for fold in t.folds] for t in trained})
+    yield from task.analysis(bench.examples, trained[0].plan.settings)
 
 
 def _rank(variants: Sequence[Variant], ranking: Ranking) -> list[Variant]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from spinelab.core import Examples, Explaining, InputError, Model, Result, Run, Task, TaskError
 from spinelab.core.versions import versions
-from spinelab.evaluation.types import Estimate
+from spinelab.evaluation.types import Estimate, Predictions
 from spinelab.experiments import measured_words, words
 from spinelab.experiments.asked import ask
 from spinelab.experiments.bench import AnswerClock
@@ -93,8 +93,10 @@ def evaluate(
     clock = AnswerClock(run)
     results = task.predict_many(model, examples, clock.run)
     predict_ms = clock.milliseconds(len(examples))
+    run.progress(0, 1, "figures and intervals")
     halves = _halves(task, model, examples, results, known, bootstraps=bootstraps)
     halves = replace(halves, looks=_looks(task, model, examples, halves.classified, explaining, run))
+    run.progress(0, 1, "writing the report")
     evaluation = _conclude(task, model, examples, halves, check.summary, predict_ms, bootstraps, part.name)
     write_evaluation(evaluation, out)
     for name, text in task.tables(model, task.together(examples, results)).items():
@@ -209,8 +211,12 @@ def _of_task(task: Task, model: Model, examples: Examples, halves: _Halves) -> l
     """Return the task's sections about the answers of every head, the judged one first."""
     if halves.classified is None:
         return []
-    others = [head.predictions for head in halves.heads if head.name != task.target(model.settings)]
-    return [section for told in (halves.classified.predictions, *others) for section in task.sections(examples, {model.name: told})]
+    others = _other_heads(task, model, halves)
+    return [section for told in (halves.classified.predictions, *others.values()) for section in task.sections(examples, {model.name: told})]
+
+
+def _other_heads(task: Task, model: Model, halves: _Halves) -> dict[str, Predictions]:
+    return {head.name: head.predictions for head in halves.heads if head.name != task.target(model.settings)}
 
 
 def _variant(task: Task, model: Model, halves: _Halves, predict_ms: float) -> Variant:
@@ -232,6 +238,7 @@ def _variant(task: Task, model: Model, halves: _Halves, predict_ms: float) -> Va
         weights=str(_used(record, "weights")),
         route=task.route(model.settings),
         measured=measured,
+        other_heads=_other_heads(task, model, halves),
     )
 
 

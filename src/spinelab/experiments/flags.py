@@ -57,8 +57,12 @@ def never_answered(predictions: Predictions) -> Flag | None:
 
 
 def against_majority(gain: Estimate, accuracy: Estimate, majority: str, share: float) -> Flag | None:
-    """Return the flag unless the accuracy is shown to exceed that of always answering the most frequent class."""
-    if gain.lo is not None and gain.lo > 0:
+    """Return the flag unless the accuracy is shown to exceed that of always answering the most frequent class.
+
+    Where every resample gives the same ``gain`` it has no limits: then the accuracy's own interval has to lie above the share.
+    """
+    lowest = gain.lo if gain.lo is not None or accuracy.lo is None else accuracy.lo - share
+    if lowest is not None and lowest > 0:
         return None
     value = f"{accuracy.value:.3f}" if accuracy.value is not None else "not known"
     return Flag("not-better-than-majority", f"Its accuracy of {value} is not shown to exceed {share:.3f}, which always answering {majority!r} reaches.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -14,31 +14,37 @@ from numpy.typing import NDArray
 
 from spinelab.core import Examples, Explaining, Explanation, InputError, Model, NotSureError, Result, Run, Settings
 from spinelab.experiments.bench import AnswerClock, Bench, CaseFile, FoldResult
+from spinelab.experiments.course import Leg
 from spinelab.experiments.side_by_side import SHARED, anatomy_of, chosen, opened_once
 from spinelab.experiments.splits import Split
 from spinelab.report.files import plain
 
 FOLD_SCHEMA: Final = "spinelab.fold/1"
 _RESULTS: Final = "results.json"
+_HEAD: Final = "head_"
+"""Before the name of a head that is not judged: its probabilities among the arrays."""
 
 
-def run_fold(bench: Bench, settings: Settings, split: Split, *, folder: Path, run: Run, explain: bool) -> FoldResult:
+def run_fold(bench: Bench, settings: Settings, split: Split, *, folder: Path, leg: Leg, explain: bool) -> FoldResult:
     """Return a fold's result, from disk if it is finished there, and otherwise by training."""
-    stored = _load(folder, split)
+    others = bench.other_heads(settings)
+    stored = _load(folder, split, others)
     if stored is not None:
         return stored
     task = bench.task
     workdir = folder.parent / f"{folder.name}.training"
     workdir.mkdir(parents=True, exist_ok=True)
-    model = task.fit(bench.training(split), settings, replace(run, workdir=workdir, resume=True))
+    model = task.fit(bench.training(split), settings, replace(leg.begin("training"), workdir=workdir, resume=True))
     held_out = bench.examples.subset(split.test)
-    clock = AnswerClock(run)
+    clock = AnswerClock(leg.begin("answering"))
     results = task.predict_many(model, held_out, clock.run)
     predict_ms = clock.milliseconds(len(held_out))
     probabilities = probability_table(results, bench.classes, bench.target)
-    cases = _cases(bench, model, split, held_out, probabilities) if explain and bench.target else ()
+    cases = _cases(bench, model, split, held_out, probabilities, leg.begin("drawing heatmaps")) if explain and bench.target else ()
+    leg.end()
     kept = tuple(results) if task.quantities(settings) else ()
-    result = FoldResult(split, probabilities, model.record, model.parameters, predict_ms, cases, kept)
+    heads = {name: probability_table(results, classes, name) for name, classes in others.items()}
+    result = FoldResult(split, probabilities, model.record, model.parameters, predict_ms, cases, kept, heads)
     _save(result, folder)
     shutil.rmtree(workdir, ignore_errors=True)
     return result
@@ -56,7 +62,7 @@ def probability_table(results: Sequence[Result], classes: Sequence[str], target:
     return table
 
 
-def _cases(bench: Bench, model: Model, split: Split, examples: Examples, table: NDArray[np.float64]) -> tuple[CaseFile, ...]:
+def _cases(bench: Bench, model: Model, split: Split, examples: Examples, table: NDArray[np.float64], run: Run) -> tuple[CaseFile, ...]:
     """Return the best, the typical and the worst answer of this fold, and those that every model explains, with heatmaps."""
     truth = [bench.classes.index(label) for label in examples.labels(bench.target)]
     of_truth = table[np.arange(len(truth)), truth]
@@ -69,7 +75,8 @@ def _cases(bench: Bench, model: Model, split: Split, examples: Examples, table: 
         shared = set(chosen(bench))
         wanted += [(SHARED, at) for at in answered if int(split.test[at]) in shared]
     cases = []
-    for kind, position in wanted:
+    for done, (kind, position) in enumerate(wanted):
+        run.progress(done, len(wanted), "drawing heatmaps")
         example = opened_once(examples[int(position)])
         checks = ("glance", "curves") if kind == SHARED else ("glance",)
         try:
@@ -87,6 +94,7 @@ def _save(result: FoldResult, folder: Path) -> None:
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     arrays: dict[str, NDArray[Any]] = {"test": result.split.test, "train": result.split.train, "probabilities": result.probabilities}
+    arrays |= {f"{_HEAD}{name}": table for name, table in result.heads.items()}
     cases = []
     for c, case in enumerate(result.cases):
         cases.append({"kind": case.kind, "position": case.position, "probability_of_truth": case.probability_of_truth, "maps": []})
@@ -110,7 +118,14 @@ def _save(result: FoldResult, folder: Path) -> None:
     temporary.replace(folder)
 
 
-def _load(folder: Path, split: Split) -> FoldResult | None:
+def _load(folder: Path, split: Split, heads: Collection[str] = ()) -> FoldResult | None:
+    """Return a finished fold with the answers of these other heads; ``None`` where it is not on disk.
+
+    Raises
+    ------
+    InputError
+        If it is damaged, of another split, or was kept by a version that did not keep the answers of every head.
+    """
     if not (folder / "fold.json").is_file():
         return None
     try:
@@ -120,7 +135,8 @@ def _load(folder: Path, split: Split) -> FoldResult | None:
         cases = tuple(_case(stored, c, case) for c, case in enumerate(body["cases"]))
         written = folder / _RESULTS
         answers = tuple(Result.from_dict(r) for r in json.loads(written.read_text(encoding="utf-8"))) if written.is_file() else ()
-        result = FoldResult(split, stored["probabilities"], body["record"], body["parameters"], body["predict_ms"], cases, answers)
+        others = {name: stored[f"{_HEAD}{name}"] for name in heads if f"{_HEAD}{name}" in stored}
+        result = FoldResult(split, stored["probabilities"], body["record"], body["parameters"], body["predict_ms"], cases, answers, others)
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
             f"{folder} is damaged: {error}", expected="a finished fold", action="delete that folder and run again with --resume; only that fold is repeated"
@@ -128,6 +144,13 @@ def _load(folder: Path, split: Split) -> FoldResult | None:
     if not np.array_equal(stored["test"], split.test):
         raise InputError(
             f"{folder} holds another split of the data", expected="the same data, folds and seed", action="choose another --out, or delete the folder"
+        )
+    missing = [name for name in heads if name not in result.heads]
+    if missing:
+        raise InputError(
+            f"{folder} has no answers of the head {', '.join(missing)}: an older version kept it",
+            expected="the answers of every head",
+            action="delete that folder and run again with --resume; only that fold is repeated",
         )
     return result
 

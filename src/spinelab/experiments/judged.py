@@ -11,6 +11,7 @@ import numpy as np
 from spinelab.core import Examples, Judgement, Task
 from spinelab.evaluation import compute_metrics, paired_difference
 from spinelab.evaluation.types import Estimate, Predictions
+from spinelab.experiments.constant import majority
 from spinelab.experiments.flags import against_chance, against_majority, collapse, never_answered
 from spinelab.report.content import Flag
 
@@ -54,6 +55,13 @@ def with_constants(base: Mapping[str, Any], own: Judgement) -> dict[str, Any]:
     """Return the majority's figures with the task's own of it, and beside them what other answers reach that need no picture."""
     others = {"constants": own.constants} if own.constants else {}
     return {**base, "metrics": {**base["metrics"], **own.baseline}, **others}
+
+
+def baseline_of(task: Task, examples: Examples, predictions: Predictions, *, bootstraps: int) -> dict[str, Any]:
+    """Return what constants reach on the examinations of these answers (see `with_constants`)."""
+    labels = [predictions.classes[i] for i in predictions.truth]
+    base = majority(labels, predictions.patients, predictions.classes, bootstraps=bootstraps)
+    return with_constants(base, task.judge(examples, predictions, bootstraps=bootstraps))
 
 
 def gain_over(predictions: Predictions, constant: Predictions, bootstraps: int) -> Estimate:

@@ -13,7 +13,8 @@ from spinelab.core import TaskError
 from spinelab.evaluation import compute_metrics
 from spinelab.evaluation.types import Estimate
 from spinelab.experiments.assemble import predictions_of, table_of
-from spinelab.experiments.bench import Bench, FoldResult, Trained, within
+from spinelab.experiments.bench import Bench, FoldResult, Trained
+from spinelab.experiments.course import Course, Leg
 from spinelab.experiments.folds import fold_folder, run_fold
 from spinelab.experiments.measured_variants import measured_of
 from spinelab.experiments.splits import Split
@@ -27,25 +28,28 @@ LEAST_PATIENTS: Final = 4
 """Patients of each class in the smallest part, below which no curve is drawn."""
 
 
-def learning_curve(bench: Bench, trained: Sequence[Trained], variants: Sequence[Variant]) -> LearningCurve | None:
+def extra_folds(bench: Bench) -> float:
+    """Return how many folds are trained beside those of the comparison; one on a share of its patients counts as that share."""
+    return sum(fraction * len(parts) for fraction, parts in _parts(bench)) if bench.design.learning_curve else 0.0
+
+
+def learning_curve(bench: Bench, trained: Sequence[Trained], variants: Sequence[Variant], course: Course) -> LearningCurve | None:
     """Return accuracy and ranking metric of the first-ranked model against the number of training patients, on the first folds."""
     best = next((v for v in variants if v.rank == 1), None)
-    if best is None:
+    parts = _parts(bench)
+    if best is None or not parts:
         return None
     source = next(t for t in trained if t.plan.name == best.name)
-    first = [f for f in source.folds if f.split.repeat == 0][:MOST_FOLDS]
+    begins = float(len(bench.splits) * len(trained))
     points: list[tuple[int, Mapping[str, Estimate]]] = []
-    for fraction in FRACTIONS:
+    for fraction, splits in parts:
         try:
-            folds = [_part(bench, source.plan, f, fraction, (i, len(first))) for i, f in enumerate(first)]
+            folds = [_part(bench, source.plan, split, fraction, course, begins + n * fraction) for n, split in enumerate(splits)]
         except TaskError:
             return None
-        if any(fold is None for fold in folds):
-            continue
-        points.append(_point(bench, source.plan, [f for f in folds if f is not None]))
-    points.append(_point(bench, source.plan, first))
-    if len(points) < 2:
-        return None
+        begins += fraction * len(splits)
+        points.append(_point(bench, source.plan, folds))
+    points.append(_point(bench, source.plan, source.folds[: len(parts[0][1])]))
     metric, figures = bench.ranking.metric, [f for _, f in points]
     return LearningCurve(
         variant=best.name,
@@ -56,15 +60,17 @@ def learning_curve(bench: Bench, trained: Sequence[Trained], variants: Sequence[
     )
 
 
-def _part(bench: Bench, plan: Plan, fold: FoldResult, fraction: float, position: tuple[int, int]) -> FoldResult | None:
-    part = _subset(bench, fold.split, fraction)
-    if part is None:
-        return None
-    split = replace(fold.split, train=part)
+def _parts(bench: Bench) -> list[tuple[float, list[Split]]]:
+    """Return the shares of which every fold has enough patients, each with the folds cut down to it."""
+    first = [split for split in bench.splits if split.repeat == 0][:MOST_FOLDS]
+    cut = [(fraction, [(split, _subset(bench, split, fraction)) for split in first]) for fraction in FRACTIONS]
+    return [(fraction, [replace(s, train=part) for s, part in found if part is not None]) for fraction, found in cut if all(p is not None for _, p in found)]
+
+
+def _part(bench: Bench, plan: Plan, split: Split, fraction: float, course: Course, begins: float) -> FoldResult:
     folder = fold_folder(bench.out, f"learning-curve-{round(100 * fraction)}-{plan.key}", split)
-    text = f"learning curve of {plan.name}, {fraction:.0%} of the patients"
-    run = replace(bench.run, progress=within(bench.run, *position, text))
-    return run_fold(bench, plan.settings, split, folder=folder, run=run, explain=False)
+    leg = Leg(course, begins, fraction, f"learning curve of {plan.name}, {fraction:.0%} of the patients, fold {split.fold + 1}")
+    return run_fold(bench, plan.settings, split, folder=folder, leg=leg, explain=False)
 
 
 def _subset(bench: Bench, split: Split, fraction: float) -> NDArray[np.int64] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from spinelab.report import graphs, layout
 from spinelab.report.content import FLAGS, Comparison, DataSummary, Evaluation, Flag, GalleryRow, Variant
@@ -68,6 +68,7 @@ def comparison_page(comparison: Comparison) -> str:
     worst = next((v for v in shared["order"] if v.measured is not None and v.measured.shown), None)
     present = {
         "flags": any(v.flags for v in variants) or bool(comparison.data.flags),
+        "heads": bool(comparison.heads),
         "pairs": bool(comparison.pairs),
         "learning": learning is not None,
         "gallery": bool(comparison.gallery),
@@ -83,6 +84,8 @@ def comparison_page(comparison: Comparison) -> str:
         floor=floor,
         columns=layout.columns(variants, comparison.rank_by),
         metrics=layout.every_metric(variants),
+        heads=[(head, layout.columns(list(head.models.values()), comparison.rank_by)) for head in comparison.heads],
+        beside=HEADS_BESIDE,
         measured=comparison_rows(shared["order"]),
         measured_landmarks=landmark_rows(shared["order"]),
         worst=None if worst is None else measured_context(worst.measured),
@@ -154,9 +157,13 @@ def _group_columns(evaluation: Evaluation, columns: Sequence[str], found: set[st
     return [*errors[:4], *[name for name in columns if name in found][: 3 if errors else None]] or sorted(found)[:5]
 
 
+HEADS_BESIDE: Final = ("accuracy", "balanced_accuracy", "f1_macro")
+"""Metrics of all heads of a model side by side."""
+
 _COMPARISON_SECTIONS = (
     ("summary", "Summary"),
     ("models", "Models, ranked"),
+    ("heads", "Each head"),
     ("measured", "Measured"),
     ("worst", "The worst films"),
     ("flags", "Flags"),

@@ -98,6 +98,8 @@ class Variant:
     route: str = "classifies"
     """``classifies`` the picture, or ``measures`` and then decides."""
     measured: Measured | None = None
+    other_heads: Mapping[str, Predictions] = field(default_factory=dict)
+    """Of a network with several heads the answers of those that are not judged, by name."""
 
     @property
     def epoch_seconds(self) -> float | None:
@@ -114,6 +116,36 @@ class Variant:
     def figures(self) -> Mapping[str, Estimate]:
         """Every metric of measurements and classes; an error that ranks models is in ``metrics`` over the films that all of them measured."""
         return {**(self.measured.metrics if self.measured is not None else {}), **self.metrics}
+
+
+@dataclass(frozen=True, eq=False)
+class HeadFigures:
+    """What one head of one model answered, and what that is worth."""
+
+    predictions: Predictions
+    figures: Mapping[str, Estimate]
+    flags: tuple[Flag, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ComparedHead:
+    """One head of networks with several: the one that ranks, or one beside it."""
+
+    name: str
+    classes: tuple[str, ...]
+    baseline: Mapping[str, Any]
+    """As that of a comparison, on the answers of this head."""
+    models: Mapping[str, HeadFigures]
+
+    @property
+    def answers(self) -> int:
+        """How many questions every model answered."""
+        return max((len(found.predictions.images) for found in self.models.values()), default=0)
+
+    @property
+    def constants(self) -> dict[str, Mapping[str, Estimate]]:
+        """What answers that look at nothing reach, by what they are called; always the most frequent class first."""
+        return {f"always {self.baseline['majority_class']!r}": self.baseline["metrics"], **self.baseline.get("constants", {})}
 
 
 @dataclass(frozen=True)
@@ -247,6 +279,8 @@ class Comparison:
     """In words which models measure and then decide, and which classify the picture, where there are both."""
     gallery: tuple[GalleryRow, ...] = ()
     """The same held-out examinations seen by every model."""
+    heads: tuple[ComparedHead, ...] = ()
+    """Of networks with several heads every one, the one that ranks among them."""
 
 
 @dataclass(frozen=True, eq=False)

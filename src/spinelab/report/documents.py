@@ -11,6 +11,7 @@ from spinelab.report.content import (
     COMPARISON_SCHEMA,
     EVALUATION_SCHEMA,
     Case,
+    ComparedHead,
     Comparison,
     DataSummary,
     Evaluation,
@@ -39,9 +40,16 @@ def comparison_document(comparison: Comparison) -> dict[str, Any]:
         "analysis": _sections(comparison.analysis),
         "design": comparison.design,
         "versions": comparison.versions,
+        **({"heads": {head.name: _head(head) for head in comparison.heads}} if comparison.heads else {}),
         **({"gallery": [_gallery_row(row) for row in comparison.gallery]} if comparison.gallery else {}),
     }
     return dict(plain(body))
+
+
+def _head(head: ComparedHead) -> dict[str, Any]:
+    """Return one head with the figures of every model; its answers are in ``predictions.csv``."""
+    models = {name: {"metrics": found.figures, **_flags(found.flags)} for name, found in head.models.items()}
+    return {**_shallow(head, "classes", "answers", "baseline"), "models": models}
 
 
 def _gallery_row(row: GalleryRow) -> dict[str, Any]:

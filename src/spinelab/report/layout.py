@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from spinelab.evaluation.types import Estimate
-from spinelab.report.content import Comparison, Variant
+from spinelab.report.content import Comparison, HeadFigures, Variant
 from spinelab.report.words import MAIN_METRICS, estimate
 
 MAX_ROWS: Final = 40
@@ -61,7 +61,7 @@ def best(variants: Sequence[Variant]) -> Variant | None:
     return next((variant for variant in ranked(variants) if variant.answered), None)
 
 
-def columns(variants: Sequence[Variant], first: str) -> list[str]:
+def columns(variants: Sequence[Variant | HeadFigures], first: str) -> list[str]:
     """Return the metrics of the ranked table, the ranking metric first."""
     present = {name for variant in variants for name in variant.figures}
     names = [*([first] if first in present else []), *(name for name in MAIN_METRICS if name in present and name != first)]

@@ -12,7 +12,7 @@ import numpy as np
 
 from spinelab.report.content import Variant
 from spinelab.report.measured import Measured, MeasuredQuantity, Remarks
-from spinelab.report.tables import spreadsheet_safe
+from spinelab.report.tables import answer_cells, spreadsheet_safe
 
 Row = dict[str, Any]
 
@@ -102,11 +102,7 @@ def _rows(variant: Variant, *, patients_known: bool) -> list[Row]:
             continue
         image = classes.images[n]
         who = _who(variant, image, classes.patients[n] if patients_known else "", (int(classes.folds[repeat, n]), repeat))
-        given = {
-            "truth": spreadsheet_safe(classes.classes[int(classes.truth[n])]),
-            "answer": spreadsheet_safe(classes.classes[int(classes.answers[repeat, n])]),
-        } | {f"prob_{c}": _number(float(p)) for c, p in zip(classes.classes, classes.probabilities[repeat, n], strict=True)}
-        rows[image, repeat] = {**rows.get((image, repeat), who), **given}
+        rows[image, repeat] = {**rows.get((image, repeat), who), **answer_cells(classes, repeat, n)}
     return [{**row, **said.get(key, {})} for key, row in rows.items()]
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 
 from spinelab.core import Measurement, Quantity, Result, at_several_places
 from spinelab.core.measuring import column_of
+from spinelab.evaluation.types import Predictions
 from spinelab.report.content import Variant
 from spinelab.report.reading import LEVEL_FINDINGS, levels, refusal
 from spinelab.report.serial import Series, Visit
@@ -23,13 +24,16 @@ def predictions_csv(variants: Iterable[Variant], *, patients_known: bool) -> str
     """Return every out-of-sample answer of every variant; an examination that was not predicted (nan) has no row.
 
     Columns: ``patient, image, fold, repeat, variant, truth, answer``, then ``prob_<class>`` for every class. ``fold`` and
-    ``repeat`` count from 0; ``patient`` is empty where patients are not known.
+    ``repeat`` count from 0; ``patient`` is empty where patients are not known. Every other head of a network with several adds ``<head>_truth``,
+    ``<head>_answer`` and ``<head>_prob_<class>``; what a head did not answer stays empty.
     """
     answered = [variant for variant in variants if variant.predictions is not None]
-    classes = list(dict.fromkeys(name for variant in answered for name in _classes(variant)))
-    header = ["patient", "image", "fold", "repeat", "variant", "truth", "answer", *(f"prob_{name}" for name in classes)]
-    rows = (row for variant in answered for row in _prediction_rows(variant, classes, patients_known=patients_known))
-    return _csv(header, rows)
+    heads = dict.fromkeys(name for variant in answered for name in variant.other_heads)
+    header = ["patient", "image", "fold", "repeat", "variant", *_answer_columns(variant.predictions for variant in answered)]
+    for head in heads:
+        header += _answer_columns((variant.other_heads.get(head) for variant in answered), f"{head}_")
+    rows = (row for variant in answered for row in _prediction_rows(variant, patients_known=patients_known))
+    return _csv(header, ([row.get(name, "") for name in header] for row in rows))
 
 
 def results_csv(results: Sequence[Result], folders: Mapping[str, str], titles: Mapping[str, str]) -> str:
@@ -98,31 +102,37 @@ def spreadsheet_safe(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
-def _classes(variant: Variant) -> tuple[str, ...]:
-    return variant.predictions.classes if variant.predictions is not None else ()
+def answer_cells(answers: Predictions, repeat: int, n: int, head: str = "") -> dict[str, str]:
+    """Return truth, answer and probabilities of one examination, by column; ``head`` stands before the names."""
+    names, shares = answers.classes, answers.probabilities[repeat, n]
+    said = {"truth": names[int(answers.truth[n])], "answer": names[int(shares.argmax())]}
+    cells = {f"{head}{column}": spreadsheet_safe(name) for column, name in said.items()}
+    return cells | {f"{head}prob_{name}": _number(float(share)) for name, share in zip(names, shares, strict=True)}
 
 
-def _prediction_rows(variant: Variant, classes: Sequence[str], *, patients_known: bool) -> Iterator[list[Any]]:
-    answers = variant.predictions
-    if answers is None:
-        return
-    position = {name: answers.classes.index(name) for name in classes if name in answers.classes}
-    chosen = answers.answers
-    for repeat in range(answers.probabilities.shape[0]):
-        for n, image in enumerate(answers.images):
-            probabilities = answers.probabilities[repeat, n]
-            if np.isnan(probabilities).any():
+def _answer_columns(found: Iterable[Predictions | None], head: str = "") -> list[str]:
+    """Return the columns of `answer_cells` for these models."""
+    classes = dict.fromkeys(name for answers in found if answers is not None for name in answers.classes)
+    return [f"{head}truth", f"{head}answer", *(f"{head}prob_{name}" for name in classes)]
+
+
+def _prediction_rows(variant: Variant, *, patients_known: bool) -> list[dict[str, Any]]:
+    """Return one row a repeat and examination that any head answered."""
+    rows: dict[tuple[int, str], dict[str, Any]] = {}
+    told = {"": variant.predictions, **{f"{name}_": answers for name, answers in variant.other_heads.items()}}
+    for head, answers in told.items():
+        for repeat, n in np.ndindex(*answers.folds.shape) if answers is not None else ():
+            if answers is None or np.isnan(answers.probabilities[repeat, n]).any():
                 continue
-            yield [
-                spreadsheet_safe(answers.patients[n]) if patients_known else "",
-                spreadsheet_safe(image),
-                int(answers.folds[repeat, n]),
-                repeat,
-                spreadsheet_safe(variant.name),
-                spreadsheet_safe(answers.classes[int(answers.truth[n])]),
-                spreadsheet_safe(answers.classes[int(chosen[repeat, n])]),
-                *(_number(float(probabilities[position[name]])) if name in position else "" for name in classes),
-            ]
+            who = {
+                "patient": spreadsheet_safe(answers.patients[n]) if patients_known else "",
+                "image": spreadsheet_safe(answers.images[n]),
+                "fold": int(answers.folds[repeat, n]),
+                "repeat": repeat,
+                "variant": spreadsheet_safe(variant.name),
+            }
+            rows.setdefault((repeat, answers.images[n]), who).update(answer_cells(answers, repeat, n, head))
+    return list(rows.values())
 
 
 def _result_row(result: Result, folder: str, several: Collection[tuple[str, str]], titles: Mapping[str, str]) -> dict[str, Any]:

@@ -28,39 +28,43 @@ def shown() -> Iterator[Progress]:
 @contextmanager
 def _bar() -> Iterator[Progress]:
     from rich.console import Console
-    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(elapsed_when_finished=True),
-    )
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("{task.fields[left]}"))
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
-        bar = bars.add_task("starting", total=None)
+        bar = bars.add_task("starting", total=None, left="")
         stage = Stage()
 
         def progress(done: float, total: float, text: str) -> None:
-            if stage.begins(done, total):
+            if stage.begins(done, total, time.monotonic()):
                 bars.reset(bar, total=total, description=text)
-            bars.update(bar, completed=done, total=total, description=text)
+            bars.update(bar, completed=done, total=total, description=text, left=stage.left(time.monotonic()))
 
         yield progress
 
 
 class Stage:
-    """Tells when another piece of work begins: what was known about the speed of the last one is of no use for it."""
+    """A piece of work: tells when another one begins, and how long the rest takes at the speed so far, for that of the one before is of no use."""
 
     def __init__(self) -> None:
         self._done, self._total = math.inf, math.nan
+        self._from, self._since = 0.0, 0.0
 
-    def begins(self, done: float, total: float) -> bool:
+    def begins(self, done: float, total: float, now: float) -> bool:
+        """Note how far it is at a time in seconds, and return whether that is another piece of work."""
         new = done < self._done or total != self._total
+        if new:
+            self._from, self._since = done, now
         self._done, self._total = done, total
         return new
+
+    def left(self, now: float) -> str:
+        """Say how long the rest takes, once there is a speed; nothing where nothing is left, for what comes next tells its own time."""
+        if not self._from < self._done < self._total:
+            return ""
+        share = (self._total - self._done) / (self._done - self._from)
+        return f"about {duration(max(1.0, (now - self._since) * share))} left"
 
 
 class Lines:
@@ -69,24 +73,16 @@ class Lines:
     def __init__(self) -> None:
         self._last = time.monotonic()
         self._stage = Stage()
-        self._from, self._since = 0.0, self._last
 
     def __call__(self, done: float, total: float, text: str) -> None:
         now = time.monotonic()
-        if self._stage.begins(done, total):
-            self._from, self._since = done, now
+        self._stage.begins(done, total, now)
         if now - self._last < SECONDS_BETWEEN_LINES:
             return
         self._last = now
-        share = done / total if total else 0.0
-        sys.stderr.write(f"{share:4.0%} {text}{self._left(done, total, now)}\n")
+        share, left = done / total if total else 0.0, self._stage.left(now)
+        sys.stderr.write(f"{share:4.0%} {text}{', ' * bool(left)}{left}\n")
         sys.stderr.flush()
-
-    def _left(self, done: float, total: float, now: float) -> str:
-        """Say how long the rest takes at the speed so far, once there is one."""
-        if done <= self._from:
-            return ""
-        return f", about {duration((now - self._since) * (total - done) / (done - self._from))} left"
 
 
 def duration(seconds: float) -> str:

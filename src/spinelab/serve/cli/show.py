@@ -14,6 +14,7 @@ import typer
 if TYPE_CHECKING:
     from spinelab.core import Model, Result
     from spinelab.report import Comparison, Evaluation, Flag, Variant
+    from spinelab.report.content import ComparedHead
 
 COLUMNS: Final = ("balanced_accuracy", "auroc", "accuracy")
 """Metrics of the table on the screen, after the one that ranks; the report has them all."""
@@ -77,11 +78,27 @@ def comparison(found: Comparison, out: Path) -> None:
     rows.append(("", constant_name(found.baseline), *(estimate(constant.get(name)) for name in names), "", "", ""))
     others = found.baseline.get("constants", {}).items()
     rows += [("", called, *(estimate(figures.get(name)) for name in names), "", "", "") for called, figures in others]
+    if found.heads:
+        say(f"Head {found.target}, which ranks:")
     table(("rank", "model", *(name.replace("_", " ") for name in names), "answer", "pass", "weights"), rows)
     say()
+    for head in found.heads:
+        if head.name != found.target:
+            _other_head(head)
     _listed("Flags:", [f"{v.name}: {', '.join(dict.fromkeys(flag.code for flag in v.flags))}" for v in found.variants if v.flags])
     _statements(found.data.flags, found.statements)
     say(f"Report: {out / 'report.html'}   (also comparison.json, predictions.csv)")
+
+
+def _other_head(head: ComparedHead) -> None:
+    """Print what every model's head that does not rank reached, what constants reach in it, and its flags."""
+    say(f"Head {head.name}, which does not rank ({head.answers} answers to {len(head.classes)} classes):")
+    names = (*_HEADS[:-1], *(name for name in OWN_COLUMNS if any(name in found.figures for found in head.models.values())))
+    figures = {name: found.figures for name, found in head.models.items()} | head.constants
+    table(("model", *(name.replace("_", " ") for name in names)), [(name, *(estimate(of.get(m)) for m in names)) for name, of in figures.items()])
+    say()
+    flags = {name: dict.fromkeys(flag.code for flag in found.flags) for name, found in head.models.items()}
+    _listed(f"Flags of the head {head.name}:", [f"{name}: {', '.join(codes)}" for name, codes in flags.items() if codes])
 
 
 def _cost(variant: Variant) -> tuple[str, str, str]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Final
 
-from spinelab.core import Example, Model, Progress, Run
+from spinelab.core import Example, Model, Run
 from spinelab.evaluation.rsna import COLUMNS, GRADES, RsnaLabels
 from spinelab.evaluation.rsna_baselines import rsna_constant
 from spinelab.tasks.lumbar_mri.settings import LumbarMriSettings
@@ -29,12 +28,8 @@ def plane_of_row(row: Example) -> str:
 
 def part_of(run: Run, name: str, number: int, total: int) -> Run:
     """Return the circumstances of one network's fit, as a share of the whole."""
-
-    def progress(done: float, of: float, text: str) -> None:
-        run.progress(number + (done / of if of else 0.0), total, f"{name}: {text}")
-
-    told: Progress = run.progress if total == 1 else progress
-    return replace(run.inside(name.replace("/", " ")), progress=told)
+    inside = run.inside(name.replace("/", " "))
+    return inside if total == 1 else inside.between(number / total, (number + 1) / total, f"{name}: ")
 
 
 def joined(task: str, settings: LumbarMriSettings, classes: tuple[str, ...], parts: Mapping[str, Model], grades: RsnaLabels) -> Model:

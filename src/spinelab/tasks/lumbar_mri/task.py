@@ -211,9 +211,10 @@ class LumbarMri(NetworkTask):
         if any(example.of is None for example in examples):
             return [replace(self.predict(model, example.open()), study=example.id) for example in examples]
         found = self._at_found_places(model, examples, run)
-        for name, part in part_models(model).items():
+        parts = part_models(model)
+        for number, (name, part) in enumerate(parts.items()):
             at = [i for i, row in enumerate(examples) if i not in found and (name == SHARED or plane_of_row(row) == name)]
-            answers = super().predict_many(part, examples.subset(at), run) if at else []
+            answers = super().predict_many(part, examples.subset(at), part_of(run, name, number, len(parts))) if at else []
             found |= dict(zip(at, answers, strict=True))
         return [found.get(i) or self._not_learnt(model, row) for i, row in enumerate(examples)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from spinelab.train.families import augmenter
 
 if TYPE_CHECKING:
     from torch import nn
+
+SEARCH: Final = 0.5
+"""Share of a fit's progress that is the search of the augmentation; how long the training after it takes is not known before."""
 
 
 class SpineLesionXray(NetworkTask):
@@ -86,8 +89,8 @@ class SpineLesionXray(NetworkTask):
             return super().fit(examples, own, run)
         from spinelab.train.search import Budget, forget, search
 
-        found = search(self, examples, own, run, Budget(own.search_minutes, own.search_trials, own.search_epochs))
-        model = super().fit(examples, own.with_overrides({"augment": "fixed", **found.best.to_dict()}), run)
+        found = search(self, examples, own, run.between(0, SEARCH), Budget(own.search_minutes, own.search_trials, own.search_epochs))
+        model = super().fit(examples, own.with_overrides({"augment": "fixed", **found.best.to_dict()}), run.between(SEARCH, 1))
         forget(run)
         model.settings = own
         model.record["search"] = found.record
