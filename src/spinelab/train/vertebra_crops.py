@@ -31,6 +31,8 @@ VOTES: Final = 4
 """Crops of each vertebra at the last look, a little apart; what they disagree about becomes spread."""
 VOTE_SHARE: Final = 0.6
 """How far these are apart, as a share of the above."""
+FIRST_SHARE: Final = 0.15
+"""Weight of the first network's corners in the mean with those seen from near: it errs otherwise, for it sees the whole column."""
 
 Floats = NDArray[np.float64]
 
@@ -142,12 +144,12 @@ class VertebraRefiner:
         rows = np.flatnonzero(seen.there.reshape(self.levels, 4).min(axis=1) >= 0.5)
         if len(rows) < 2:
             return seen
-        corners = finer(points[rows], self.detail)
+        corners = first = finer(points[rows], self.detail)
         for _ in range(LOOKS - 1):
             corners = _look(net, film, frames_of(corners))
         rng = np.random.default_rng(0xBEEF)
         votes = np.stack([_look(net, film, frames_of(corners, rng, VOTE_SHARE)) for _ in range(VOTES)])
-        corners, spread = votes.mean(axis=0), votes.std(axis=0, ddof=1)
+        corners, spread = FIRST_SHARE * first + (1 - FIRST_SHARE) * votes.mean(axis=0), votes.std(axis=0, ddof=1)
         whole, samples = points.copy(), seen.samples.reshape(len(seen.samples), self.levels, 4, 2).copy()
         whole[rows] = finer(corners, 1 / self.detail)
         noise = np.random.default_rng(0x51AB).standard_normal((SAMPLES, *corners.shape))
