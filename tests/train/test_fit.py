@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from spinelab.core import InputError, Run, TaskError
+from spinelab.core import Fact, InputError, Run, TaskError
 
 
 def probabilities(results):
@@ -38,6 +38,17 @@ def test_record_tells_how_the_model_came_to_be(toy, make, settings, run):
     assert record["peak_memory_mb"] > 0
     assert {"spinelab", "torch", "python"} <= set(record["versions"])
     assert len(record["data_digest"]) == 64
+
+
+def test_examples_without_a_picture_are_left_out_with_their_readers_reason(toy, make, settings, run):
+    def empty(example):
+        study = example.open()
+        return replace(study, images=(), facts=dict(study.facts) | {"films_left_out": Fact(("the film is black",), "reader"), "site": Fact("A", "table")})
+
+    seen = make(40)
+    spoiled = [replace(example, open=lambda example=example: empty(example)) if i in (3, 7) else example for i, example in enumerate(seen)]
+    notes = toy.fit(replace(seen, items=tuple(spoiled)), settings.with_overrides({"epochs": 1}), run).record["notes"]
+    assert notes[:2] == ["2 example(s) without a picture were left out.", f"Without a picture is {seen[3].id}: the film is black"]
 
 
 def test_same_seed_same_weights_and_the_world_outside_undisturbed(toy, make, settings, run):

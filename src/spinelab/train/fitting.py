@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from spinelab.train.task import NetworkTask
 
 VALIDATION_BATCH = 64
+TOLD = 3
+"""Examples that were left out and are told with the reason."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +118,7 @@ def material_of(
     notes = []
     if len(whole) < len(examples):
         why = "with a missing view were left out: this network requires every view." if every_view else "without a picture were left out."
-        notes.append(f"{len(examples) - len(whole)} example(s) {why}")
+        notes += [f"{len(examples) - len(whole)} example(s) {why}", *_reasons(examples, sorted(set(range(len(examples))) - set(whole.tolist())))]
     groups = examples.groups()
     split = validation_split(labels[whole], [groups[i] for i in whole], settings.validation_fraction, settings.seed)
     split = replace(split, train=whole[split.train], validation=whole[split.validation])
@@ -125,6 +127,16 @@ def material_of(
         raise InputError("Fewer than two classes are left to train on", expected="examples of two classes with every view", action="add examples")
     shown = Films(pixels, available, task.head_labels(examples, settings, labels), task.augmenter(settings) or mild)
     return Material(examples, classes, shown, labels, keys, split, drawn), notes
+
+
+def _reasons(examples: Examples, left_out: Sequence[int]) -> list[str]:
+    """Return what a few of the examples that were left out lack, where their reader says so: in facts named ``..._left_out``."""
+    told: dict[str, str] = {}
+    for example in (examples[i] for i in left_out[:TOLD]):
+        for name, fact in example.open().facts.items():
+            if name.endswith("_left_out"):
+                told |= {str(why): example.id for why in fact.value if why not in told}
+    return [f"Without a picture is {name}: {why}" for why, name in told.items()]
 
 
 def _loop(task: NetworkTask, net: nn.Module, material: Material, settings: ImageSettings, run: Run, *, direct: bool) -> Loop:

@@ -135,7 +135,8 @@ def open_study(root: Path, study: str, row: Sequence[Target], series: Mapping[st
     """Open a study's series; ``places`` among its facts are the marks found in them. Slices are decoded when they are asked for.
 
     Its images are the series in the order of the table, each with ``description`` (the table's), ``series_id``, ``slice_affines`` and
-    ``instance_numbers`` among its facts. A series that cannot be used is left out, with the reason in ``notes`` and, in short, in ``series_left_out``.
+    ``instance_numbers`` among its facts. A series that cannot be used is left out, with the reason in ``notes`` and, in short, in ``series_left_out``;
+    marks likewise, in ``marks_left_out``.
 
     Raises
     ------
@@ -145,10 +146,10 @@ def open_study(root: Path, study: str, row: Sequence[Target], series: Mapping[st
     folder = root / IMAGES_FOLDER / study
     if not folder.is_dir():
         raise InputError(f"{folder} is not there", expected=LAYOUT, action="bring the study's pictures; the tables alone are enough for baselines")
-    found, notes, left_out = read_study_series(folder, series)
+    found, notes, series_left_out = read_study_series(folder, series)
     if not found:
         raise InputError(f"Study {study}: no series can be read ({'; '.join(notes[:2]) or 'the folder is empty'})", expected=LAYOUT, action="check its folder")
-    places, more = find_places(row, found)
+    places, marks_left_out, odd = find_places(row, found)
     images = []
     for name, stack in found.items():
         told_by = Fact(series[name].description, SERIES_FILE) if name in series else Fact(stack.kind.description, stack.kind.reason)
@@ -156,10 +157,8 @@ def open_study(root: Path, study: str, row: Sequence[Target], series: Mapping[st
         images.append(stack.image(extra, at_once=False))
         notes += [f"series {name}: {note}" for note in stack.notes]
     facts = {"places": Fact(tuple(places), COORDINATES_FILE)}
-    if notes + more:
-        facts["notes"] = Fact(tuple(notes + more), "reader")
-    if left_out:
-        facts["series_left_out"] = Fact(tuple(left_out), "reader")
+    said = {"notes": [*notes, *marks_left_out, *odd], "series_left_out": series_left_out, "marks_left_out": marks_left_out}
+    facts |= {name: Fact(tuple(words), "reader") for name, words in said.items() if words}
     return Study(study, images=tuple(images), patient=unknown("the data set names studies, not patients"), facts=facts)
 
 
