@@ -197,7 +197,7 @@ def wanted_maps(subject: Subject, how: Explaining, *, class_index: int | None = 
 
 def attention_maps(
     subject: Subject,
-    methods: Sequence[str] = ("Grad-CAM",),
+    methods: Sequence[str] | None = None,
     *,
     class_index: int | None = None,
     checks: Sequence[str] = (),
@@ -209,7 +209,7 @@ def attention_maps(
     Parameters
     ----------
     methods
-        Names in `METHODS`.
+        Names in `METHODS`; by default the network's `usual_method`.
     class_index
         The logit to explain; by default the answer of the subject's head.
     checks
@@ -223,21 +223,23 @@ def attention_maps(
     TaskError
         If a method or check does not exist, or does not suit the network.
     """
-    for given, known in ((methods, tuple(METHODS)), (checks, CHECKS)):
+    names = (usual_method(subject.net),) if methods is None else methods
+    for given, known in ((names, tuple(METHODS)), (checks, CHECKS)):
         unknown = [name for name in given if name not in known]
         if unknown:
             raise TaskError(f"{', '.join(unknown)}", expected=f"some of {', '.join(known)}", action="choose among these")
-    return [one for name in methods for one in _maps(subject, name, class_index, checks, anatomy, seed)]
+    return [one for name in names for one in _maps(subject, name, class_index, checks, anatomy, seed)]
 
 
-def gallery(subjects: Mapping[str, Subject], methods: Sequence[str] = ("Grad-CAM",), *, class_index: int | None = None) -> list[Explanation]:
+def gallery(subjects: Mapping[str, Subject], methods: Sequence[str] | None = None, *, class_index: int | None = None) -> list[Explanation]:
     """Return the maps of several networks on the same study, to be drawn side by side: model by model, in the order given.
 
-    Methods that do not suit a network are left out for it. With ``class_index`` all explain the same class; by default each explains its own answer.
+    Methods that do not suit a network are left out for it; by default each has its `usual_method`. With ``class_index`` all explain the same class; by default each
+    explains its own answer.
     """
     found = []
     for name, subject in subjects.items():
-        suited = [method for method in methods if method in methods_for(subject.net)]
+        suited = None if methods is None else [method for method in methods if method in methods_for(subject.net)]
         found += [m.explanation() for m in attention_maps(replace(subject, model=name), suited, class_index=class_index)]
     return found
 
