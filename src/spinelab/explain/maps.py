@@ -234,8 +234,8 @@ def attention_maps(
 def gallery(subjects: Mapping[str, Subject], methods: Sequence[str] | None = None, *, class_index: int | None = None) -> list[Explanation]:
     """Return the maps of several networks on the same study, to be drawn side by side: model by model, in the order given.
 
-    Methods that do not suit a network are left out for it; by default each has its `usual_method`. With ``class_index`` all explain the same class; by default each
-    explains its own answer.
+    Methods that do not suit a network are left out for it; by default each has its `usual_method`. With ``class_index`` all explain the
+    same class; by default each explains its own answer.
     """
     found = []
     for name, subject in subjects.items():
