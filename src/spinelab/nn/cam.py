@@ -176,10 +176,10 @@ def _weighed(net: nn.Module, start: _Start, gradients: Sequence[Tensor | None], 
 
 
 def _by_mean_slope(maps: Tensor, slopes: Sequence[Tensor]) -> Tensor:
-    """Return the maps' sum, each weighed by the mean of its gradient."""
-    cells = maps.flatten(2)
-    weights = torch.stack([slope.flatten(2).sum(dim=2) for slope in slopes]).sum(dim=0) / cells.shape[2]
-    return (weights[:, None] @ cells).reshape(len(maps), 1, *maps.shape[2:])
+    """Return the maps' sum, each weighed by the mean of its gradient; the maps are not copied, in whatever order they lie in memory."""
+    cells = maps.movedim(1, -1).flatten(1, -2)
+    weights = torch.stack([slope.sum(dim=tuple(range(2, slope.ndim))) for slope in slopes]).sum(dim=0) / cells.shape[1]
+    return (cells @ weights[:, :, None]).reshape(len(maps), 1, *maps.shape[2:])
 
 
 @contextmanager
