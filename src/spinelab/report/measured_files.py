@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 
 from spinelab.report.content import Variant
 from spinelab.report.measured import Measured, MeasuredQuantity, Remarks
-from spinelab.report.tables import answer_cells, spreadsheet_safe
+from spinelab.report.tables import answer_cells, number_cell, spreadsheet_safe
 
 Row = dict[str, Any]
 
@@ -64,7 +63,7 @@ def _agreement_cells(q: MeasuredQuantity) -> Row:
     wilcoxon = {f"wilcoxon_{name}": value for name, value in dict(q.figures.get("wilcoxon") or {}).items()}
     row: Row = {"quantity": q.column, "title": spreadsheet_safe(q.title), "unit": q.unit, **counts}
     for name, found in (limits | others | stated).items():
-        row |= {f"{name}{end}": "" if part is None else _number(part) for end, part in (("", found.value), ("_lo", found.lo), ("_hi", found.hi))}
+        row |= {f"{name}{end}": "" if part is None else number_cell(part) for end, part in (("", found.value), ("_lo", found.lo), ("_hi", found.hi))}
     return row | {name: "" if value is None else value for name, value in wilcoxon.items()}
 
 
@@ -81,7 +80,7 @@ def landmarks_csv(measured: Measured) -> str:
                 continue
             cells = (*found, *true, landmarks.error_px[f, n], landmarks.error_mm[f, n])
             columns = ("x_px", "y_px", "x_px_truth", "y_px_truth", "error_px", "error_mm")
-            rows.append({"image": spreadsheet_safe(image), "landmark": name} | {c: _number(v) for c, v in zip(columns, cells, strict=True)})
+            rows.append({"image": spreadsheet_safe(image), "landmark": name} | {c: number_cell(v) for c, v in zip(columns, cells, strict=True)})
     return _csv(rows)
 
 
@@ -107,7 +106,7 @@ def _rows(variant: Variant, *, patients_known: bool) -> list[Row]:
 
 
 def _said(remarks: Remarks) -> Row:
-    certainty = "" if remarks.certainty is None else _number(remarks.certainty)
+    certainty = "" if remarks.certainty is None else number_cell(remarks.certainty)
     withheld, notes = (spreadsheet_safe(" | ".join(sentences)) for sentences in (remarks.withheld, remarks.notes))
     return {"levels_certainty": certainty, "withheld": withheld, "notes": notes}
 
@@ -118,11 +117,7 @@ def _who(variant: Variant, image: str, patient: str, where: tuple[int, int]) -> 
 
 
 def _cells(q: MeasuredQuantity, n: int) -> list[tuple[str, str]]:
-    return [(f"{q.column}{end}", _number(float(column[n]))) for end, column in (("", q.value), ("_lo", q.lo), ("_hi", q.hi), ("_truth", q.truth))]
-
-
-def _number(value: float) -> str:
-    return repr(float(value)) if math.isfinite(value) else ""
+    return [(f"{q.column}{end}", number_cell(float(column[n]))) for end, column in (("", q.value), ("_lo", q.lo), ("_hi", q.hi), ("_truth", q.truth))]
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> str:

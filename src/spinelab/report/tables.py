@@ -75,7 +75,7 @@ def changes_csv(series: Iterable[Series]) -> str:
     rows = [
         [
             *(spreadsheet_safe(one.patient), spreadsheet_safe(pair.later), pair.later_day, spreadsheet_safe(pair.earlier), pair.earlier_day),
-            *(spreadsheet_safe(c.column), _number(c.earlier), _number(c.later), _number(c.difference)),
+            *(spreadsheet_safe(c.column), number_cell(c.earlier), number_cell(c.later), number_cell(c.difference)),
             *(_optional(c.mdc_films), _optional(c.mdc_held_out), c.verdict),
         ]
         for one in series
@@ -93,7 +93,7 @@ def rows_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _cell(value: Any) -> Any:
     if isinstance(value, float):
-        return _number(value)
+        return number_cell(value)
     return spreadsheet_safe(value) if isinstance(value, str) else "" if value is None else value
 
 
@@ -107,7 +107,7 @@ def answer_cells(answers: Predictions, repeat: int, n: int, head: str = "") -> d
     names, shares = answers.classes, answers.probabilities[repeat, n]
     said = {"truth": names[int(answers.truth[n])], "answer": names[int(shares.argmax())]}
     cells = {f"{head}{column}": spreadsheet_safe(name) for column, name in said.items()}
-    return cells | {f"{head}prob_{name}": _number(float(share)) for name, share in zip(names, shares, strict=True)}
+    return cells | {f"{head}prob_{name}": number_cell(float(share)) for name, share in zip(names, shares, strict=True)}
 
 
 def _answer_columns(found: Iterable[Predictions | None], head: str = "") -> list[str]:
@@ -119,10 +119,10 @@ def _answer_columns(found: Iterable[Predictions | None], head: str = "") -> list
 def _prediction_rows(variant: Variant, *, patients_known: bool) -> list[dict[str, Any]]:
     """Return one row a repeat and examination that any head answered."""
     rows: dict[tuple[int, str], dict[str, Any]] = {}
-    told = {"": variant.predictions, **{f"{name}_": answers for name, answers in variant.other_heads.items()}}
-    for head, answers in told.items():
-        for repeat, n in np.ndindex(*answers.folds.shape) if answers is not None else ():
-            if answers is None or np.isnan(answers.probabilities[repeat, n]).any():
+    ranked = {} if variant.predictions is None else {"": variant.predictions}
+    for head, answers in (ranked | {f"{name}_": answers for name, answers in variant.other_heads.items()}).items():
+        for repeat, n in np.ndindex(*answers.folds.shape):
+            if np.isnan(answers.probabilities[repeat, n]).any():
                 continue
             who = {
                 "patient": spreadsheet_safe(answers.patients[n]) if patients_known else "",
@@ -141,7 +141,7 @@ def _result_row(result: Result, folder: str, several: Collection[tuple[str, str]
     for finding in result.findings:
         name = _column(titles.get(finding.name, finding.name), finding.site, finding.side)
         row[name] = "" if finding.label is None else spreadsheet_safe(finding.label)
-        row |= {f"{name}: prob_{label}": _number(value) for label, value in finding.probabilities.items()}
+        row |= {f"{name}: prob_{label}": number_cell(value) for label, value in finding.probabilities.items()}
     for measurement in result.measurements:
         here = (measurement.name, measurement.unit) in several
         place = (measurement.site, measurement.side) if here else (None, None)
@@ -164,7 +164,7 @@ def _film_row(result: Result, quantities: Sequence[Quantity], several: Collectio
         name = _column(titles.get(finding.name, finding.name), finding.site, finding.side)
         row[name] = "" if finding.label is None else spreadsheet_safe(finding.label)
         if finding.name not in LEVEL_FINDINGS:
-            row |= {f"{name}: prob_{label}": _number(value) for label, value in finding.probabilities.items()}
+            row |= {f"{name}: prob_{label}": number_cell(value) for label, value in finding.probabilities.items()}
     known = levels(result)
     row["levels_certainty"] = "" if known is None else _optional(known.probability)
     row["notes"] = spreadsheet_safe(" | ".join(result.notes))
@@ -188,15 +188,16 @@ def _quantity_cells(column: str, one: Measurement | None, missing: str) -> dict[
 
 
 def _optional(value: float | None) -> str:
-    return "" if value is None else _number(value)
+    return "" if value is None else number_cell(value)
 
 
 def _column(name: str, site: str | None, side: str | None) -> str:
     return " ".join(part for part in (name, site, side) if part)
 
 
-def _number(value: float) -> str:
-    return repr(value) if math.isfinite(value) else ""
+def number_cell(value: float) -> str:
+    """Return a number as a table holds it, every digit of it; nothing for one that is not finite."""
+    return repr(float(value)) if math.isfinite(value) else ""
 
 
 def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

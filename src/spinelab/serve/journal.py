@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from spinelab.core import Explaining, InputError, Model, Reference, Result
+from spinelab.io.cache import file_digest
 from spinelab.report import Visit
 from spinelab.serve.examinations import Examination
 
@@ -110,11 +111,7 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
 
 def content_of(files: Iterable[Path]) -> str:
     """Return a digest of the content of files, wherever they lie."""
-    digest = hashlib.sha256()
-    for path in files:
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
+    return hashlib.sha256("\n".join(map(file_digest, files)).encode()).hexdigest()
 
 
 def begun_with(model: Model, how: Explaining | None, films: Path | None, *, serial: bool) -> dict[str, Any]:

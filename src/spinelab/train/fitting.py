@@ -114,25 +114,26 @@ def material_of(
     pixels, available = cache.load(examples, lambda example: task.prepare(example.open(), settings), how, run.progress, keys=keys)
     codes = {name: code for code, name in enumerate(classes)}
     labels = np.array([codes[label] for label in examples.labels(task.target(settings))], dtype=np.int64)
-    whole = np.flatnonzero(available.all(axis=1) if every_view else available.any(axis=1))
+    shown = available.all(axis=1) if every_view else available.any(axis=1)
+    whole, left_out = np.flatnonzero(shown), np.flatnonzero(~shown)
     notes = []
-    if len(whole) < len(examples):
+    if len(left_out):
         why = "with a missing view were left out: this network requires every view." if every_view else "without a picture were left out."
-        notes += [f"{len(examples) - len(whole)} example(s) {why}", *_reasons(examples, sorted(set(range(len(examples))) - set(whole.tolist())))]
+        notes += [f"{len(left_out)} example(s) {why}", *_reasons(examples.subset(left_out[:TOLD]))]
     groups = examples.groups()
     split = validation_split(labels[whole], [groups[i] for i in whole], settings.validation_fraction, settings.seed)
     split = replace(split, train=whole[split.train], validation=whole[split.validation])
     drawn = split.train[resample(labels[split.train], settings.sampling, seed=settings.seed)]
     if len(np.unique(labels[drawn])) < 2:
         raise InputError("Fewer than two classes are left to train on", expected="examples of two classes with every view", action="add examples")
-    shown = Films(pixels, available, task.head_labels(examples, settings, labels), task.augmenter(settings) or mild)
-    return Material(examples, classes, shown, labels, keys, split, drawn), notes
+    films = Films(pixels, available, task.head_labels(examples, settings, labels), task.augmenter(settings) or mild)
+    return Material(examples, classes, films, labels, keys, split, drawn), notes
 
 
-def _reasons(examples: Examples, left_out: Sequence[int]) -> list[str]:
-    """Return what a few of the examples that were left out lack, where their reader says so: in facts named ``..._left_out``."""
+def _reasons(examples: Examples) -> list[str]:
+    """Return what examples that were left out lack, where their reader says so: in facts named ``..._left_out``."""
     told: dict[str, str] = {}
-    for example in (examples[i] for i in left_out[:TOLD]):
+    for example in examples:
         for name, fact in example.open().facts.items():
             if name.endswith("_left_out"):
                 told |= {str(why): example.id for why in fact.value if why not in told}
