@@ -20,6 +20,7 @@ from spinelab.nn.column_maps import CORNERS, OFFSET_UNIT_PX, ColumnLoss, channel
 from spinelab.nn.heatmaps import centres
 from spinelab.train.canvas import place
 from spinelab.train.certainty import fit_logistic, log_odds, logistic
+from spinelab.train.column_samples import learn_error
 from spinelab.train.landmark_head import SAMPLES, Outputs, Sighting
 from spinelab.train.landmark_reading import ON_FILM
 from spinelab.train.landmark_settings import LandmarkSettings
@@ -176,11 +177,14 @@ class ColumnHead:
         }
 
     def calibrate(self, seen: Sequence[Sighting], truth: NDArray[np.float32], calibration: Mapping[str, Any]) -> dict[str, Any]:
-        """Learn from held-out films how much each kind of evidence about the names is worth, how often the names are right, and what is implausible."""
-        learnt = self._names(seen, truth)
+        """Learn from held-out films what evidence about the names is worth, how often they are right, how far vertebrae are off, and what is implausible."""
+        learnt, true = self._names(seen, truth), _corners(truth, self.levels)
+        error = learn_error([self._sampled(s) for s in seen], true)
+        if error is not None:
+            learnt["error"] = error.to_dict()
         if "neighbours" not in calibration:
             return learnt
-        return learnt | learn_limits([self._column(s) for s in seen], _corners(truth, self.levels), Neighbours.from_dict(calibration["neighbours"]))
+        return learnt | learn_limits([self._column(s) for s in seen], true, Neighbours.from_dict(calibration["neighbours"]))
 
     def _names(self, seen: Sequence[Sighting], truth: NDArray[np.float32]) -> dict[str, Any]:
         rows = [(s.facts, _middles(t[None], self.levels)[0]) for s, t in zip(seen, truth, strict=True) if s.facts]
@@ -199,8 +203,15 @@ class ColumnHead:
 
     def _column(self, seen: Sighting) -> tuple[Floats, int]:
         """Return the corners ``(n, 4, 2)`` of the levels that were found, and the first of these levels."""
-        there = np.flatnonzero(seen.there.reshape(self.levels, CORNERS).min(axis=1) >= ON_FILM)
+        there = self._found(seen)
         return seen.points.reshape(self.levels, CORNERS, 2)[there], int(there[0]) if len(there) else 0
+
+    def _sampled(self, seen: Sighting) -> tuple[Floats, Floats]:
+        """Return the corners ``(n, 4, 2)`` of the levels that were found and their samples ``(S, n, 4, 2)``."""
+        return self._column(seen)[0], seen.samples.reshape(-1, self.levels, CORNERS, 2)[:, self._found(seen)]
+
+    def _found(self, seen: Sighting) -> NDArray[np.intp]:
+        return np.flatnonzero(seen.there.reshape(self.levels, CORNERS).min(axis=1) >= ON_FILM)
 
 
 def _between(levels: NDArray[np.intp]) -> list[int]:

@@ -25,6 +25,8 @@ FIRST, SECOND = "first.", "second."
 """Prefixes of the two networks' weights in a model."""
 ON_FILM = 0.5
 """Probability from which a landmark counts as being on the film."""
+MIDDLE = 0.9
+"""Share of the samples that count where they tell no more than what the maps mean: the farthest are peaks of their own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +51,8 @@ class Reading:
         Rows and columns of the film.
     facts
         What the head knows besides.
+    counted
+        Share of the samples, those nearest to a value, that count for its spread.
     """
 
     names: tuple[str, ...]
@@ -60,6 +64,7 @@ class Reading:
     spacing: Fact
     shape: tuple[int, int]
     facts: dict[str, Any] = field(default_factory=dict)
+    counted: float = MIDDLE
 
     def found(self) -> dict[str, NDArray[np.float64]]:
         """Return the landmarks that are on the film: name to x, y."""
@@ -91,11 +96,12 @@ def measured(reading: Reading, measure: Measure, samples: Values | None = None) 
     """Measure the points and, unless they are, every sample of them; quantities without a finite value are left out."""
     values = measure(reading.found(), reading.spacing.value)
     samples = measure(reading.drawn(), reading.spacing.value) if samples is None else samples
-    return {key: Measured(float(value), spread_of(samples[key], float(value))) for key, value in values.items() if np.ndim(value) == 0 and np.isfinite(value)}
+    finite = {key: float(value) for key, value in values.items() if np.ndim(value) == 0 and np.isfinite(value)}
+    return {key: Measured(value, spread_of(samples[key], value, reading.counted)) for key, value in finite.items()}
 
 
-def spread_of(samples: NDArray[np.float64], value: float) -> float:
-    """Return the root mean square distance of the samples from the value, by the middle 90 % of them; 0 where no sample has a value."""
+def spread_of(samples: NDArray[np.float64], value: float, counted: float = MIDDLE) -> float:
+    """Return the root mean square distance of the samples from the value, by this share of them, the nearest; 0 where no sample has a value."""
     apart = np.sort(np.abs(samples[np.isfinite(samples)] - value))
-    kept = apart[: max(1, round(0.9 * len(apart)))]
+    kept = apart[: max(1, round(counted * len(apart)))]
     return float(np.sqrt(np.mean(kept**2))) if len(kept) else 0.0

@@ -33,6 +33,8 @@ LANDMARKS: Final = len(CORNER_LANDMARKS)
 FAULTS: Final = {
     "reordered": "list their vertebrae out of order ({}): they were put in order from top to bottom.",
     "doubled": "mark one vertebra twice ({}): their levels are named wrongly on one side of it.",
+    "swapped": "list corners of a vertebra with left and right, or superior and inferior exchanged ({}): each was put where its place in the picture says, "
+    "and the angles were computed anew.",
 }
 """What is wrong with a row and can be seen without the picture, by the fact that says so."""
 SAME: Final = 0.1
@@ -100,7 +102,8 @@ def _example(path: Path, split: str, row: NDArray[np.float64], angles: NDArray[n
             expected="68 x, then 68 y, divided by the picture's width and height",
             action="divide pixels by the picture's size",
         )
-    points, faults = from_top_to_bottom(shares * [columns, rows])
+    points, faults = put_right(shares * [columns, rows])
+    angles = None if "swapped" in faults else angles
     study = f"{split}/{path.name}"
     match = PATIENT.match(path.name)
     named = {name: (x, y) for name, (x, y) in zip(CORNER_LANDMARKS, points.tolist(), strict=True)}
@@ -114,14 +117,30 @@ def _example(path: Path, split: str, row: NDArray[np.float64], angles: NDArray[n
     )
 
 
-def from_top_to_bottom(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-    """Return corners ``(68, 2)`` with the vertebrae in the order of their heights, and which of `FAULTS` the row has: some rows end with T1."""
+def put_right(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """Return corners ``(68, 2)`` with the vertebrae in the order of their heights and each corner where its name says, and which of `FAULTS` the row has.
+
+    Some rows end with T1, and in some a vertebra's left and right corners are exchanged: its mid-line points backwards, and the angle with it is 156 degrees.
+    """
     vertebrae = points.reshape(-1, 4, 2)
     heights = vertebrae[..., 1].mean(axis=1)
     order = np.argsort(heights, kind="stable")
     gaps = np.diff(heights[order])
-    found = {"reordered": bool(np.any(order != np.arange(len(order)))), "doubled": bool(gaps.min() < SAME * np.median(gaps))}
-    return vertebrae[order].reshape(-1, 2), tuple(fault for fault, there in found.items() if there)
+    named = _named_by_place(vertebrae[order])
+    found = {
+        "reordered": bool(np.any(order != np.arange(len(order)))),
+        "doubled": bool(gaps.min() < SAME * np.median(gaps)),
+        "swapped": bool(np.any(named != vertebrae[order])),
+    }
+    return named.reshape(-1, 2), tuple(fault for fault, there in found.items() if there)
+
+
+def _named_by_place(vertebrae: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return vertebrae ``(n, 4, 2)`` of a film of the front with left corners to the left of right ones, and the upper endplate above the lower one."""
+    endplates = vertebrae.reshape(-1, 2, 2, 2)
+    by_side = np.take_along_axis(endplates, np.argsort(endplates[..., :1], axis=2, kind="stable"), axis=2)
+    by_height = np.argsort(by_side[..., 1].mean(axis=2), axis=1, kind="stable")
+    return np.take_along_axis(by_side, by_height[:, :, None, None], axis=1).reshape(vertebrae.shape)
 
 
 def with_class(example: Example, threshold_deg: float) -> Example:

@@ -46,7 +46,7 @@ class ScoliosisSettings(LandmarkSettings):
     shift: float = LandmarkSettings.otherwise("shift", 0.03)
     zoom: float = LandmarkSettings.otherwise("zoom", 0.10)
     crop: float = LandmarkSettings.otherwise("crop", 0.08, "share of the training films whose top or bottom is cut off, so that absent vertebrae are learnt")
-    calibration_fraction: float = LandmarkSettings.otherwise("calibration_fraction", 0.17)
+    calibration_fraction: float = LandmarkSettings.otherwise("calibration_fraction", 0.18)
     threshold_deg: float = setting(40.0, "largest Cobb angle from which the finding says surgical-range", low=1.0, high=120.0)
     classifier_size: int = setting(112, "side of the square that a classifier sees, in pixels", low=32, high=1024)
     classifier_epochs: int = setting(12, "most passes of a classifier over the training films", low=1, high=10_000)

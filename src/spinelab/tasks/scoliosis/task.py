@@ -30,7 +30,7 @@ from spinelab.core import (
     silent,
 )
 from spinelab.geometry import CORNER_LANDMARKS, THORACOLUMBAR, reference_range
-from spinelab.tasks.scoliosis import data, drawing, measure, position, words
+from spinelab.tasks.scoliosis import data, drawing, measure, position, uncertainty, words
 from spinelab.tasks.scoliosis.settings import CLASSIFIERS, FILMS, ScoliosisSettings
 from spinelab.train.landmark_film import FilmKind
 from spinelab.train.landmark_settings import LandmarkSettings
@@ -142,8 +142,9 @@ class Scoliosis(LandmarkTask):
         return measure.measure(points, spacing_mm, declared.get("film_rows"))
 
     def on_film(self, model: Model, seen: Sighting, study: Study, shape: Sequence[int]) -> Reading:
-        """Carry what was seen back to the film, and judge every vertebra by its neighbours."""
-        return position.judged(super().on_film(model, seen, study, shape), model.record.get("calibration", {}).get("head", {}))
+        """Carry what was seen back to the film, judge every vertebra by its neighbours, and allow for what held-out vertebrae were off by."""
+        learnt = model.record.get("calibration", {}).get("head", {})
+        return position.judged(uncertainty.meant(super().on_film(model, seen, study, shape), learnt), learnt)
 
     def doubt(self, reading: Reading, model: Model, quantity: Quantity) -> str:
         return position.withheld(reading, quantity.name)
