@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from spinelab.report.content import Variant
 from spinelab.report.measured import Measured, MeasuredQuantity, Remarks
-from spinelab.report.tables import answer_cells, number_cell, spreadsheet_safe
+from spinelab.report.tables import answer_cells, cells_csv, number_cell, spreadsheet_safe
 
 Row = dict[str, Any]
 
@@ -39,12 +37,12 @@ def evaluation_csv(variant: Variant, *, patients_known: bool) -> str:
     """
     rows = _rows(variant, patients_known=patients_known)
     left_out = {"fold", "repeat", "variant"}
-    return _csv([{key: cell for key, cell in row.items() if key not in left_out} for row in rows])
+    return cells_csv([{key: cell for key, cell in row.items() if key not in left_out} for row in rows])
 
 
 def comparison_csv(variants: Iterable[Variant], *, patients_known: bool) -> str:
     """Return one row a film, repeat and model, as `evaluation_csv` does; what a model does not give stays empty."""
-    return _csv([row for variant in variants for row in _rows(variant, patients_known=patients_known)])
+    return cells_csv([row for variant in variants for row in _rows(variant, patients_known=patients_known)])
 
 
 def agreement_csv(measured: Measured) -> str:
@@ -52,7 +50,7 @@ def agreement_csv(measured: Measured) -> str:
 
     Bias, limits of agreement and slope are those of Bland and Altman; the others are resampled over patients, as in ``evaluation.json``.
     """
-    return _csv([_agreement_cells(q) for q in measured.quantities if q.paired.any()])
+    return cells_csv([_agreement_cells(q) for q in measured.quantities if q.paired.any()])
 
 
 def _agreement_cells(q: MeasuredQuantity) -> Row:
@@ -81,7 +79,7 @@ def landmarks_csv(measured: Measured) -> str:
             cells = (*found, *true, landmarks.error_px[f, n], landmarks.error_mm[f, n])
             columns = ("x_px", "y_px", "x_px_truth", "y_px_truth", "error_px", "error_mm")
             rows.append({"image": spreadsheet_safe(image), "landmark": name} | {c: number_cell(v) for c, v in zip(columns, cells, strict=True)})
-    return _csv(rows)
+    return cells_csv(rows)
 
 
 def _rows(variant: Variant, *, patients_known: bool) -> list[Row]:
@@ -118,12 +116,3 @@ def _who(variant: Variant, image: str, patient: str, where: tuple[int, int]) -> 
 
 def _cells(q: MeasuredQuantity, n: int) -> list[tuple[str, str]]:
     return [(f"{q.column}{end}", number_cell(float(column[n]))) for end, column in (("", q.value), ("_lo", q.lo), ("_hi", q.hi), ("_truth", q.truth))]
-
-
-def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    header = list(dict.fromkeys(name for row in rows for name in row))
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([spreadsheet_safe(name) for name in header])
-    writer.writerows([row.get(name, "") for name in header] for row in rows)
-    return out.getvalue()

@@ -86,9 +86,14 @@ def changes_csv(series: Iterable[Series]) -> str:
 
 
 def rows_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return rows of named cells, columns in the order of their first appearance; what is ``None`` stays empty."""
+    """Return rows of named values, columns in the order of their first appearance; what is ``None`` stays empty."""
+    return cells_csv([{name: _cell(value) for name, value in row.items()} for row in rows])
+
+
+def cells_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows of named cells that are made with `number_cell` and `spreadsheet_safe` already, columns in the order of their first appearance."""
     header = list(dict.fromkeys(name for row in rows for name in row))
-    return _csv(header, ([_cell(row.get(name)) for name in header] for row in rows))
+    return _csv(header, ([row.get(name, "") for name in header] for row in rows))
 
 
 def _cell(value: Any) -> Any:
