@@ -131,7 +131,7 @@ def test_held_out_films_teach_how_sure_the_names_are():
     sightings, truth = held_out()
     learnt = HEAD.calibrate(sightings, truth, {})
     assert json.loads(json.dumps(learnt)) == learnt
-    assert set(learnt) == {"temperature", "framing_weight", "certainty"}
+    assert set(learnt) == {"temperature", "framing_weight", "certainty", "error"}
     right = read(maps_of(truth[20].reshape(LEVELS, 4, 3)[..., :2], seen=range(2, 14)), learnt)
     assert 0.5 < right.facts["certainty"] < 1
     assert HEAD.calibrate(sightings[:10], truth[:10], {}) == {}
