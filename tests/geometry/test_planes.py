@@ -105,6 +105,18 @@ def test_hanging_keeps_every_pixel_in_its_place():
                     assert to_patient(matrix, u, v) == pytest.approx(to_patient(affine, x, y))
 
 
+@pytest.mark.parametrize("lean_deg", [-75, -50, 0, 40, 50, 75])
+def test_an_axial_slice_hangs_as_one_however_much_it_leans(lean_deg):
+    lean, pixels = np.deg2rad(lean_deg), np.arange(12).reshape(3, 4)
+    affine = plane(np.array([1.0, 0, 0]), np.array([0, np.cos(lean), -np.sin(lean)]), (2, 1), (5, 6, 7))
+    stored = flip_affine(flip_affine(affine, "y", 3), "x", 4)
+    hung, matrix = hang(pixels[::-1, ::-1], stored, ("SAGITTAL", "AXIAL"))
+    assert np.array_equal(hung, pixels)
+    assert matrix == pytest.approx(affine)
+    upside_down = lean_deg in (-75, -50)
+    assert np.array_equal(hang(pixels, affine)[0], pixels[::-1] if upside_down else pixels), "taken for a coronal slice where its planes are not known"
+
+
 def test_the_cross_product_is_numpys_to_the_last_bit():
     rng = np.random.default_rng(4)
     for one, other in rng.normal(size=(200, 2, 3)):

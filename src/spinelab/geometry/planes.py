@@ -6,6 +6,7 @@ the step to the next slice.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -133,22 +134,31 @@ STANDARD: Final = {"SAGITTAL": ("P", "F"), "AXIAL": ("L", "P"), "CORONAL": ("L",
 """How slices are hung: where right and bottom edges point to. The patient's left is on the picture's right."""
 
 
-def hang(pixels: NDArray[np.generic], affine: ArrayLike) -> tuple[NDArray[np.generic], Floats]:
+def hang(pixels: NDArray[np.generic], affine: ArrayLike, among: Collection[str] = ()) -> tuple[NDArray[np.generic], Floats]:
     """Turn one plane (rows, columns) as it is usually hung; the affine goes with it, so no side is exchanged.
 
-    An oblique plane is returned as it is.
+    ``among`` are the planes that it can be, where that is known: the nearest of them then counts, however much the slice leans. An axial slice along the disc
+    L5/S1 is often nearer to the coronal plane, and would hang upside down as a coronal one. Without it an oblique plane is returned as it is.
     """
     matrix = np.array(affine, dtype=np.float64)
-    right, bottom = STANDARD.get(plane_of(matrix)[0], ("", ""))
+    right, bottom = STANDARD.get(_nearest(matrix, among) if among else plane_of(matrix)[0], ("", ""))
     if not right:
         return pixels, matrix
-    if picture_directions(matrix)[0] not in (right, _OPPOSITE[right]):
+    across, down = (_DIRECTIONS[letter] for letter in (right, bottom))
+    if abs(across @ matrix[:3, 1]) > abs(across @ matrix[:3, 0]):
         pixels, matrix = np.swapaxes(pixels, 0, 1), matrix[:, [1, 0, 2, 3]]
-    for place, (axis, wanted) in enumerate((("x", right), ("y", bottom))):
-        if picture_directions(matrix)[place] == _OPPOSITE[wanted]:
+    for place, (axis, wanted) in enumerate((("x", across), ("y", down))):
+        if float(wanted @ matrix[:3, place]) < 0:
             matrix = flip_affine(matrix, axis, pixels.shape[1 - place])
             pixels = np.flip(pixels, 1 - place)
     return pixels, matrix
 
 
+def _nearest(affine: Floats, among: Collection[str]) -> str:
+    normal = np.abs(unit_normal(affine))
+    return max(among, key=lambda name: float(normal[AXES_NAMES.index(name)]))
+
+
+_DIRECTIONS: Final = {"L": np.array([1.0, 0, 0]), "P": np.array([0, 1.0, 0]), "F": np.array([0, 0, -1.0])}
+"""Where the letters of `STANDARD` point to in LPS."""
 _OPPOSITE: Final = {"L": "R", "R": "L", "P": "A", "A": "P", "H": "F", "F": "H"}

@@ -14,7 +14,7 @@ from spinelab.tasks.lumbar_mri.inputs import in_patient, series_of, slice_number
 from spinelab.tasks.lumbar_mri.parts import is_mirrored
 from spinelab.tasks.lumbar_mri.places import Place
 from spinelab.tasks.lumbar_mri.settings import LumbarMriSettings
-from spinelab.tasks.lumbar_mri.targets import LEVEL_NAMES, QUESTIONS, Question
+from spinelab.tasks.lumbar_mri.targets import LEVEL_NAMES, PLANES, QUESTIONS, Question
 
 OTHER_WORDS: Final = {
     "spinal_canal_stenosis": ("central", "central canal"),
@@ -85,7 +85,7 @@ def as_it_hangs(seen: Explanation, study: Study, place: Place, settings: LumbarM
     if mirrored:
         seen = replace(seen, picture=seen.picture[:, ::-1].copy(), heat=seen.heat[:, ::-1].copy())
     series = series_of(study, place)
-    right, _ = picture_directions(hang(series.plane(place.index), series.facts["slice_affines"].value[place.index])[1])
+    right, _ = picture_directions(hang(series.plane(place.index), series.facts["slice_affines"].value[place.index], PLANES)[1])
     number = slice_number(series, place.index)
     where = {
         "series": str(series.facts["series_id"].value),

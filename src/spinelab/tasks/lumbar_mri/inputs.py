@@ -16,6 +16,7 @@ from spinelab.tasks.lumbar_mri.laterality import mirror
 from spinelab.tasks.lumbar_mri.parts import is_mirrored
 from spinelab.tasks.lumbar_mri.places import Place
 from spinelab.tasks.lumbar_mri.settings import LumbarMriSettings
+from spinelab.tasks.lumbar_mri.targets import PLANES
 from spinelab.train import Prepared
 
 PERCENTILES: Final = (0.5, 99.5)
@@ -75,7 +76,7 @@ def neighbours(affines: NDArray[np.float64], index: int, count: int) -> list[int
     They follow each other along the normal of the slice as it is hung: a stack that was stored mirrored is ordered the other way round.
     """
     normal = unit_normal(affines[index])
-    hung = unit_normal(hang(np.zeros((1, 1)), affines[index])[1])
+    hung = unit_normal(hang(np.zeros((1, 1)), affines[index], PLANES)[1])
     onward = 1 if float(hung @ normal) > 0 else -1
     found: list[int | None] = []
     for step in range(-(count // 2), count // 2 + 1):
@@ -100,12 +101,12 @@ def in_patient(study: Study, place: Place, settings: LumbarMriSettings, x: float
 
 def _hung(pixels: NDArray[np.generic], affine: NDArray[np.float64]) -> tuple[NDArray[np.generic], NDArray[np.float64]]:
     """Return one slice as it is usually hung, whatever way the scanner stored it."""
-    turned, matrix = hang(pixels, affine)
+    turned, matrix = hang(pixels, affine, PLANES)
     return np.ascontiguousarray(turned), matrix
 
 
 def _channel(pixels: NDArray[np.generic], affine: NDArray[np.float64], place: Place, settings: LumbarMriSettings, low: float, high: float) -> NDArray[np.uint8]:
-    picture, matrix = hang(pixels, affine)
+    picture, matrix = hang(pixels, affine, PLANES)
     window, size = _window(matrix, picture.shape, place, settings), (settings.image_size,) * 2
     grey = np.zeros(picture.shape, np.float32)
     seen = _seen(window, settings.image_size)

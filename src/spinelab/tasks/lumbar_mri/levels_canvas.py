@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from spinelab.geometry.planes import hang, to_patient, to_plane
 from spinelab.io.display import percentiles
 from spinelab.tasks.lumbar_mri.levels_settings import LevelSettings
+from spinelab.tasks.lumbar_mri.targets import PLANES
 from spinelab.train.canvas import even
 
 DARKEST, BRIGHTEST = 0.5, 99.5
@@ -39,7 +40,7 @@ class Canvas:
 
 def on_canvas(picture: NDArray[Any], affine: Floats, settings: LevelSettings) -> Canvas:
     """Put a slice into the middle of the canvas: front to the left, head up, ``pixel_mm`` a pixel; what does not fit is cut off."""
-    hung, matrix = hang(picture, affine)
+    hung, matrix = hang(picture, affine, PLANES)
     column_mm, row_mm = (float(np.linalg.norm(matrix[:3, axis])) for axis in (0, 1))
     height, width = hung.shape
     size = max(1, round(width * column_mm / settings.pixel_mm)), max(1, round(height * row_mm / settings.pixel_mm))

@@ -16,7 +16,7 @@ from spinelab.geometry.planes import hang, opposite, picture_directions, to_plan
 from spinelab.io.display import percentiles
 from spinelab.tasks.lumbar_mri.inputs import PERCENTILES, series_of, slice_number
 from spinelab.tasks.lumbar_mri.places import Place
-from spinelab.tasks.lumbar_mri.targets import AXIAL_T2, LEVEL_NAMES, SAGITTAL_T1, SAGITTAL_T2
+from spinelab.tasks.lumbar_mri.targets import AXIAL_T2, LEVEL_NAMES, PLANES, SAGITTAL_T1, SAGITTAL_T2
 
 SIDE_PX: Final = 640
 """Shorter side of a picture: small matrices are enlarged, so that names can be read beside the discs."""
@@ -80,7 +80,7 @@ def _usual(places: Sequence[Place]) -> int:
 def _picture(series: Image, index: int, places: Sequence[Place], title: str) -> Image:
     pixels, affine = series.plane(index), series.facts["slice_affines"].value[index]
     low, high = percentiles(pixels, PERCENTILES)
-    turned, matrix = hang(pixels, affine)
+    turned, matrix = hang(pixels, affine, PLANES)
     grey = np.clip((turned.astype(np.float32) - low) * (255 / max(high - low, 1e-6)), 0, 255).astype(np.uint8)
     scale = max(1.0, SIDE_PX / min(grey.shape))
     large = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)

@@ -16,6 +16,8 @@ SAGITTAL_T1: Final = "Sagittal T1"
 SAGITTAL_T2: Final = "Sagittal T2/STIR"
 AXIAL_T2: Final = "Axial T2"
 DESCRIPTIONS: Final = (SAGITTAL_T1, SAGITTAL_T2, AXIAL_T2)
+PLANES: Final = ("SAGITTAL", "AXIAL")
+"""Planes of these series: a slice along the disc L5/S1 is axial, however much it leans."""
 LATERALITY: Final = "Left is the patient's left: on an axial slice hung as usual it is on the picture's right."
 
 _SERIES: Final = {"spinal_canal_stenosis": SAGITTAL_T2, "neural_foraminal_narrowing": SAGITTAL_T1, "subarticular_stenosis": AXIAL_T2}

@@ -62,6 +62,7 @@ class LumbarMri(NetworkTask):
     settings_type: ClassVar[type[Settings]] = LumbarMriSettings
     groupings: ClassVar[tuple[str, ...]] = ("condition", "level", "side", "plane")
     not_of_films: ClassVar[frozenset[str]] = frozenset({"planes", "loss", "target"})
+    prepare_version: ClassVar[int] = 2
 
     def target(self, settings: Settings) -> str:
         return _own(settings).target
