@@ -41,8 +41,8 @@ def way(shift, levels, places):
     return {"shift": shift, "levels": list(levels), "middle": [[50.0, 20.0 * p] for p in places]}
 
 
-def said(*columns, chances=(0.7, 0.3)):
-    facts = {"certainty": 0.7, "alternatives": {c["shift"]: p for c, p in zip(columns, chances, strict=True)}, "columns": list(columns)}
+def said(*columns, chances=(0.7, 0.3), certainty=0.7):
+    facts = {"certainty": certainty, "alternatives": {c["shift"]: p for c, p in zip(columns, chances, strict=True)}, "columns": list(columns)}
     return next(note for note in words.notes(reading(facts), Image(np.zeros((4, 4), np.uint8))) if note.startswith("Names of the levels"))
 
 
@@ -79,6 +79,16 @@ def test_of_a_cropped_film_nothing_is_said_about_a_largest_angle():
     assert "Not found on the film: T1 to T5." in noted
     assert "Names of the levels: right with a certainty of 30%." in noted
     assert any("The largest angle does not depend" in note for note in words.notes(whole, Image(np.zeros((4, 4), np.uint8))))
+
+
+@pytest.mark.parametrize(("shift", "told"), [(3, "three levels lower"), (-4, "four levels higher"), (5, "5 levels lower")])
+def test_a_numbering_may_be_many_levels_away(shift, told):
+    assert f"every vertebra could be {told} than named (30%)" in said(way(0, range(5, 12), range(7)), way(shift, range(5 + shift, 12 + shift), range(7)))
+
+
+@pytest.mark.parametrize(("certainty", "share"), [(0.35, "15%"), (0.7, "30%"), (0.9, "10%")])
+def test_no_numbering_is_likelier_than_the_one_that_is_named_and_all_are_at_most_certain(certainty, share):
+    assert f"({share})" in said(way(0, range(3, 10), range(7)), way(1, range(4, 11), range(7)), certainty=certainty)
 
 
 def test_unlikely_numberings_are_not_mentioned():

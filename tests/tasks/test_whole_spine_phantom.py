@@ -6,11 +6,12 @@ import pytest
 from spinelab.core import InputError, Result
 from spinelab.io import to_uint8
 from spinelab.phantoms import visits
-from spinelab.tasks.whole_spine import phantom, scale
+from spinelab.tasks.whole_spine import phantom
 from spinelab.tasks.whole_spine.data import examples
 from spinelab.tasks.whole_spine.measure import facing
 from spinelab.tasks.whole_spine.settings import WholeSpineSettings
 from spinelab.tasks.whole_spine.task import WholeSpine
+from spinelab.train import film_scale
 
 SMALL = 0.25
 FILMS = 5
@@ -73,7 +74,7 @@ def test_a_film_is_twelve_bits_with_spacing_window_and_person(found):
     assert (image.modality.value, image.view.value) == ("DX", "LATERAL")
     assert image.window is not None
     assert image.spacing_mm.value == example.facts["spacing_mm"].value
-    assert any("Magnification: 1." in note for note in scale.notes(image))
+    assert any("Magnification: 1." in note for note in film_scale.notes(image, "SVA is"))
     assert study.patient.value == example.patient
     assert study.facts["site"].value in visits.SITES
     assert study.facts["study_date"].known

@@ -30,7 +30,7 @@ from spinelab.core import (
     silent,
 )
 from spinelab.geometry import CORNER_LANDMARKS, THORACOLUMBAR, reference_range
-from spinelab.tasks.scoliosis import data, drawing, measure, position, uncertainty, words
+from spinelab.tasks.scoliosis import data, drawing, measure, position, scale, uncertainty, words
 from spinelab.tasks.scoliosis.settings import CLASSIFIERS, FILMS, ScoliosisSettings
 from spinelab.train.landmark_film import FilmKind
 from spinelab.train.landmark_settings import LandmarkSettings
@@ -147,7 +147,10 @@ class Scoliosis(LandmarkTask):
         return position.judged(uncertainty.meant(super().on_film(model, seen, study, shape), learnt), learnt)
 
     def doubt(self, reading: Reading, model: Model, quantity: Quantity) -> str:
-        return position.withheld(reading, quantity.name)
+        found = reading.found()
+        size = scale.implausible(found, reading.spacing) if quantity.unit == "mm" else ""
+        shape = scale.distorted(found, reading.spacing) if quantity.unit != "px" else ""
+        return position.withheld(reading, quantity.name) or size or shape
 
     def places(self, reading: Reading, model: Model, study: Study) -> dict[str, tuple[str | None, str | None]]:
         """Return the end vertebrae and the convexity of every Cobb angle; the side is unknown where the file does not state whose left it is."""

@@ -7,29 +7,32 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from spinelab.core import Image
 from spinelab.geometry import THORACOLUMBAR, clinical_curves
-from spinelab.tasks.scoliosis import position
-from spinelab.tasks.scoliosis.measure import corners_of, found_levels, spans
+from spinelab.tasks.scoliosis import measure, position, scale
+from spinelab.train import film_scale
 
 if TYPE_CHECKING:
     from spinelab.train.landmark_reading import Reading
 
 WORTH_SAYING: Final = 0.05
 """Probability from which another numbering is mentioned."""
-_STEPS: Final = {-2: "two levels higher", -1: "one level higher", 1: "one level lower", 2: "two levels lower"}
+_COUNTS: Final = ("no level", "one level", "two levels", "three levels", "four levels")
 
 
 def notes(reading: Reading, image: Image) -> tuple[str, ...]:
     """Return the sentences, the most important first."""
     found = reading.found()
-    levels = found_levels(found)
-    return (*position.notes(reading), *_levels(reading, levels), *_curves(reading, levels, _sides(image)), _sides_words(image))
+    levels = measure.found_levels(found)
+    doubt = scale.distorted(found, reading.spacing)
+    curves = [] if doubt else _curves(reading, levels, _sides(image))
+    size = film_scale.notes(image, "Distances are", angles=not doubt) if reading.spacing.known else ()
+    return (*position.notes(reading), *_levels(reading, levels), *curves, _sides_words(image), *size)
 
 
 def _levels(reading: Reading, levels: tuple[str, ...]) -> list[str]:
     said = []
     absent = [level for level in THORACOLUMBAR if level not in levels]
     if absent:
-        said.append(f"Not found on the film: {spans(absent)}.")
+        said.append(f"Not found on the film: {measure.spans(absent)}.")
     unseen = reading.facts.get("between", ())
     if unseen:
         said.append(f"Not seen clearly, and put where the column goes on: {_named(unseen)}.")
@@ -44,13 +47,30 @@ def _levels(reading: Reading, levels: tuple[str, ...]) -> list[str]:
 def _other_ways(reading: Reading) -> list[str]:
     """Return the other numberings that are worth saying, the likeliest first."""
     columns = {int(way["shift"]): way for way in reading.facts.get("columns", ())}
-    others = [(float(p), int(shift)) for shift, p in reading.facts.get("alternatives", {}).items() if int(shift) and p >= WORTH_SAYING]
+    others = [(p, shift) for shift, p in _shares(reading).items() if shift and p >= WORTH_SAYING]
     return [f"{_other_way(columns.get(0), columns.get(shift), shift)} ({p:.0%})" for p, shift in sorted(others, reverse=True)]
+
+
+def _shares(reading: Reading) -> dict[int, float]:
+    """Return the probabilities of the numberings beside the certainty that held-out films taught: none above it, all together at most 1.
+
+    What is left of 1 are single vertebrae that are named otherwise.
+    """
+    chances = {int(shift): float(p) for shift, p in reading.facts.get("alternatives", {}).items()}
+    named, certainty = chances.get(0, 1.0), float(reading.facts["certainty"])
+    factor = min(certainty / named, (1 - certainty) / (1 - named)) if 0 < named < 1 else 1.0
+    return {shift: factor * p for shift, p in chances.items()}
+
+
+def _steps(shift: int) -> str:
+    """Return in words by how many levels a numbering is another."""
+    count = abs(shift)
+    return f"{_COUNTS[count] if count < len(_COUNTS) else f'{count} levels'} {'higher' if shift < 0 else 'lower'}"
 
 
 def _other_way(named: Mapping[str, Any] | None, other: Mapping[str, Any] | None, shift: int) -> str:
     """Return in words how another numbering differs; it may rename a part of the column only, skip a level, or take a vertebra for none."""
-    whole = f"every vertebra could be {_STEPS[shift]} than named"
+    whole = f"every vertebra could be {_steps(shift)} than named"
     if named is None or other is None:
         return whole
     names = dict(zip(map(tuple, other["middle"]), other["levels"], strict=True))
@@ -60,7 +80,7 @@ def _other_way(named: Mapping[str, Any] | None, other: Mapping[str, Any] | None,
     also = [level for level, way in ways.items() if way not in {None, level, level + shift}]
     if len(moved) == len(ways) and not names:
         return whole
-    said = [f"{_named(moved)} could be {_STEPS[shift]} than named"] if moved else ["the vertebrae could be counted otherwise"]
+    said = [f"{_named(moved)} could be {_steps(shift)} than named"] if moved else ["the vertebrae could be counted otherwise"]
     said += [f"{_named(also)} yet otherwise"] if also else []
     said += [f"{_named(gone)} no vertebra of the column"] if gone else []
     said += ["and a vertebra counted that was passed over"] if names else []
@@ -68,13 +88,13 @@ def _other_way(named: Mapping[str, Any] | None, other: Mapping[str, Any] | None,
 
 
 def _named(levels: Iterable[int]) -> str:
-    return spans([THORACOLUMBAR[level] for level in sorted(levels)])
+    return measure.spans([THORACOLUMBAR[level] for level in sorted(levels)])
 
 
 def _curves(reading: Reading, levels: tuple[str, ...], sides: tuple[str, str]) -> list[str]:
     if len(levels) < len(THORACOLUMBAR):
         return []
-    curves = [c for c in clinical_curves(corners_of(reading.found(), levels), levels) if c.scoliotic]
+    curves = [c for c in clinical_curves(measure.corners_of(reading.found(), levels) * measure.scale(reading.spacing.value), levels) if c.scoliotic]
     if not curves:
         return ["No curve of 10 degrees or more by the clinical rule."]
     angles = ["angle withheld" if position.no_end(reading, (c.upper_name, c.lower_name)) else f"{c.cobb_deg:.0f} degrees" for c in curves]

@@ -31,6 +31,7 @@ from spinelab.geometry.shape import ShapeModel
 from spinelab.tasks.whole_spine import data, drawing, levels, measure, piece, scale
 from spinelab.tasks.whole_spine.film import FILMS, mirrored, misplaced
 from spinelab.tasks.whole_spine.settings import WholeSpineSettings
+from spinelab.train import film_scale
 from spinelab.train.landmark_film import FilmKind
 from spinelab.train.landmark_task import LandmarkTask
 
@@ -157,7 +158,7 @@ class WholeSpine(LandmarkTask):
         side = measure.facing_of(reading.found())
         absent = [name for name in reading.names if name not in reading.found()]
         image = self.film(study, model.settings)
-        said = [*scale.notes(image)]
+        said = [*film_scale.notes(image, "SVA is")]
         said += [f"The patient faces the {side} of the picture."] if side else []
         said += [sentence] if (sentence := mirrored(image, side)) else []
         said += [sentence] if (sentence := levels.words(reading, _learnt(model))) else []
