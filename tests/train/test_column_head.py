@@ -137,6 +137,37 @@ def test_held_out_films_teach_how_sure_the_names_are():
     assert HEAD.calibrate(sightings[:10], truth[:10], {}) == {}
 
 
+def test_films_are_cut_below_a_part_of_the_column_and_above_another():
+    for off in range(6):
+        points = corners(off=off).reshape(-1, 2)
+        rows = points.reshape(LEVELS, 4, 2)[..., 1].mean(axis=1)
+        (first, above), (below, last) = HEAD.cuts(points)
+        assert (first, last) == (0, None)
+        assert 5 <= (rows < above).sum() <= LEVELS - 3
+        assert 5 <= (rows > below).sum() <= LEVELS - 3
+        assert HEAD.cuts(points) == [(0, above), (below, None)]
+    assert len({tuple(HEAD.cuts(corners(off=off).reshape(-1, 2))) for off in range(6)}) > 1
+    assert HEAD.cuts(np.where(np.arange(4 * LEVELS)[:, None] == 9, np.nan, points)) == []
+
+
+def test_names_on_parts_of_films_are_as_certain_as_those_of_held_out_parts():
+    parts, truth = [], []
+    for number in range(30):
+        points = corners(off=number / 10)
+        parts.append(read(maps_of(points, seen=range(5, 14), late=number % 2)))
+        truth.append(np.concatenate([points.reshape(-1, 2), np.ones((4 * LEVELS, 1))], axis=1))
+    truth = np.array(truth, np.float32)
+    learnt = HEAD.learn_parts(parts, truth)
+    assert json.loads(json.dumps(learnt)) == learnt
+    sure = {"slope": [0.0] * 4, "intercept": [9.0]}
+    part, whole = maps_of(corners(), seen=range(5, 14)), maps_of(corners())
+    assert read(part, {"certainty": sure} | learnt).facts["certainty"] == pytest.approx(0.5, abs=0.05), "every second one of these was named rightly"
+    assert read(part, {"certainty": sure}).facts["certainty"] > 0.99
+    assert read(whole, {"certainty": sure} | learnt).facts["certainty"] > 0.99
+    assert HEAD.learn_parts(parts[:10], truth[:10]) == {}
+    assert HEAD.learn_parts([read(whole)] * 30, truth) == {}, "whole films tell nothing of parts"
+
+
 def test_what_neighbours_are_to_each_other_is_learnt_from_marks_and_its_limits_from_what_is_read():
     rng = np.random.default_rng(1)
     marked = np.stack([corners(off=rng.normal(0, 2.0)) + rng.normal(0, 0.8, (LEVELS, 4, 2)) for _ in range(40)])

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from spinelab.core import Landmark, TaskError
-from spinelab.train.landmark_fitting import LEAST_HELD_OUT, hold_out, on_canvas
+from spinelab.train.landmark_fitting import LEAST_HELD_OUT, hold_out
 from spinelab.train.landmark_loop import LOWEST, RISE, learning_rate_share
 from spinelab.train.landmark_settings import LANDMARK_TRAINING_ONLY, LandmarkSettings, prepared_by
+from spinelab.train.landmark_truth import on_canvas, on_film
 
 
 def test_the_learning_rate_rises_once_and_falls_to_almost_nothing():
@@ -45,7 +46,7 @@ def test_nobody_is_held_out_where_that_were_too_few():
 
 def test_landmarks_go_to_the_canvas_and_absent_ones_are_marked():
     settings = LandmarkSettings(rows=128, columns=64)
-    found = on_canvas([Landmark("b", 49.5, 127.5), Landmark("x", 1, 1)], ("a", "b"), (256, 100), settings)
+    found = on_canvas(on_film([Landmark("b", 49.5, 127.5), Landmark("x", 1, 1)], ("a", "b")), (256, 100), settings)
     assert found[1].tolist() == pytest.approx([(49.5 + 0.5) / 2 + 7 - 0.5, 63.5, 1])
     assert found[0, 2] == 0
     assert np.isfinite(found).all()

@@ -42,6 +42,12 @@ BETWEEN_SPREAD: Final = 0.15
 """Standard deviation of its corners, as a share of the distance to its neighbours."""
 LEAST_NAMED: Final = 20
 """Held-out films below which nothing is learnt about how often the names are right."""
+MISSING: Final = 2
+"""Place of the number of missing levels among the features of a film."""
+PART: Final = 3
+"""Missing levels from which a film counts as one of a part of the column."""
+LEAST_SHOWN: Final = 5
+"""Levels that such a part of a held-out film shows at least."""
 TEMPERATURES: Final = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, 64.0, 96.0)
 FRAMING_WEIGHTS: Final = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8)
 UNLEARNT: Final = {"temperature": 8.0, "framing_weight": 0.1}
@@ -170,7 +176,7 @@ class ColumnHead:
         ways = [{"shift": c.shift - best.shift, "levels": c.levels.tolist(), "middle": seen.corners[c.chosen].mean(axis=1).tolist()} for c in columns]
         return {
             "alternatives": {c.shift - best.shift: float(p) for c, p in zip(columns, chances, strict=True)},
-            "certainty": logistic(features, calibration["certainty"]) if "certainty" in calibration else chance,
+            "certainty": _certainty(features, chance, calibration),
             "features": features,
             "evidence": evidence.tolist(),
             "columns": ways,
@@ -185,6 +191,24 @@ class ColumnHead:
         if "neighbours" not in calibration:
             return learnt
         return learnt | learn_limits([self._column(s) for s in seen], true, Neighbours.from_dict(calibration["neighbours"]))
+
+    def cuts(self, points: Floats) -> list[tuple[int, int | None]]:
+        """Return the part above one vertebra and the part below another, others on every film; none of a film on which a corner is missing."""
+        rows = points.reshape(self.levels, CORNERS, 2)[..., 1].mean(axis=1)
+        if not np.isfinite(rows).all():
+            return []
+        rng = np.random.default_rng([0xC075, round(float(rows.sum()))])
+        above, below = rng.integers(LEAST_SHOWN, self.levels - PART + 1), rng.integers(PART, self.levels - LEAST_SHOWN + 1)
+        ends = [round(float(rows[level - 1 : level + 1].mean())) for level in (above, below)]
+        return [(0, ends[0]), (ends[1], None)]
+
+    def learn_parts(self, seen: Sequence[Sighting], truth: NDArray[np.float32]) -> dict[str, Any]:
+        """Learn how certain the names on parts of films are, where `PART` levels or more are missing."""
+        rows = [(s.facts, middle) for s, middle in zip(seen, _middles(truth, self.levels), strict=True) if s.facts and s.facts["features"][MISSING] >= PART]
+        named = [_agreement(next(way for way in facts["columns"] if way["shift"] == 0), middle) == 1 for facts, middle in rows]
+        if len(rows) < LEAST_NAMED or len(set(named)) < 2:
+            return {}
+        return {"part_certainty": fit_logistic(np.array([facts["features"] for facts, _ in rows]), np.array(named))}
 
     def _names(self, seen: Sequence[Sighting], truth: NDArray[np.float32]) -> dict[str, Any]:
         rows = [(s.facts, _middles(t[None], self.levels)[0]) for s, t in zip(seen, truth, strict=True) if s.facts]
@@ -239,6 +263,13 @@ def _corners(truth: NDArray[np.float32], levels: int) -> Floats:
 def _middles(truth: NDArray[np.float32], levels: int) -> Floats:
     """Return the centres ``(N, L, 2)`` of landmarks ``(N, 4 L, 3)``; nan where a corner is not on the film."""
     return np.asarray(_corners(truth, levels).mean(axis=2), np.float64)
+
+
+def _certainty(features: Sequence[float], chance: float, calibration: Mapping[str, Any]) -> float:
+    """Return how certain the names are, by what was learnt from whole films or, where many levels are missing, from parts of films."""
+    learnt = calibration.get("part_certainty") if features[MISSING] >= PART else None
+    learnt = learnt or calibration.get("certainty")
+    return chance if learnt is None else logistic(features, learnt)
 
 
 def _agreement(way: Mapping[str, Any], middle: Floats) -> float:

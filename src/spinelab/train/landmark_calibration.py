@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from spinelab.core import Examples, Model, Quantity, Run
 from spinelab.evaluation import DETECTABLE, fit_conformal
+from spinelab.train.film_parts import seen_in_parts
 from spinelab.train.landmark_reading import Measured, Reading
+from spinelab.train.landmark_truth import on_canvas, on_film
 
 if TYPE_CHECKING:
     from spinelab.train.landmark_task import LandmarkTask
@@ -25,16 +27,16 @@ DOUBTFUL_SHARE: Final = 0.6
 
 def calibrate(task: LandmarkTask, model: Model, examples: Examples, pixels: NDArray[np.uint8], facts: Sequence[Mapping[str, Any]], run: Run) -> dict[str, Any]:
     """Read held-out films and complete the record's ``calibration``; return its ``agreement``."""
-    from spinelab.train.landmark_fitting import on_canvas
-
     settings = task.own(model.settings)
     shapes = [f["shape"] for f in facts]
-    truth = np.stack([on_canvas(e.truth.landmarks, task.names_of(model), shape, settings) for e, shape in zip(examples, shapes, strict=True)])
+    names = task.names_of(model)
+    truth = np.stack([on_canvas(on_film(e.truth.landmarks, names), shape, settings) for e, shape in zip(examples, shapes, strict=True)])
     calibration = model.record["calibration"]
     seen = task.sightings(model, pixels, shapes, run)
     learnt = task.head_of(model).calibrate(seen, truth, calibration["head"])
     if learnt:
         calibration["head"] |= learnt
+        calibration["head"] |= task.head_of(model).learn_parts(*seen_in_parts(task, model, examples, run))
         seen = task.sightings(model, pixels, shapes, run)
     readings = [task.on_film(model, one, e.open(), shape) for one, e, shape in zip(seen, examples, shapes, strict=True)]
     calibration |= usual(readings)

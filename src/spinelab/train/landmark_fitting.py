@@ -19,13 +19,14 @@ from spinelab.io.cache import ImageCache
 from spinelab.nn.landmark_net import landmark_net
 from spinelab.train import checkpoint as checkpoints
 from spinelab.train.batches import TrainingBatches, TrainingFilms
-from spinelab.train.canvas import Changes, place
+from spinelab.train.canvas import Changes
 from spinelab.train.fitting import begin, digest, strategy_of, train
 from spinelab.train.landmark_batches import LandmarkFilms
 from spinelab.train.landmark_calibration import calibrate
 from spinelab.train.landmark_loop import LandmarkLoop
 from spinelab.train.landmark_reading import FIRST, SECOND
 from spinelab.train.landmark_settings import LandmarkSettings
+from spinelab.train.landmark_truth import on_canvas, on_film
 from spinelab.train.loop import Plan
 from spinelab.train.precision import choose_device, choose_precision, device_name
 from spinelab.train.seeds import seeded
@@ -114,20 +115,11 @@ def _material(task: LandmarkTask, examples: Examples, settings: LandmarkSettings
     cache, how = ImageCache(run.cache), task.preparation(settings)
     keys = cache.keys(examples, how)
     pixels, _ = cache.load(examples, lambda example: task.prepare(example.open(), settings), how, run.progress, keys=keys)
-    truth = np.stack([on_canvas(example.truth.landmarks, names, facts["shape"], settings) for example, facts in zip(examples, pixels.facts, strict=True)])
+    truth = np.stack([on_canvas(on_film(e.truth.landmarks, names), facts["shape"], settings) for e, facts in zip(examples, pixels.facts, strict=True)])
     if not truth[..., 2].any():
         raise InputError(f"{examples.root}: no landmark lies on any film", expected="films with landmarks", action="check the coordinates")
     held_out = hold_out(examples.groups(), settings.calibration_fraction, settings.seed)
     return Material(examples, names, pixels, truth, keys, np.flatnonzero(~held_out), np.flatnonzero(held_out))
-
-
-def on_canvas(landmarks: Sequence[Any], names: Sequence[str], shape: Sequence[int], settings: LandmarkSettings) -> NDArray[np.float32]:
-    """Return landmarks ``(P, 3)`` in canvas pixels with 1 where they are on the film."""
-    where = place((int(shape[0]), int(shape[1])), settings.rows, settings.columns)
-    known = {p.name: (p.x, p.y) for p in landmarks}
-    film = np.array([known.get(name, (np.nan, np.nan)) for name in names], np.float64)
-    there = np.isfinite(film[:, 0])
-    return np.column_stack([where.to_canvas(np.where(there[:, None], film, 0.0)), there]).astype(np.float32)
 
 
 def hold_out(groups: Sequence[str], fraction: float, seed: int) -> NDArray[np.bool_]:

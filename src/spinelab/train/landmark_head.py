@@ -72,6 +72,12 @@ class Head(Protocol):
     def calibrate(self, seen: Sequence[Sighting], truth: NDArray[np.float32], calibration: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the head learns from held-out films and their landmarks ``(N, P, 3)``, for JSON; ``calibration`` is what `learn` returned."""
 
+    def cuts(self, points: NDArray[np.float64]) -> list[tuple[int, int | None]]:
+        """Return from which row up to which (not with it; ``None``: to the end) films with these landmarks ``(P, 2)`` are cut to learn from parts; or none."""
+
+    def learn_parts(self, seen: Sequence[Sighting], truth: NDArray[np.float32]) -> dict[str, Any]:
+        """Return what the head learns from such parts of held-out films and landmarks ``(N, P, 3)``, those that were cut off as well, for JSON."""
+
 
 class HeatmapHead:
     """One map a named landmark."""
@@ -102,6 +108,12 @@ class HeatmapHead:
         return [Sighting(point, on, share, drawn(point, spread)) for point, spread, on, share in zip(*parts, strict=True)]
 
     def calibrate(self, seen: Sequence[Sighting], truth: NDArray[np.float32], calibration: Mapping[str, Any]) -> dict[str, Any]:
+        return {}
+
+    def cuts(self, points: NDArray[np.float64]) -> list[tuple[int, int | None]]:
+        return []
+
+    def learn_parts(self, seen: Sequence[Sighting], truth: NDArray[np.float32]) -> dict[str, Any]:
         return {}
 
 
