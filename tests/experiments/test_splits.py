@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spinelab.core import InputError
-from spinelab.experiments.splits import grouped_folds, grouped_holdout, patients_per_class
+from spinelab.experiments.splits import banded_splits, grouped_folds, grouped_holdout, patients_per_class
 
 
 @settings(max_examples=40, deadline=None)
@@ -49,12 +49,43 @@ def test_one_class_is_refused():
         grouped_folds(["a"] * 10, [str(i) for i in range(10)], folds=2, repeats=1, seed=0)
 
 
-def test_a_holdout_holds_out_about_its_share():
-    labels, groups = ["a", "b"] * 50, [str(i) for i in range(100)]
-    splits = grouped_holdout(labels, groups, fraction=0.1, repeats=3, seed=0)
-    assert [len(s.test) for s in splits] == [10, 10, 10]
-    with pytest.raises(InputError):
-        grouped_holdout(labels, groups, fraction=0.9, repeats=1, seed=0)
+@pytest.mark.parametrize("fraction", [0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5])
+@pytest.mark.parametrize("number", [24, 120])
+def test_a_holdout_holds_out_its_share_of_the_patients_and_of_each_class(number, fraction):
+    groups = [f"p{i}" for i in range(number) for _ in range(1 + i % 3)]
+    labels = ["rare" if i % 6 == 0 else "common" for i in range(number) for _ in range(1 + i % 3)]
+    splits = grouped_holdout(labels, groups, fraction=fraction, repeats=2, seed=0)
+    splits += banded_splits(list(map(float, range(len(groups)))), groups, folds=5, holdout=fraction, repeats=2, seed=0)
+    for split in splits:
+        held = {groups[i] for i in split.test}
+        assert len(held) == round(fraction * number)
+        assert not held & {groups[i] for i in split.train}
+        assert sorted([*split.train, *split.test]) == list(range(len(groups)))
+    for split in splits[:2]:
+        assert abs(len({groups[i] for i in split.test if labels[i] == "rare"}) - fraction * number / 6) < 1
+
+
+def test_a_holdout_takes_a_patient_of_the_rarest_class_and_leaves_one():
+    labels, groups = ["rare"] * 2 + ["common"] * 28, [str(i) for i in range(30)]
+    for seed in range(20):
+        (split,) = grouped_holdout(labels, groups, fraction=0.4, repeats=1, seed=seed)
+        assert {labels[i] for i in split.test} == {labels[i] for i in split.train} == {"rare", "common"}
+
+
+def test_repeated_holdouts_differ_and_seeds_reproduce_them():
+    labels, groups = ["a", "b"] * 20, [str(i) for i in range(40)]
+    first, again = (grouped_holdout(labels, groups, fraction=0.4, repeats=2, seed=3) for _ in range(2))
+    assert all(np.array_equal(x.test, y.test) for x, y in zip(first, again, strict=True))
+    assert not np.array_equal(first[0].test, first[1].test)
+
+
+@pytest.mark.parametrize("fraction", [0.9, 0.0, -0.1])
+def test_a_holdout_of_no_share_or_more_than_half_is_refused(fraction):
+    labels, groups = ["a", "b"] * 5, [str(i) for i in range(10)]
+    with pytest.raises(InputError, match="above 0 and at most"):
+        grouped_holdout(labels, groups, fraction=fraction, repeats=1, seed=0)
+    with pytest.raises(InputError, match="above 0 and at most"):
+        banded_splits([1.0] * 10, groups, folds=5, holdout=fraction, repeats=1, seed=0)
 
 
 def test_patients_are_counted_once_a_class():

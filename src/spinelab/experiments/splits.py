@@ -37,12 +37,10 @@ def grouped_folds(labels: Sequence[str], groups: Sequence[str], *, folds: int, r
 
 
 def grouped_holdout(labels: Sequence[str], groups: Sequence[str], *, fraction: float, repeats: int, seed: int) -> list[Split]:
-    """Return ``repeats`` random splits that hold out about ``fraction`` of the patients."""
-    if not 0 < fraction <= 0.5:
-        raise InputError(f"Hold-out fraction {fraction}", expected="a value above 0 and at most 0.5", action="choose another --holdout")
-    parts = max(2, round(1 / fraction))
+    """Return ``repeats`` random splits that hold out ``fraction`` of the patients, rounded to whole patients."""
+    _require_share(fraction)
     _require_patients(labels, groups, 2, "a hold-out", "collect more patients of that class or leave the class out")
-    return [Split(repeat, 0, *_stratified(labels, groups, parts, seed + repeat)[0]) for repeat in range(repeats)]
+    return [Split(repeat, 0, *_held_out(labels, groups, fraction, seed + repeat)) for repeat in range(repeats)]
 
 
 def banded_splits(values: Sequence[float], groups: Sequence[str], *, folds: int, holdout: float | None, repeats: int, seed: int) -> list[Split]:
@@ -53,15 +51,15 @@ def banded_splits(values: Sequence[float], groups: Sequence[str], *, folds: int,
     InputError
         If there are fewer patients than folds, or the hold-out is no share.
     """
-    if holdout is not None and not 0 < holdout <= 0.5:
-        raise InputError(f"Hold-out fraction {holdout}", expected="a value above 0 and at most 0.5", action="choose another --holdout")
-    parts = folds if holdout is None else max(2, round(1 / holdout))
+    parts = folds if holdout is None else 2
     if len(set(groups)) < parts:
         raise InputError(f"{len(set(groups))} patients", expected=f"at least {parts} for {parts} parts", action="use fewer folds (--folds) or more patients")
     bands = bands_of(values)
-    used = range(parts) if holdout is None else range(1)
+    if holdout is not None:
+        _require_share(holdout)
+        return [Split(repeat, 0, *_held_out(bands, groups, holdout, seed + repeat)) for repeat in range(repeats)]
     made = [(repeat, _stratified(bands, groups, parts, seed + repeat)) for repeat in range(repeats)]
-    return [Split(repeat, fold, *splits[fold]) for repeat, splits in made for fold in used]
+    return [Split(repeat, fold, *splits[fold]) for repeat, splits in made for fold in range(parts)]
 
 
 def bands_of(values: Sequence[float]) -> list[str]:
@@ -72,6 +70,24 @@ def bands_of(values: Sequence[float]) -> list[str]:
         return ["unknown"] * len(numbers)
     low, high = np.quantile(numbers[known], [1 / 3, 2 / 3])
     return ["unknown" if not k else "low" if v <= low else "middle" if v <= high else "high" for v, k in zip(numbers, known, strict=True)]
+
+
+def _held_out(labels: Sequence[str], groups: Sequence[str], fraction: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the positions to learn from and those to hold out.
+
+    The patients stand class after class, the rarest class first and each class shuffled, and every (1 / fraction)-th is held out: so the
+    number is the share asked for, every class loses its share to within one patient, and at most half of a class (rounded up) is held out.
+    """
+    rarity = {label: place for place, label in enumerate(patients_per_class(labels, groups))}
+    rarest: dict[str, int] = {}
+    for label, group in zip(labels, groups, strict=True):
+        rarest[group] = min(rarity[label], rarest.get(group, len(rarity)))
+    order = np.random.default_rng(seed).permutation(sorted(rarest))
+    row = sorted(order.tolist(), key=rarest.__getitem__)
+    number = min(max(1, round(fraction * len(row))), len(row) // 2)
+    chosen = {row[k * len(row) // number] for k in range(number)}
+    held = np.array([g in chosen for g in groups])
+    return np.flatnonzero(~held).astype(np.int64), np.flatnonzero(held).astype(np.int64)
 
 
 def _stratified(labels: Sequence[str], groups: Sequence[str], parts: int, seed: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
@@ -87,6 +103,11 @@ def patients_per_class(labels: Sequence[str], groups: Sequence[str]) -> dict[str
     """Return the number of different patients of every class, rarest first."""
     counts = {label: len({g for g, other in zip(groups, labels, strict=True) if other == label}) for label in sorted(set(labels))}
     return dict(sorted(counts.items(), key=lambda item: item[1]))
+
+
+def _require_share(fraction: float) -> None:
+    if not 0 < fraction <= 0.5:
+        raise InputError(f"Hold-out fraction {fraction}", expected="a value above 0 and at most 0.5", action="choose another --holdout")
 
 
 def _require_patients(labels: Sequence[str], groups: Sequence[str], least: int, purpose: str, action: str) -> None:
