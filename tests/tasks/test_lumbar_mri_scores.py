@@ -44,17 +44,17 @@ def by_group(section: dict) -> dict[tuple[str, str], tuple]:
 
 def test_planes_are_those_of_the_marks_and_not_of_the_conditions() -> None:
     elsewhere = {f"{100 + study}_spinal_canal_stenosis_l5_s1": "Axial T2" for study in range(12)}
-    found = by_group(TASK.sections(rows(elsewhere), {"m": graded()})[1])
+    found = by_group(TASK.sections(rows(elsewhere), {"m": graded()}, bootstraps=200)[1])
     assert found["plane", "Axial T2"][0] == 10 * STUDIES + 12
     assert found["plane", "Sagittal T2/STIR"][0] == 5 * STUDIES - 12
     assert found["plane", "Axial T2"][-1] != found["condition", "subarticular stenosis"][-1]
-    usual = by_group(TASK.sections(rows({}), {"m": graded()})[1])
+    usual = by_group(TASK.sections(rows({}), {"m": graded()}, bootstraps=200)[1])
     assert usual["plane", "Axial T2"] == usual["condition", "subarticular stenosis"]
 
 
 def test_the_loss_of_every_group_has_an_interval_over_examinations() -> None:
     predictions = graded()
-    found = by_group(TASK.sections(rows({}), {"m": predictions})[1])
+    found = by_group(TASK.sections(rows({}), {"m": predictions}, bootstraps=200)[1])
     weights = np.array([1.0, 2.0, 4.0])[predictions.truth]
     losses = -np.log(predictions.probabilities[0, np.arange(len(weights)), predictions.truth]) * weights
     own = np.array([e.id.endswith("l4_l5") for e in rows({})])
@@ -63,11 +63,20 @@ def test_the_loss_of_every_group_has_an_interval_over_examinations() -> None:
     assert all(" to " in row[-1] for row in found.values())
 
 
+def test_the_section_and_the_ranking_give_one_interval_for_one_figure() -> None:
+    examples, predictions = rows({}), graded()
+    judged = TASK.judge(examples, predictions, bootstraps=700)
+    loss = judged.metrics["weighted_log_loss"]
+    table = TASK.sections(examples, {"m": predictions}, bootstraps=700)[0]["table"]
+    found = dict(zip(table["columns"], table["rows"][0], strict=True))
+    assert found["weighted log loss, all questions"] == f"{loss.value:.3f} ({loss.lo:.3f} to {loss.hi:.3f})"
+
+
 def test_a_condition_head_is_read_beside_what_the_series_gives_away() -> None:
     """One that knows the series alone, and answers left for everything that has sides."""
     truth = np.array([q.condition for _ in range(STUDIES) for q in QUESTIONS], dtype=np.int64)
     said = np.select([truth == 2, truth == 4], [1, 3], truth)
-    (section,) = TASK.sections(rows({}), {"series alone": answers(CONDITIONS, truth, np.eye(5)[said])})
+    (section,) = TASK.sections(rows({}), {"series alone": answers(CONDITIONS, truth, np.eye(5)[said])}, bootstraps=200)
     found = {row[0]: row[1:] for row in section["table"]["rows"]}
     assert list(found) == ["all", *DESCRIPTIONS]
     assert [float(row[2]) for row in found.values()] == pytest.approx([0.6, 0.5, 1.0, 0.5])

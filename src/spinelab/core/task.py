@@ -239,8 +239,11 @@ class Task(ABC):
         """Return the task's own metrics of a model's answers (`spinelab.evaluation.Predictions`), and those of constant answers."""
         return Judgement()
 
-    def sections(self, examples: Examples, answers: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Return sections of a report about the answers, by model (`spinelab.evaluation.Predictions`); shaped as in `analysis`."""
+    def sections(self, examples: Examples, answers: Mapping[str, Any], *, bootstraps: int) -> list[dict[str, Any]]:
+        """Return sections of a report about the answers, by model (`spinelab.evaluation.Predictions`); shaped as in `analysis`.
+
+        Intervals come from as many resamples as those of `judge`, so that one figure has one interval in a report.
+        """
         return []
 
     def training(self, records: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:

@@ -213,11 +213,11 @@ def _variants(bench: Bench, trained: Sequence[Trained], predictions: Mapping[str
 
 def _analysis(bench: Bench, trained: Sequence[Trained], variants: Sequence[Variant], heads: Sequence[ComparedHead]) -> Iterator[dict[str, Any]]:
     """Yield the task's sections about the answers of every head, the judged one first, and those about the training and the data."""
-    task = bench.task
-    yield from task.sections(bench.examples, {v.name: v.predictions for v in variants if v.predictions is not None})
+    task, bootstraps = bench.task, bench.design.bootstraps
+    yield from task.sections(bench.examples, {v.name: v.predictions for v in variants if v.predictions is not None}, bootstraps=bootstraps)
     for head in heads:
         if head.name != bench.target:
-            yield from task.sections(bench.examples, {name: found.predictions for name, found in head.models.items()})
+            yield from task.sections(bench.examples, {name: found.predictions for name, found in head.models.items()}, bootstraps=bootstraps)
     yield from task.training({t.plan.name: [fold.record for fold in t.folds] for t in trained})
     yield from task.analysis(bench.examples, trained[0].plan.settings)
 

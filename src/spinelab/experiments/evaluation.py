@@ -200,19 +200,20 @@ def _conclude(task: Task, model: Model, examples: Examples, halves: _Halves, dat
         design=design,
         analysis=(
             *sections(halves.heads),
-            *_of_task(task, model, examples, halves),
+            *_of_task(task, model, examples, halves, bootstraps),
             *halves.looks,
             *task.training({model.name: [model.record]}),
         ),
     )
 
 
-def _of_task(task: Task, model: Model, examples: Examples, halves: _Halves) -> list[dict[str, Any]]:
+def _of_task(task: Task, model: Model, examples: Examples, halves: _Halves, bootstraps: int) -> list[dict[str, Any]]:
     """Return the task's sections about the answers of every head, the judged one first."""
     if halves.classified is None:
         return []
     others = _other_heads(task, model, halves)
-    return [section for told in (halves.classified.predictions, *others.values()) for section in task.sections(examples, {model.name: told})]
+    told = (halves.classified.predictions, *others.values())
+    return [section for answers in told for section in task.sections(examples, {model.name: answers}, bootstraps=bootstraps)]
 
 
 def _other_heads(task: Task, model: Model, halves: _Halves) -> dict[str, Predictions]:

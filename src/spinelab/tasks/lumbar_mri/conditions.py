@@ -22,7 +22,7 @@ TEXT: Final = (
 COLUMNS: Final = ("series", "questions", "conditions", "right by the series alone")
 
 
-def of_answers(answers: Mapping[str, Any], series: Mapping[str, str], *, bootstraps: int = 1000) -> list[dict[str, Any]]:
+def of_answers(answers: Mapping[str, Any], series: Mapping[str, str], *, bootstraps: int) -> list[dict[str, Any]]:
     """Return the accuracy of models that told conditions by kind of series; nothing where none did.
 
     ``series`` is the kind of series on which each question was asked.

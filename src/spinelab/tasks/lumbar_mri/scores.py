@@ -133,7 +133,7 @@ def _less(constant: Distribution, own: Distribution) -> Estimate:
     return Distribution(constant.value - own.value, constant.samples - own.samples, own.patients).estimate()
 
 
-def score_table(tables: Mapping[str, Answers], *, bootstraps: int = 1000) -> dict[str, Any]:
+def score_table(tables: Mapping[str, Answers], *, bootstraps: int) -> dict[str, Any]:
     """Return the table of the competition's figures: a row a model, then a row a constant."""
     some = next(iter(tables.values()))
     rows = {**tables, **{said_constant(name): constant_answers(some, name) for name in CONSTANTS}}
@@ -152,7 +152,7 @@ def said(estimate: Estimate) -> str:
     return f"{estimate.value:.3f} ({estimate.lo:.3f} to {estimate.hi:.3f})"
 
 
-def per_question_table(tables: Mapping[str, Answers], *, bootstraps: int = 1000) -> dict[str, Any]:
+def per_question_table(tables: Mapping[str, Answers], *, bootstraps: int) -> dict[str, Any]:
     """Return accuracy and weighted log loss by condition, level, side and kind of series: a row a group, two columns a model."""
     some = next(iter(tables.values()))
     groups = _groups(some)

@@ -18,7 +18,7 @@ from spinelab.tasks.lumbar_mri.targets import GRADE_NAMES, QUESTIONS, TASK_NAME
 SUBMISSION: Final = "submission.csv"
 
 
-def of_answers(answers: Mapping[str, Any]) -> list[dict[str, Any]]:
+def of_answers(answers: Mapping[str, Any], *, bootstraps: int) -> list[dict[str, Any]]:
     """Return the competition's score beside constants, and the figures by condition, level, side and series."""
     tables = scores.tables_of(answers)
     if not tables:
@@ -28,12 +28,12 @@ def of_answers(answers: Mapping[str, Any]) -> list[dict[str, Any]]:
             "title": "The competition's score",
             "text": "Log loss weighted 1, 2, 4 by the true grade; the score is the mean of canal, foramina, recesses and any severe canal. Lower is better. "
             "The constants are made from these very grades, which favours them; intervals resample whole examinations.",
-            "table": scores.score_table(tables),
+            "table": scores.score_table(tables, bootstraps=bootstraps),
         },
         {
             "title": "By condition, level, side and series",
             "text": "Accuracy is read beside the share of the most frequent grade: most levels of most patients are not narrow.",
-            "table": scores.per_question_table(tables),
+            "table": scores.per_question_table(tables, bootstraps=bootstraps),
         },
     ]
 

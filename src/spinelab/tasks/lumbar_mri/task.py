@@ -101,12 +101,13 @@ class LumbarMri(NetworkTask):
 
         return scores.judge(predictions, bootstraps=bootstraps)
 
-    def sections(self, examples: Examples, answers: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def sections(self, examples: Examples, answers: Mapping[str, Any], *, bootstraps: int) -> list[dict[str, Any]]:
         """Return the competition's score beside its constants, and the figures by condition, level, side and series; of told conditions, those by series."""
         from spinelab.tasks.lumbar_mri import conditions, scores, sections
 
         series = {row.id: plane_of_row(row) for row in examples}
-        return [*sections.of_answers(scores.tables_of(answers, series)), *conditions.of_answers(answers, series)]
+        graded = sections.of_answers(scores.tables_of(answers, series), bootstraps=bootstraps)
+        return [*graded, *conditions.of_answers(answers, series, bootstraps=bootstraps)]
 
     def together(self, examples: Examples, results: Sequence[Result]) -> list[Result]:
         """Return one result an examination, with the grade of every question that was answered at its level and side."""
