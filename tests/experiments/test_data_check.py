@@ -29,6 +29,8 @@ def test_a_copy_under_another_patient_is_a_leak_and_the_two_are_kept_together(ma
     assert {"duplicates", "duplicates-across-patients"} <= codes(check)
     assert check.summary.leaks[0]["a"] == examples[3].id
     assert check.groups[3] == check.groups[10]
+    assert check.summary.patients == 79
+    assert sum(counts["patients"] for counts in check.summary.classes.values()) == 79
 
 
 def test_one_picture_with_two_labels_is_a_conflict(make_examples, relabel):

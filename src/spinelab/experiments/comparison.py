@@ -75,7 +75,7 @@ def compare(
     groups = asked.spread(check.groups)
     bench = Bench(
         task,
-        with_groups(asked.questions, groups) if asked.several else examples,
+        with_groups(asked.questions, groups),
         target,
         classes,
         tuple(labels),

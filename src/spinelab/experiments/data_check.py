@@ -92,7 +92,7 @@ def check_data(
     few = _few(asked, asked.question_labels(target) if target else (), asked.spread(groups), words.few)
     problems = replace(problems, few=few, shortcuts=_probes(examples, facts, asked.labels, groups) if target else ())
     summary = replace(
-        _counted(examples, asked, target),
+        _counted(examples, asked, target, groups),
         digest=_digest(examples, [] if measures or asked.several else asked.labels, prints),
         duplicates=problems.duplicates,
         leaks=problems.leaks,
@@ -150,16 +150,17 @@ def _copy_problems(examples: Examples, asked: Asked, copies: Sequence[Duplicate]
     )
 
 
-def _counted(examples: Examples, asked: Asked, target: str) -> DataSummary:
-    """Return a summary of what can be said without opening a file: counts, classes, notes and remarks."""
+def _counted(examples: Examples, asked: Asked, target: str, groups: Sequence[str]) -> DataSummary:
+    """Return a summary of counts, classes, notes and remarks; patients who share a picture count as one, as in every interval."""
+    questions = with_groups(asked.questions, asked.spread(groups))
     return DataSummary(
         root=examples.root.name,
         digest="",
-        patients=len(set(examples.groups())) if examples.patients_known else None,
+        patients=len(set(groups)) if examples.patients_known else None,
         images=sum(max(1, len(e.files)) for e in examples),
         examinations=len(examples),
         questions=len(asked.questions) if asked.several else None,
-        classes=_class_counts(asked.questions, asked.question_labels(target), known=examples.patients_known) if target else {},
+        classes=_class_counts(questions, asked.question_labels(target), known=examples.patients_known) if target else {},
         notes=examples.notes,
         remarks={e.id: str(remark) for e in examples if (remark := _fact(e, "remark")) is not None},
         phantom=examples.phantom,
@@ -282,7 +283,7 @@ def _plural(count: int, noun: str) -> str:
 
 def _across(leaks: Sequence[Mapping[str, Any]], consequence: str) -> str:
     count = sum(d["same_patient"] is False for d in leaks)
-    return f"{_plural(count, 'pair')} of (nearly) equal pictures stand under two patients; {consequence}."
+    return f"{_plural(count, 'pair')} of (nearly) equal pictures stand under two patients, who count as one; {consequence}."
 
 
 def _conflict_words(conflicts: Sequence[Mapping[str, Any]]) -> str:

@@ -19,7 +19,7 @@ class DataWords:
 LEARNT_FROM: Final = DataWords(
     unknown="examinations of one patient may stand on both sides of a split, and every figure may be too good",
     copies="copies were kept on one side of every split",
-    across="these patients were treated as one in every split",
+    across="they stand on one side of every split",
     few="too few to rank models that are close",
 )
 JUDGED_ON: Final = DataWords(

@@ -114,8 +114,7 @@ def _known(task: Task, model: Model, examples: Examples, run: Run) -> _Known:
         )
     labels = known_labels(model, asked.questions, target) if target else []
     check = check_data(asked.examinations, target, run.progress, measures=measures, asked=asked, words=JUDGED_ON, quantities=task.quantities(model.settings))
-    questions = with_groups(asked.questions, asked.spread(check.groups)) if asked.several else asked.questions
-    return _Known(questions, tuple(labels), check, measures=measures)
+    return _Known(with_groups(asked.questions, asked.spread(check.groups)), tuple(labels), check, measures=measures)
 
 
 def _readable(examples: Examples, error: UnreadableError, run: Run) -> Examples:
