@@ -149,6 +149,7 @@ def test_the_whole_report_is_json_and_counts_what_was_withheld():
     assert report["metrics"]["mae"]["lo"] < report["metrics"]["mae"]["value"] < report["metrics"]["mae"]["hi"]
     assert 0.8 < report["interval"]["coverage"]["value"] <= 1
     assert report["interval"]["n"] == 77
+    assert report["metrics"]["bias"] == report["bland_altman"]["bias"]
     assert sum(row["n"] for row in report["interval"]["by_width"]) == 77
     assert "interval" not in measurement_agreement(value, truth, owner, bootstraps=10)
     nothing = measurement_agreement([np.nan], [1.0])

@@ -222,8 +222,8 @@ def measurement_agreement(
     -------
     dict
         ``n`` (compared), ``patients``, ``films`` (given), ``withheld`` (reference known, value not), ``without_reference``, ``metrics`` (name to value, lo, hi;
-        see `error_metrics`), ``wilcoxon``, ``bland_altman``, and ``interval`` (see `interval_agreement`) where limits were given. With nothing to
-        compare there are only the counts.
+        see `error_metrics`; ``bias`` has the t interval of ``bland_altman``), ``wilcoxon``, ``bland_altman``, and ``interval`` (see `interval_agreement`)
+        where limits were given. With nothing to compare there are only the counts.
     """
     first, second = check_rows(value=value, truth=truth)
     names = check_patients(patients, len(first))
@@ -240,10 +240,12 @@ def measurement_agreement(
         return counts
     pair, own = (first[kept], second[kept]), names[kept]
     metrics = error_metrics(*pair, own, within=within, bootstraps=bootstraps, seed=seed)
+    limits = bland_altman(*pair, own)
+    metrics["bias"] = limits.bias
     report: dict[str, Any] = counts | {
         "metrics": {name: estimate.to_dict() for name, estimate in metrics.items()},
         "wilcoxon": wilcoxon_test(*pair, own),
-        "bland_altman": bland_altman(*pair, own).to_dict(),
+        "bland_altman": limits.to_dict(),
     }
     if lo is not None and hi is not None:
         low, high, _ = check_rows(lo=lo, hi=hi, value=first)
