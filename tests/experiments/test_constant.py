@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss
 
+from spinelab.evaluation.types import Estimate
 from spinelab.experiments import baselines
 from spinelab.experiments.constant import majority
 
@@ -13,6 +14,16 @@ def test_a_constant_reaches_the_majority_rate_and_nothing_else():
     assert found["metrics"]["accuracy"].value == pytest.approx(0.81)
     assert found["metrics"]["balanced_accuracy"].value == pytest.approx(0.5)
     assert found["metrics"]["auroc"].value == pytest.approx(0.5)
+
+
+def test_what_a_constant_has_by_definition_has_no_limits():
+    classes = ("Normal/Mild", "Moderate", "Severe")
+    labels = ["Normal/Mild"] * 30 + ["Moderate"] * 6 + ["Severe"] * 3
+    found = majority(labels, [str(i % 13) for i in range(39)], classes, bootstraps=200)["metrics"]
+    assert found["balanced_accuracy"] == Estimate(pytest.approx(1 / 3))
+    assert [found[f"sensitivity[{c}]"] for c in classes] == [Estimate(1.0), Estimate(0.0), Estimate(0.0)]
+    assert [found[f"specificity[{c}]"] for c in classes] == [Estimate(0.0), Estimate(1.0), Estimate(1.0)]
+    assert found["accuracy"].lo < found["accuracy"].value < found["accuracy"].hi
 
 
 def test_baselines_of_labels_alone(toy, make_examples):

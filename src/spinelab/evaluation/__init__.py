@@ -14,7 +14,7 @@ from spinelab.evaluation.conformal import Conformal, fit_conformal, least_patien
 from spinelab.evaluation.coverage import interval_agreement, interval_score
 from spinelab.evaluation.curves import Band, Curve, pr_band, pr_curve, roc_band, roc_curve
 from spinelab.evaluation.delong import delong_interval, delong_test, delong_variance
-from spinelab.evaluation.estimates import compute_metrics, fold_values, metric_distributions, paired_difference
+from spinelab.evaluation.estimates import compute_metrics, constant_metrics, fold_values, metric_distributions, paired_difference
 from spinelab.evaluation.icc import DETECTABLE, Icc, IccForm, icc
 from spinelab.evaluation.intervals import auroc_distribution, auroc_interval, interval_halfwidth_wilson, patients_needed, wilson
 from spinelab.evaluation.landmark_error import ErrorSummary, LandmarkErrors, landmark_errors
@@ -64,6 +64,7 @@ __all__ = [
     "clustered_wilson",
     "compute_metrics",
     "confusion_matrix",
+    "constant_metrics",
     "corrected_resampled_t",
     "debiased_error",
     "delong_interval",

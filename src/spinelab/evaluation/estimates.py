@@ -17,6 +17,8 @@ from spinelab.evaluation.tally import Tally
 from spinelab.evaluation.types import Estimate, Predictions
 
 _ZERO: Final = 1e-12
+BY_DEFINITION: Final = ("recall", "specificity")
+"""The shares of a class that an answer which never changes decides, whoever the patients are."""
 
 
 def metric_distributions(
@@ -63,6 +65,17 @@ def compute_metrics(
     check_level(level)
     tally = _tally(predictions, bootstraps, seed, positive)
     return {name: _estimate(tally, spec, label, level) for name, (spec, label) in named(metrics, predictions.classes).items()}
+
+
+def constant_metrics(predictions: Predictions, *, metrics: Sequence[str] | None = None, bootstraps: int = BOOTSTRAPS) -> dict[str, Estimate]:
+    """Return what one answer to everyone reaches; arguments as in `compute_metrics`.
+
+    Its sensitivities and specificities are exactly 0 or 1, and their means exactly 1 / number of classes or its complement: they hold by definition, on any
+    patients, and have no limits.
+    """
+    specs = named(metrics, predictions.classes)
+    found = compute_metrics(predictions, metrics=metrics, bootstraps=bootstraps)
+    return {name: Estimate(one.value) if specs[name][0].share in BY_DEFINITION else one for name, one in found.items()}
 
 
 def paired_difference(

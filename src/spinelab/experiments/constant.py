@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from spinelab.core import Examples, Settings, Task
-from spinelab.evaluation import compute_metrics
+from spinelab.evaluation import constant_metrics
 from spinelab.evaluation.types import Predictions
 from spinelab.experiments.asked import ask
 from spinelab.experiments.constant_measures import measured_baselines
@@ -27,7 +27,7 @@ def majority(labels: Sequence[str], groups: Sequence[str], classes: Sequence[str
         "name": f"always {most}",
         "majority_class": most,
         "majority_share": count / len(labels),
-        "metrics": compute_metrics(predictions, bootstraps=bootstraps),
+        "metrics": constant_metrics(predictions, bootstraps=bootstraps),
         "predictions": predictions,
     }
 
@@ -96,4 +96,4 @@ def _of_classes(examples: Examples, labels: Sequence[str], classes: Sequence[str
 
 
 def _numbers(predictions: Predictions) -> dict[str, Any]:
-    return {name: estimate.to_dict() for name, estimate in compute_metrics(predictions, bootstraps=1000).items()}
+    return {name: estimate.to_dict() for name, estimate in constant_metrics(predictions, bootstraps=1000).items()}

@@ -114,7 +114,7 @@ class SpineLesionXray(NetworkTask):
         """Return sensitivity, specificity, AUROC and average precision of diseased (any of the three) against normal."""
         from spinelab.tasks.spine_lesion_xray.scores import always_the_most_frequent, diseased_or_normal
 
-        constant = diseased_or_normal(always_the_most_frequent(predictions), bootstraps=bootstraps)
+        constant = always_the_most_frequent(predictions, bootstraps=bootstraps)
         return Judgement(metrics=diseased_or_normal(predictions, bootstraps=bootstraps), baseline=constant)
 
     def training(self, records: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
