@@ -10,9 +10,13 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from spinelab.core import InputError, Judgement, TaskError
-from spinelab.evaluation.types import Estimate
+from spinelab.evaluation import compute_metrics
+from spinelab.evaluation.types import Estimate, Predictions
 from spinelab.experiments import Design, compare
 from spinelab.experiments.folds import fold_folder
+from spinelab.experiments.rank import Ranking
+from spinelab.experiments.ranked_words import headline
+from spinelab.report.content import DataSummary, Flag, Variant
 
 QUICK = Design(folds=4, bootstraps=300, learning_curve=False)
 
@@ -66,6 +70,31 @@ def test_one_answer_in_each_fold_is_collapse_even_if_the_folds_disagree(toy, mak
     examples = make_examples(patients=42, films=1)
     found = run(toy, examples, tmp_path / "out", quick_run, models=("fold-constant", "mean"), design=replace(QUICK, folds=5))
     assert "collapsed" in codes(by_name(found)["fold-constant"])
+
+
+def collapsed_model(name, *, informed):
+    """Return a model that answers the first of three classes to everyone; an informed one is surer of it where it is true."""
+    truth = np.repeat([0, 1, 2], [60, 25, 15])
+    first = 0.6 + 0.3 * (truth == 0) * informed
+    table = np.column_stack([first, (1 - first) / 2, (1 - first) / 2])[None]
+    names = tuple(map(str, range(100)))
+    predictions = Predictions(("Normal/Mild", "Moderate", "Severe"), names, names, truth, table, np.zeros((1, 100), np.int64))
+    metrics = compute_metrics(predictions, bootstraps=100)
+    return Variant(name, {}, {}, metrics, (Flag("collapsed", ""),), predictions, None)
+
+
+def test_nothing_was_learnt_is_said_only_where_no_model_is_better_than_chance():
+    data = DataSummary("root", "", 100, 100, 100, {"Severe": {"images": 15, "patients": 15}})
+    base = {"majority_class": "Normal/Mild", "majority_share": 0.6}
+    ranking = Ranking("balanced_accuracy", "balanced accuracy")
+
+    def said(*variants):
+        return headline(variants, (), data, base, ranking)
+
+    one, other = collapsed_model("cnn", informed=False), collapsed_model("ckan", informed=True)
+    assert said(one, one).startswith("Both models collapsed to one answer: nothing was learnt.")
+    assert said(one, other).startswith("Both models answer nearly always 'Normal/Mild' and are not ranked. Better than chance in some metric: ckan.")
+    assert "nothing was learnt" not in said(other)
 
 
 def test_equal_models_are_not_distinguishable(toy, make_examples, tmp_path, quick_run):

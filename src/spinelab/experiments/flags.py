@@ -41,7 +41,7 @@ def collapse(predictions: Predictions, balanced_accuracy: float | None) -> Flag 
         return None
     answer = predictions.classes[int(np.bincount(predictions.answers.ravel()).argmax())]
     where = f"answers {answer!r} for {overall:.0%} of the examinations" if overall >= COLLAPSED_SHARE else f"gives one answer to {within:.0%} of each fold"
-    return Flag("collapsed", f"It {where}: it has not learnt to tell the classes apart, and it is not ranked.")
+    return Flag("collapsed", f"It {where}: one answer for (nearly) everyone is not ranked.")
 
 
 def _largest_share(answers: Any) -> float:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from spinelab.evaluation.types import Estimate
+from spinelab.experiments.flags import CHANCE
 from spinelab.experiments.rank import Ranking
 from spinelab.experiments.words import has, listing, origin, rarest
 from spinelab.report.content import DataSummary, Pair, Variant
@@ -29,13 +32,8 @@ def _context(data: DataSummary, baseline: Mapping[str, Any], ranking: Ranking) -
 
 def _verdict(variants: Sequence[Variant], ranked: Sequence[Variant], pairs: Sequence[Pair], ranking: Ranking) -> str:
     if not ranked:
-        collapsed = sum(has(v, "collapsed") for v in variants)
-        every = "The model" if len(variants) == 1 else f"All {len(variants)} models"
-        return (
-            f"{every} collapsed to one answer: nothing was learnt."
-            if collapsed == len(variants)
-            else "No model could be ranked: each failed or collapsed to one answer."
-        )
+        every = all(has(v, "collapsed") for v in variants)
+        return _all_collapsed(variants) if every else "No model could be ranked: each failed or collapsed to one answer."
     best = ranked[0]
     metric, score = ranking.word, ranking.say(best.figures[ranking.metric])
     extreme = "lowest" if ranking.measures else "highest"
@@ -48,6 +46,26 @@ def _verdict(variants: Sequence[Variant], ranked: Sequence[Variant], pairs: Sequ
     if not rivals:
         return f"{best.name} is ahead of every other ranked model with a {metric} of {score}."
     return f"{best.name} has the {extreme} {metric}, {score}, but {listing(rivals)} cannot be distinguished from it on these data."
+
+
+def _all_collapsed(variants: Sequence[Variant]) -> str:
+    """Return what is said where every model gives (nearly) one answer; that none learnt anything only where none is better than chance in any metric."""
+    who = "The model" if len(variants) == 1 else "Both models" if len(variants) == 2 else f"All {len(variants)} models"
+    learnt = [v.name for v in variants if _above_chance(v)]
+    if not learnt:
+        return f"{who} collapsed to one answer: nothing was learnt."
+    given = {v.predictions.classes[int(np.bincount(v.predictions.answers.ravel()).argmax())] for v in variants if v.predictions is not None}
+    answer = f"{given.pop()!r}" if len(given) == 1 else "one class"
+    verb, be = ("answers", "is") if len(variants) == 1 else ("answer", "are")
+    return f"{who} {verb} nearly always {answer} and {be} not ranked. Better than chance in some metric: {listing(learnt)}."
+
+
+def _above_chance(variant: Variant) -> bool:
+    """Return whether the interval of some metric that a constant cannot win lies above what guessing reaches."""
+    if variant.predictions is None:
+        return False
+    limits = {name: variant.metrics[name].lo for name in CHANCE if name in variant.metrics}
+    return any(lo is not None and lo > CHANCE[name](len(variant.predictions.classes)) for name, lo in limits.items())
 
 
 def _doubtful(variant: Variant, ranking: Ranking) -> bool:
