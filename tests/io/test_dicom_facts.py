@@ -61,11 +61,27 @@ def test_bad_spacing_of_slices_names_tag_and_value(dicom):
         spacing(dicom, Modality="CT", PixelSpacing=[0, 0])
 
 
-@pytest.mark.parametrize("bad", ["0", "0.5", "100"])
+@pytest.mark.parametrize("bad", ["0", "0.5", "2", "100"])
 def test_bad_magnification(dicom, bad):
     found = spacing(dicom, ImagerPixelSpacing=[0.15, 0.15], EstimatedRadiographicMagnificationFactor=bad).spacing_mm
     assert found.value is None
     assert f"EstimatedRadiographicMagnificationFactor (0018,1114) is {bad}" in found.source
+    assert "between 0.98 and 1.6" in found.source
+
+
+def test_a_stated_magnification_is_told_beside_the_corrected_spacing(dicom):
+    image = spacing(dicom, PixelSpacing=[0.1, 0.1], ImagerPixelSpacing=[0.12, 0.12], EstimatedRadiographicMagnificationFactor="1.181")
+    assert image.spacing_mm.value == (0.1, 0.1)
+    assert image.facts["magnification"].value == 1.181
+    assert "already in PixelSpacing" in image.facts["magnification"].source
+
+
+def test_a_stated_magnification_that_contradicts_the_correction_costs_the_millimetres(dicom):
+    stated = {"PixelSpacing": [0.1, 0.1], "ImagerPixelSpacing": [0.13, 0.13], "EstimatedRadiographicMagnificationFactor": "1.181"}
+    found = spacing(dicom, **stated).spacing_mm
+    assert found.value is None
+    assert "a magnification of 1.3, but EstimatedRadiographicMagnificationFactor (0018,1114) states 1.181" in found.source
+    assert spacing(dicom, **stated, PixelSpacingCalibrationType="FIDUCIAL").spacing_mm.value == (0.1, 0.1)
 
 
 @pytest.mark.parametrize(("pixel", "imager"), [(0.2, 0.14), (0.1, 0.5), (1, 0.14)])

@@ -10,9 +10,10 @@ from spinelab.io.gate import check_spacing
 
 PROJECTIONS: Final = ("CR", "DX", "DR", "RG", "RF", "XA", "MG", "IO", "PX")
 _AT_DETECTOR: Final = "at the detector; magnification not stated, distances in the patient are smaller"
-_MAGNIFICATION_LIMITS: Final = (1.0, 5.0)
-_CORRECTION_LIMITS: Final = (0.98, 1.6)
-"""ImagerPixelSpacing in PixelSpacing of a standing film: 1 if not corrected, up to 1.5 for a wide patient close to the tube."""
+_MAGNIFICATION_LIMITS: Final = (0.98, 1.6)
+"""Of a standing film, stated or as ImagerPixelSpacing in PixelSpacing: 1 if not corrected, up to 1.5 for a wide patient close to the tube."""
+_SAME_MAGNIFICATION: Final = 0.05
+"""Share by which a stated magnification may differ from the one that PixelSpacing is corrected for: it is an estimate, for one depth."""
 _TELL_SPACING: Final = (
     "SequenceOfUltrasoundRegions",
     "Modality",
@@ -44,7 +45,7 @@ def _in_plane(header: Header) -> tuple[Fact, dict[str, Fact]]:
     except InputError as refusal:
         if header.text("Modality") in _SLICES:
             raise
-        return unknown(f"DICOM {refusal.given.removeprefix(f'{header.name}: ')}: no spacing"), {}
+        return unknown(f"DICOM {refusal.given.removeprefix(f'{header.name}: ')}, expected {refusal.expected}: no spacing"), {}
 
 
 def _picture(header: Header) -> tuple[Fact, dict[str, Fact]]:
@@ -59,9 +60,10 @@ def _projection(header: Header, pixel: tuple[float, ...] | None, imager: tuple[f
     calibration = header.text("PixelSpacingCalibrationType")
     if pixel is not None and imager is not None and (doubt := _contradiction(pixel, imager)):
         return unknown(doubt), {"magnification": _magnification(header)[0]}
-    if pixel is not None and (calibration or (imager is not None and pixel != imager)):
-        how = f"calibrated: {calibration}" if calibration else "differs from ImagerPixelSpacing, so corrected for magnification"
-        return Fact(pixel, f"DICOM {tag('PixelSpacing')}, {how}"), {"magnification": unknown("already in PixelSpacing, not stated separately")}
+    if pixel is not None and calibration:
+        return Fact(pixel, f"DICOM {tag('PixelSpacing')}, calibrated: {calibration}"), {"magnification": unknown("already in PixelSpacing")}
+    if pixel is not None and imager is not None and pixel != imager:
+        return _corrected(header, pixel, imager)
     film = _pair(header, "NominalScannedPixelSpacing")
     stated = {"ImagerPixelSpacing": imager, "PixelSpacing": pixel, "NominalScannedPixelSpacing": film}
     keyword, pair = next(((name, value) for name, value in stated.items() if value is not None), ("", None))
@@ -76,9 +78,24 @@ def _projection(header: Header, pixel: tuple[float, ...] | None, imager: tuple[f
     return spacing, {"magnification": _magnification(header)[0]}
 
 
+def _corrected(header: Header, pixel: tuple[float, ...], imager: tuple[float, ...]) -> tuple[Fact, dict[str, Fact]]:
+    """Take PixelSpacing for corrected, unless a magnification is stated that is not the one it is corrected for."""
+    fact, factor = _magnification(header)
+    if factor is None:
+        fact = unknown("already in PixelSpacing, not stated separately")
+    else:
+        fact = Fact(factor, f"{fact.source}, already in PixelSpacing")
+        wrong = next((other / one for one, other in zip(pixel, imager, strict=True) if abs(other / one / factor - 1) > _SAME_MAGNIFICATION), None)
+        if wrong is not None:
+            name = tag("EstimatedRadiographicMagnificationFactor")
+            doubt = f"PixelSpacing and ImagerPixelSpacing differ by a magnification of {wrong:.3g}, but {name} states {factor:.4g}: they contradict each other"
+            return unknown(doubt), {"magnification": unknown(doubt)}
+    return Fact(pixel, f"DICOM {tag('PixelSpacing')}, differs from ImagerPixelSpacing, so corrected for magnification"), {"magnification": fact}
+
+
 def _contradiction(pixel: tuple[float, ...], imager: tuple[float, ...]) -> str:
     """Return why PixelSpacing and ImagerPixelSpacing (mm) cannot both be right; empty if they can."""
-    low, high = _CORRECTION_LIMITS
+    low, high = _MAGNIFICATION_LIMITS
     wrong = next(((one, other) for one, other in zip(pixel, imager, strict=True) if not low <= other / one <= high), None)
     if wrong is None:
         return ""
