@@ -185,6 +185,13 @@ def test_no_change_is_claimed_of_a_curve_whose_side_changed():
     (pair,) = series.follow_ups
     assert not [c.name for c in pair.changes if c.name.startswith("cobb") and c.earlier]
     assert any("its side changed from" in remark for remark in pair.remarks)
+    bare = [answer(reading(), film("old")), answer(mirrored(reading()), film("new"))]
+    (series,) = find_series(bare, days, quantities, agreement={}, one_patient=False)
+    (pair,) = series.follow_ups
+    assert not [c.name for c in pair.changes if c.name.startswith("cobb") and c.earlier]
+    assert any("of the picture, then to the" in remark and "one of the films may be mirrored" in remark for remark in pair.remarks)
+    (series,) = find_series([bare[0], answer(reading(), film("new"))], days, quantities, agreement={}, one_patient=False)
+    assert [c.name for c in series.follow_ups[0].changes if c.name.startswith("cobb")]
     (series,) = find_series([films[0], answer(reading(), film("new"))], days, quantities, agreement={}, one_patient=False)
     assert any("its side is known of one of the films only" in remark for remark in series.follow_ups[0].remarks)
     (series,) = find_series([films[0], answer(reading(), film("new", "L\\F"))], days, quantities, agreement={}, one_patient=False)

@@ -3,7 +3,7 @@
 from spinelab.geometry.apex import apex_point
 from spinelab.geometry.classify import ROUSSOULY_TYPES, SCHWAB_GRADES, SCHWAB_LIMITS, lordosis_apex, roussouly, schwab, shares
 from spinelab.geometry.cobb import ChallengeCobb, Tilts, challenge_cobb, tilts
-from spinelab.geometry.coronal import apical_translation, coronal_balance, t1_l5_offset, trunk_tilt_deg
+from spinelab.geometry.coronal import apical_translation, convex_side, coronal_balance, t1_l5_offset, trunk_tilt_deg
 from spinelab.geometry.curves import REGIONAL, SCOLIOSIS_DEG, Curve, RegionalCobb, clinical_curves, curve_pattern, regional_cobb
 from spinelab.geometry.drawing import REGION_MEASUREMENTS, challenge_strokes, cobb_strokes, coronal_strokes, marked_value, measurement_of, vertebra_strokes
 from spinelab.geometry.landmark_words import in_a_row, landmark_words, landmarks_in_words
@@ -63,6 +63,7 @@ __all__ = [
     "challenge_strokes",
     "clinical_curves",
     "cobb_strokes",
+    "convex_side",
     "coronal_balance",
     "coronal_strokes",
     "curve_pattern",

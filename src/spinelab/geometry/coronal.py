@@ -7,11 +7,15 @@ Spinal Deformity Study Group, 2004; see ``docs/reference/angles.md``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spinelab.geometry.apex import apex_point
-from spinelab.geometry.cobb import Numbers, as_corners, centres
+from spinelab.geometry.cobb import Numbers, as_corners, centres, turned_deg
+from spinelab.geometry.levels import CORNERS
 
 
 def coronal_balance(c7: ArrayLike, sacrum: ArrayLike) -> Numbers:
@@ -63,6 +67,27 @@ def apical_translation(corners: ArrayLike, apex: ArrayLike, *, plumb_x: ArrayLik
     offset = at - middle[..., 0, :]
     distance: Numbers = (offset[..., 0] * down[..., 1] - offset[..., 1] * down[..., 0]) / np.hypot(down[..., 0], down[..., 1])
     return distance
+
+
+def convex_side(points: Mapping[str, ArrayLike], site: str | None) -> Literal["left", "right"] | None:
+    """Return to which side of the picture the curve between two end vertebrae (``T5-T12``) is convex.
+
+    ``points`` are x and y by the names of `CORNER_LANDMARKS`. ``None`` where the two vertebrae are not among them, or are parallel.
+    """
+    ends = (site or "").split("-")
+    named = [[f"{level}_{corner}" for corner in CORNERS] for level in ends]
+    if len(ends) != 2 or not all(name in points for names in named for name in names):
+        return None
+    middles = _mid_line_deg(np.array([[points[name] for name in names] for names in named], dtype=np.float64))
+    apart = float(turned_deg(middles[1] - middles[0]))
+    return None if apart == 0 else "right" if apart > 0 else "left"
+
+
+def _mid_line_deg(corners: NDArray[np.float64]) -> Numbers:
+    """Return the direction of the mid-line of each vertebra (vertebrae, 4, 2)."""
+    along = corners[:, 1] + corners[:, 3] - corners[:, 0] - corners[:, 2]
+    direction: Numbers = np.degrees(np.arctan2(along[:, 1], along[:, 0]))
+    return direction
 
 
 def _x(point: ArrayLike) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any, Final
 
 from spinelab.core import Measurement, Quantity, Result, Study
+from spinelab.geometry import convex_side
 from spinelab.report.reading import levels
 
 LARGER: Final = "larger than landmark error"
@@ -162,11 +163,25 @@ def _compare(before: _Dated, after: _Dated, quantities: Sequence[Quantity], agre
     changes: list[Change] = []
     for quantity in (q for q in quantities if q.unit != "px"):
         old, new = _values(first, quantity), _values(second, quantity)
-        pairs, remark = _paired(old, new)
+        mirrored = _other_side_of_picture(first, second, old, new)
+        pairs, remark = ([], mirrored) if mirrored else _paired(old, new)
         changes += [_change(a, b, quantity, agreement) for a, b in pairs]
         if remark:
             remarks.append(f"{quantity.title}: {remark}.")
     return FollowUp(first.study, second.study, before.day, after.day, tuple(changes), tuple(remarks))
+
+
+def _other_side_of_picture(first: Result, second: Result, old: Sequence[Measurement], new: Sequence[Measurement]) -> str:
+    """Return why one curve on two films is not compared though the patient's side is stated on neither; empty where nothing speaks against it."""
+    if len(old) != 1 or len(new) != 1 or old[0].side or new[0].side:
+        return ""
+    before, after = (convex_side({p.name: (p.x, p.y) for p in film.landmarks}, one.site) for film, one in ((first, old[0]), (second, new[0])))
+    if before is None or after is None or before == after:
+        return ""
+    return (
+        f"convex to the {before} of the picture, then to the {after}, and neither file states the patient's side: one of the films may be mirrored, or it is "
+        "another curve, so that no change is stated"
+    )
 
 
 def _paired(old: Sequence[Measurement], new: Sequence[Measurement]) -> tuple[list[tuple[Measurement, Measurement]], str]:
