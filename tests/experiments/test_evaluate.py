@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from spinelab.core import Finding, InputError, Judgement, Result, TaskError
+from spinelab.core import Fact, Finding, InputError, Judgement, Result, TaskError
 from spinelab.evaluation.types import Estimate
 from spinelab.experiments import evaluate, fit
 
@@ -78,6 +78,21 @@ def test_what_cannot_be_read_is_left_out_and_named(toy, make_examples, relabel, 
     with pytest.raises(InputError, match="2 of 2 examinations") as refusal:
         evaluate(toy, model, relabel(relabel(make_examples().subset([0, 79]), 0, open=unreadable), 1, open=unreadable), out=tmp_path, run=quick_run)
     assert "trained" not in str(refusal.value)
+
+
+def test_another_split_of_the_same_collection_is_no_external_test(toy, make_examples, tmp_path, quick_run):
+    def halves(seed):
+        examples = make_examples(patients=40, seed=seed)
+        facts = ({**e.facts, "split": Fact("test" if int(e.id[2:4]) % 4 == 0 else "training", "folder")} for e in examples)
+        return replace(examples, items=tuple(replace(e, facts=own) for e, own in zip(examples, facts, strict=True)))
+
+    model = fit(toy, halves(0), toy.settings_type(), quick_run, split="training")
+    same = evaluate(toy, model, halves(0), out=tmp_path / "same", run=quick_run, bootstraps=50, split="test").statements
+    assert any("Internal test: another split (test) of the collection that the model learnt from (training)" in s for s in same)
+    assert not any("External test" in s for s in same)
+    model.record["data"]["root"] = "elsewhere"
+    other = evaluate(toy, model, halves(5), out=tmp_path / "other", run=quick_run, bootstraps=50, split="test").statements
+    assert any("External test" in s for s in other)
 
 
 def test_an_evaluation_does_not_speak_of_splits_folds_or_rankings(toy, make_examples, relabel, tmp_path, quick_run):

@@ -268,8 +268,7 @@ def _statements(variant: Variant, data: DataSummary, design: Mapping[str, Any], 
     told = [flag.text for flag in variant.flags]
     if model.record.get("data", {}).get("phantom"):
         told.insert(0, "The model was trained on digital phantoms.")
-    if model.record.get("data", {}).get("digest") and not any(flag.code == "training-data" for flag in data.flags):
-        told.append("External test: this is not the data set that the model learnt from. Single pictures that stand in both are not looked for.")
+    told += _other_data(model.record.get("data", {}), data, str(design.get("split", "")))
     if halves.measured is not None:
         told += measured_words.statements(halves.measured)
         if halves.classified is None and data.classes:
@@ -277,6 +276,20 @@ def _statements(variant: Variant, data: DataSummary, design: Mapping[str, Any], 
     if halves.classified is not None:
         told.append(words.constants(halves.classified.base))
     return tuple(dict.fromkeys(t for t in (*told, *words.statements([variant], [], data, design)) if t))
+
+
+def _other_data(learnt: Mapping[str, Any], data: DataSummary, split: str) -> list[str]:
+    """Return how far these data are others than the model learnt from; nothing where they are the same, or those are not known.
+
+    A collection is known by its folder's name, and as one that comes with splits.
+    """
+    if not learnt.get("digest") or any(flag.code == "training-data" for flag in data.flags):
+        return []
+    alike = "Single pictures that stand in both are not looked for."
+    before = str(learnt.get("split", ""))
+    if split and before and split != before and learnt.get("root") == data.root:
+        return [f"Internal test: another split ({split}) of the collection that the model learnt from ({before}). {alike}"]
+    return [f"External test: this is not the data set that the model learnt from. {alike}"]
 
 
 def _subgroups(task: Task, examples: Examples, halves: _Halves, bootstraps: int) -> tuple[dict[str, Any], ...]:
