@@ -6,6 +6,7 @@ import pytest
 from spinelab.core import Fact, Finding, InputError, Judgement, Result, TaskError
 from spinelab.evaluation.types import Estimate
 from spinelab.experiments import evaluate, fit
+from spinelab.experiments.flags import of_training
 
 
 def test_a_model_is_tried_on_another_folder(toy, make_examples, tmp_path, quick_run):
@@ -105,3 +106,9 @@ def test_an_evaluation_does_not_speak_of_splits_folds_or_rankings(toy, make_exam
     assert {"duplicates", "patients-unknown", "too-few-patients"} <= {flag.code for flag in found.data.flags}
     assert "last epoch allowed was reached" in texts
     assert not any(word in texts for word in ("split", "fold", "rank"))
+
+
+def test_a_landmark_model_that_finished_its_passes_is_trained_to_the_end():
+    record = {"stopped": "last-epoch"}
+    assert [flag.code for flag in of_training([record])] == ["not-trained-to-the-end"]
+    assert of_training([record | {"landmarks": ["T1"]}]) == []

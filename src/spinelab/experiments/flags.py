@@ -87,7 +87,8 @@ def of_training(records: Sequence[Mapping[str, Any]]) -> list[Flag]:
     precisions = {str(r["precision"].get("used")) for r in records if isinstance(r.get("precision"), Mapping)}
     if precisions & {"bf16", "16", "bf16-mixed", "16-mixed"}:
         found.append(Flag("mixed-precision", f"Trained in {', '.join(sorted(precisions))} precision."))
-    unfinished = sum(r.get("stopped") == "last-epoch" for r in records)
+    # Landmark networks end with their last pass by design: their learning rate has fallen to zero by then, and nothing stops them early.
+    unfinished = sum(r.get("stopped") == "last-epoch" and "landmarks" not in r for r in records)
     if unfinished:
         where = f"In {unfinished} of {len(records)} folds the" if len(records) > 1 else "The"
         text = f"{where} last epoch allowed was reached before early stopping: more epochs may change its figures."
