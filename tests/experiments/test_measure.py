@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 
 from spinelab.core import Fact, InputError, Measurement, Result, Run, TaskError
-from spinelab.evaluation import icc
+from spinelab.evaluation import icc, measurement_agreement
 from spinelab.experiments import Design, baselines, compare, evaluate, fit
+from spinelab.experiments.measured_flags import of_measured
 from spinelab.experiments.measured_landmarks import with_figures
 from spinelab.experiments.measured_words import naming_in_words
 from spinelab.experiments.pairing import kinds, measured_quantity
 from spinelab.report.comparison import evaluation_page
-from spinelab.report.measured import MeasuredLandmarks
+from spinelab.report.measured import Measured, MeasuredLandmarks, MeasuredQuantity
 from spinelab.serve.cli import show
 
 _SPEC = importlib.util.spec_from_file_location("measuring_task", Path(__file__).with_name("measuring_task.py"))
@@ -175,6 +176,16 @@ def test_flags(tmp_path, model, raised):
     found, _ = evaluated(tmp_path, model)
     assert raised in codes(found.variant)
     assert (model == "useless") == found.headline.startswith("Cannot tell")
+
+
+@pytest.mark.parametrize(("unit", "shift", "raised"), [("deg", -0.1, False), ("mm", 0.4, False), ("deg", -0.6, True), ("px", -0.1, True)])
+def test_a_bias_of_less_than_half_a_degree_or_millimetre_is_no_flag(unit, shift, raised):
+    truth = np.linspace(0, 40, 40)
+    value = truth + shift + 0.01 * np.tile([-1, 1], 20)
+    limits = np.full((2, 40), np.nan)
+    q = MeasuredQuantity("cbva", f"cbva_{unit}", unit, "Chin-brow vertical angle", "", value, *limits, truth, figures=measurement_agreement(value, truth))
+    names = tuple(map(str, range(40)))
+    assert ("biased" in {flag.code for flag in of_measured(Measured(names, names, names, (q,), {}))}) is raised
 
 
 def test_withheld_values_are_empty_counted_and_in_no_error(tmp_path):

@@ -14,6 +14,8 @@ STATED: Final = 0.95
 """What every interval claims to hold (docs/conventions.md)."""
 BIAS_SHARE: Final = 0.5
 """Share of the mean absolute error from which a bias that is not zero is worth a flag: half of the error could be subtracted."""
+LEAST_BIAS: Final = {"deg": 0.5, "mm": 0.5}
+"""Bias by unit below which it means nothing to a patient, however sure it is."""
 WIDE_SHARE: Final = 0.5
 """Share of the range of 95 % of the truths from which intervals are wide: they tell little more than that the patient is a patient."""
 LEAST_RIGHT: Final = 0.90
@@ -61,7 +63,7 @@ def _bias(q: MeasuredQuantity) -> str | None:
     bias, mae = q.limit("bias"), q.figure("mae").value
     if bias.value is None or bias.lo is None or bias.hi is None or mae is None:
         return None
-    if bias.lo <= 0 <= bias.hi or abs(bias.value) < BIAS_SHARE * mae:
+    if bias.lo <= 0 <= bias.hi or abs(bias.value) < max(BIAS_SHARE * mae, LEAST_BIAS.get(q.unit, 0.0)):
         return None
     return f"{q.title} by {amount(bias.value, q.unit, signed=True)} ({amount(bias.lo, q.unit, signed=True)} to {amount(bias.hi, q.unit, signed=True)})"
 
