@@ -13,12 +13,12 @@ import jsonschema
 import numpy as np
 import pytest
 
-from spinelab.core import Fact, InputError, Measurement, Result, Run, TaskError
+from spinelab.core import Fact, InputError, Measurement, Quantity, Result, Run, TaskError
 from spinelab.evaluation import icc, measurement_agreement
 from spinelab.experiments import Design, baselines, compare, evaluate, fit
 from spinelab.experiments.measured_flags import of_measured
 from spinelab.experiments.measured_landmarks import with_figures
-from spinelab.experiments.measured_words import naming_in_words
+from spinelab.experiments.measured_words import naming_in_words, reasons
 from spinelab.experiments.pairing import kinds, measured_quantity
 from spinelab.report.comparison import evaluation_page
 from spinelab.report.measured import Measured, MeasuredLandmarks, MeasuredQuantity
@@ -198,6 +198,18 @@ def test_withheld_values_are_empty_counted_and_in_no_error(tmp_path):
     assert all(r["cobb_max_deg_truth"] for r in empty)
     assert "often-withheld" in codes(found.variant)
     assert found.variant.measured.levels["unanswered"] == len(empty)
+
+
+def test_missing_values_are_counted_by_reason_and_refused_films_as_refused():
+    truths = [Result("t", "r", name, measurements=(Measurement("pi", 50.0, "deg"),)) for name in "abc"]
+    (kind,) = kinds((Quantity("pi", "deg", "Pelvic incidence"),), truths)
+    refused = Result("t", "m", "a", notes=("No answer: not the right film.",))
+    cropped = Result("t", "m", "b", measurements=(Measurement("pi", None, "deg", withheld="S1 is not on the film"),))
+    read = Result("t", "m", "c", measurements=(Measurement("pi", 51.0, "deg"),))
+    q = measured_quantity(kind, [refused, cropped, read], truths)
+    assert q.withheld == {"the film was refused": 1, "S1 is not on the film": 1}
+    assert reasons(q) == "the film was refused: 1, S1 is not on the film: 1"
+    assert reasons(replace(q, withheld={"S1 is not on the film": 3})) == "S1 is not on the film"
 
 
 def test_without_a_pixel_size_millimetres_are_withheld_and_pixels_given(tmp_path):

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from spinelab.experiments.measured_words import amount, in_words, percent
+from spinelab.experiments.measured_words import amount, in_words, percent, reasons
 from spinelab.report.content import Flag
 from spinelab.report.measured import Measured, MeasuredQuantity
 
@@ -80,7 +80,7 @@ def _withheld(q: MeasuredQuantity) -> str | None:
     withheld, known = sum(q.withheld.values()), int(np.isfinite(q.truth).sum())
     if known == 0 or withheld <= MOST_WITHHELD * known:
         return None
-    return f"{q.title} on {withheld} of {known} ({next(iter(q.withheld))})"
+    return f"{q.title} on {withheld} of {known} ({reasons(q)})"
 
 
 def _levels(measured: Measured) -> Flag | None:

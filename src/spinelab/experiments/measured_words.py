@@ -115,9 +115,16 @@ def _withheld(measured: Measured) -> str:
     some = [q for q in in_words(measured) if q.withheld]
     if not some:
         return ""
-    told = "; ".join(f"{lower_first(q.title)} on {sum(q.withheld.values())} ({next(iter(q.withheld))})" for q in some[:MOST_TOLD])
+    told = "; ".join(f"{lower_first(q.title)} on {sum(q.withheld.values())} ({reasons(q)})" for q in some[:MOST_TOLD])
     more = f"; and {len(some) - MOST_TOLD} more quantities, in the table" if len(some) > MOST_TOLD else ""
     return f"Withheld, and in no error above: {told}{more}."
+
+
+def reasons(q: MeasuredQuantity) -> str:
+    """Return why values of a quantity are missing, each reason with its number of films where there are several."""
+    if len(q.withheld) == 1:
+        return next(iter(q.withheld))
+    return ", ".join(f"{why}: {films}" for why, films in q.withheld.items())
 
 
 def _shifted(films: int, off: int) -> str:

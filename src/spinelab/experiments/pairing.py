@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,8 @@ from spinelab.core.measuring import column_of, place_of
 from spinelab.report.measured import MeasuredLandmarks, MeasuredQuantity, Remarks
 from spinelab.report.reading import levels
 
-NOT_GIVEN = "not given"
+NOT_GIVEN: Final = "not given"
+REFUSED: Final = "the film was refused"
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,16 @@ def measured_quantity(kind: Kind, answers: Sequence[Result], truths: Sequence[Re
         if given is not None and given.value is not None:
             table[:3, row] = given.value, *(given.interval or (math.nan, math.nan))
         elif known:
-            reasons[(given.withheld if given is not None else None) or NOT_GIVEN] += 1
+            reasons[_why_not(answer, given)] += 1
     quantity, name = kind.quantity, f"{kind.quantity.name}{kind.place}"
     return MeasuredQuantity(name, kind.column, quantity.unit, kind.title, quantity.how, table[0], table[1], table[2], table[3], dict(reasons.most_common()))
+
+
+def _why_not(answer: Result, given: Measurement | None) -> str:
+    """Return why a value is missing; a film of which nothing was answered was refused."""
+    if given is not None and given.withheld is not None:
+        return given.withheld
+    return NOT_GIVEN if answer.measurements or answer.landmarks or answer.findings else REFUSED
 
 
 def remarks_of(answer: Result, asked: Sequence[Kind]) -> Remarks:
