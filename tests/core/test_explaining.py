@@ -16,6 +16,8 @@ def test_words_of_the_user():
     for wrong in ("grad-cam", "", "none,gradcam"):
         with pytest.raises(TaskError, match="scorecam"):
             Explaining.chosen(wrong)
+    with pytest.raises(TaskError, match="--methods 'foo'"):
+        Explaining.chosen("foo", option="--methods")
 
 
 def explanation(**facts):

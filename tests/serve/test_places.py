@@ -95,3 +95,11 @@ def test_a_full_or_closed_disk_is_explained(code: int, said: str) -> None:
 def test_other_failures_are_not_explained_away() -> None:
     assert places.explain_os_error(OSError(errno.ECONNRESET, "x")) is None
     assert places.explain_os_error(TimeoutError("x")) is None
+
+
+def test_a_missing_file_s_neighbours_are_listed_without_a_dangling_comma(tmp_path: Path) -> None:
+    for n in range(9):
+        (tmp_path / f"a{n}.csv").touch()
+    with pytest.raises(InputError) as refusal:
+        places.existing(tmp_path / "missing.csv", "a table")
+    assert str(refusal.value).endswith("exists and holds a0.csv, a1.csv, a2.csv, a3.csv, a4.csv, a5.csv and 3 more.")

@@ -98,5 +98,6 @@ def test_a_film_that_is_refused_is_told_what_is_read_and_not_what_is_learnt_from
 
 def test_a_handful_of_vertebrae_is_no_film_of_the_spine():
     part = replace(reading([], 0.9), present=np.arange(68) < 16)
-    assert "only 4 vertebrae" in TASK.refuse(part, None, None)
+    assert "only 4 vertebrae were found" in TASK.refuse(part, None, None)
+    assert "only 1 vertebra was found" in TASK.refuse(replace(part, present=np.arange(68) < 4), None, None)
     assert TASK.refuse(reading([], 0.9), None, None) == ""

@@ -114,6 +114,8 @@ def test_an_unsure_landmark_at_the_edge_is_beyond_it_and_one_in_the_middle_is_no
 def test_a_few_structures_are_no_spine(prior):
     neck = np.isin(LATERAL_LANDMARKS, [*FROM_THE_TOP["C7"], *FROM_THE_TOP["T1"], *FROM_THE_TOP["T4"]])
     assert "only C7, T1, T4 lie as in a spine" in unlike_the_training_films(reading(seen(MEAN, np.full(26, 0.95), neck), prior))
+    hips = np.isin(LATERAL_LANDMARKS, FROM_THE_TOP["the hips"])
+    assert "only the hips lie as in a spine" in unlike_the_training_films(reading(seen(MEAN, np.full(26, 0.95), hips), prior))
     nothing = seen(MEAN, np.zeros(26), np.zeros(26))
     assert "nothing lies as in a spine" in unlike_the_training_films(reading(only_the_piece(nothing, LATERAL_LANDMARKS, prior, HEIGHT), prior))
 

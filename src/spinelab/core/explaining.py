@@ -72,8 +72,8 @@ class Explaining:
         return self
 
     @staticmethod
-    def chosen(text: str | None) -> Explaining | None:
-        """Return what a user asked for: words of `METHODS` with commas, ``all``, ``none``, or nothing for the default.
+    def chosen(text: str | None, *, option: str = "--explain") -> Explaining | None:
+        """Return what a user asked for: words of `METHODS` with commas, ``all``, ``none``, or nothing for the default; ``option`` is what the user set.
 
         Raises
         ------
@@ -88,7 +88,7 @@ class Explaining:
         unknown = [word for word in words if word not in {*METHODS, ALL}]
         if unknown or not words:
             raise TaskError(
-                f"--explain {text!r}", expected=f"some of {', '.join(METHODS)} with commas between them, or all, or none", action="choose among these"
+                f"{option} {text!r}", expected=f"some of {', '.join(METHODS)} with commas between them, or all, or none", action="choose among these"
             )
         methods = (ALL,) if ALL in words else tuple(dict.fromkeys(METHODS[word] for word in words))
         return Explaining(methods, ("glance", "curves"))

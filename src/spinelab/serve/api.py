@@ -243,7 +243,7 @@ def explain(
     from spinelab import report
     from spinelab.serve import examinations, masks
 
-    how = Explaining.chosen(methods)
+    how = Explaining.chosen(methods, option="--methods")
     source = places.existing(path, "an image, a DICOM file or series, or a zip")
     folder = places.new_folder(out, ours=RESULT_FILES, data=source, hint=READ_ELSEWHERE)
     loaded, task = models.load(model)

@@ -55,7 +55,7 @@ def _nearest(missing: Path) -> str:
     while not parent.exists() and parent != parent.parent:
         parent = parent.parent
     inside = sorted(p.name for p in parent.iterdir()) if parent.is_dir() and os.access(parent, os.R_OK | os.X_OK) else []
-    listed = ", ".join(inside[:6]) + (", ..." if len(inside) > 6 else "")
+    listed = ", ".join(inside[:6]) + (f" and {len(inside) - 6} more" if len(inside) > 6 else "")
     return f"check the path; {parent.resolve()} exists and holds {listed or 'nothing'}"
 
 

@@ -132,8 +132,10 @@ def evaluation(found: Evaluation, out: Path) -> None:
 def agreement(found: Mapping[str, Any], out: Path | None) -> None:
     """Print bias, limits, ICC and detectable change of every pair, and of all readers together."""
     from spinelab.experiments import reader_rows
+    from spinelab.report.words import number_of
 
-    say(f"{found['films']} films of {found['patients']} patients, {len(found['readers'])} readers: {', '.join(found['readers'])}.")
+    readers = found["readers"]
+    say(f"{number_of(found['films'], 'film')} of {number_of(found['patients'], 'patient')}, {number_of(len(readers), 'reader')}: {', '.join(readers)}.")
     say()
     rows = reader_rows(found)
     names = ("bias", "lower_limit", "upper_limit", "icc_2_1", "icc_3_1", "sem_agreement", "mdc95_agreement")
@@ -192,9 +194,11 @@ def model(made: Model, folder: Path) -> None:
 
 
 def _part(part: Mapping[str, Any] | None, *, patients_known: bool) -> str | None:
+    from spinelab.report.words import number_of
+
     if not part:
         return None
-    whose = f" of {part['patients']} patients" if patients_known else ""
+    whose = f" of {number_of(part['patients'], 'patient')}" if patients_known else ""
     classes = ", ".join(f"{n} {name}" for name, n in part.get("per_class", {}).items())
     return f"{part['examples']} examinations{whose}" + (f": {classes}" if classes else "")
 
@@ -208,7 +212,9 @@ def _said(choice: Mapping[str, Any] | str) -> str | None:
 
 def baselines(found: Mapping[str, Any]) -> None:
     """Print the classes, and what each answer that needs no picture reaches."""
-    patients = "patients not known" if found["patients"] is None else f"{found['patients']} patients"
+    from spinelab.report.words import number_of
+
+    patients = "patients not known" if found["patients"] is None else number_of(found["patients"], "patient")
     questions = f", {found['questions']} questions" if "questions" in found else ""
     say(
         f"{found['examinations']} examinations, {patients}{questions}"

@@ -162,8 +162,9 @@ class Scoliosis(LandmarkTask):
         return measure.withheld(quantity, present, spacing)
 
     def refuse(self, reading: Reading, model: Model, study: Study) -> str:
-        levels = measure.found_levels(reading.found())
-        return "" if len(levels) >= LEAST_VERTEBRAE else f"only {len(levels)} vertebrae were found: this is no AP film of the spine that can be read"
+        found = len(measure.found_levels(reading.found()))
+        said = "1 vertebra was" if found == 1 else f"{found} vertebrae were"
+        return "" if found >= LEAST_VERTEBRAE else f"only {said} found: this is no AP film of the spine that can be read"
 
     def odd(self, reading: Reading) -> bool:
         return float(reading.facts.get("certainty", 0.0)) < SURE

@@ -108,7 +108,8 @@ def unlike_the_training_films(reading: Reading) -> str:
     if len(parts) == len(FROM_THE_TOP):
         return ""
     if len(parts) < LEAST_PARTS or len(found) < LEAST_LANDMARKS:
-        what = f"only {', '.join(parts)} {'lies' if len(parts) == 1 else 'lie'} as in a spine" if parts else "nothing lies as in a spine"
+        verb = "lies" if len(parts) == 1 and parts != ["the hips"] else "lie"
+        what = f"only {', '.join(parts)} {verb} as in a spine" if parts else "nothing lies as in a spine"
         return f"of what was found {what}: too little to be sure that this is one, seen from the side"
     sure = float(first_share(reading.facts, reading.share)[reading.present].mean())
     if sure < LEAST_SHARE:
