@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +20,7 @@ from spinelab.experiments import baselines, evaluate
 from spinelab.experiments.asked import ask
 from spinelab.experiments.data_check import check_data
 from spinelab.experiments.data_words import JUDGED_ON
+from spinelab.experiments.flags import collapse
 from spinelab.experiments.heads import judge_heads
 from spinelab.experiments.splits import Split
 from spinelab.experiments.words import rarest
@@ -297,6 +299,68 @@ def test_two_heads_tell_condition_and_grade(data: Examples) -> None:
         assert sum(result.finding("severity").probabilities.values()) == pytest.approx(1)
         assert len(result.finding("condition").probabilities) == 5
     assert list(both.record["networks"]) == ["every series"]
+
+
+@pytest.fixture(scope="module")
+def spoiled(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same examinations with a mark outside, one on no slice, one that is absent, a series without a folder, and one that is called by another name."""
+    root = tmp_path_factory.mktemp("spoiled") / "data"
+    shutil.copytree(folder, root)
+    first, second, third, fourth = (example.id for example in TASK.examples(root).subset(range(4)))
+    with (root / "train_label_coordinates.csv").open(encoding="utf-8") as file:
+        head, *rows = csv.reader(file)
+    with (root / "train_series_descriptions.csv").open(encoding="utf-8") as file:
+        columns, *series = csv.reader(file)
+    place = {(row[0], row[3], row[4]): row for row in rows}
+    place[first, "Spinal Canal Stenosis", "L1/L2"][5] = "5000"
+    place[first, "Spinal Canal Stenosis", "L2/L3"][2] = "99"
+    rows.remove(place[second, "Spinal Canal Stenosis", "L3/L4"])
+    swap = [place[fourth, f"{side} Subarticular Stenosis", "L1/L2"] for side in ("Left", "Right")]
+    swap[0][3], swap[1][3] = swap[1][3], swap[0][3]
+    axial = {row[0]: row for row in series if row[2] == "Axial T2"}
+    shutil.rmtree(root / "train_images" / third / axial[third][1])
+    axial[fourth][2] = "Sagittal T1"
+    for name, table in (("train_label_coordinates", [head, *rows]), ("train_series_descriptions", [columns, *series])):
+        with (root / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows(table)
+    return root
+
+
+def test_an_evaluation_says_why_questions_have_no_answer(model: Model, spoiled: Path, tmp_path: Path) -> None:
+    found = evaluate(TASK, model, TASK.examples(spoiled), out=tmp_path, run=Run(), bootstraps=20, explaining=None)
+    names = [example.id for example in TASK.examples(spoiled)]
+    told = [flag.text for flag in found.data.flags if flag.code == "left-out"]
+    expected = (
+        f"1 question of 1 examination is left out: marked outside of the picture (such as {names[0]}_spinal_canal_stenosis_l1_l2: 5000, ",
+        f"marked on a slice that is not there (such as {names[0]}_spinal_canal_stenosis_l2_l3: slice 99 of series ",
+        f"train_label_coordinates.csv holds no usable mark (such as {names[1]}_spinal_canal_stenosis_l3_l4).",
+        f"10 questions of 1 examination are left out: marked on a series that has no folder (such as {names[2]}_left_subarticular_stenosis_l1_l2: series ",
+    )
+    assert len(told) == len(expected)
+    assert all(part in text for part, text in zip(expected, told, strict=True))
+    assert f"Questions that a model did not answer: {found.model} 13. All figures are over the 137 questions that every model answered." in found.statements
+    written = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
+    assert [(why["count"], why["examinations"]) for why in written["design"]["unanswered_why"]] == [(10, 1), (1, 1), (1, 1), (1, 1)]
+    assert written["data"]["remarks"][f"{names[0]}_spinal_canal_stenosis_l2_l3"].startswith("marked on a slice that is not there (slice 99")
+
+
+def test_what_contradicts_itself_is_kept_and_told(spoiled: Path) -> None:
+    data = TASK.examples(spoiled)
+    summary = check_data(data, "severity", asked=ask(TASK, data, QUICK), doubts=TASK.doubts).summary
+    contradicted, exchanged = (flag.text for flag in summary.flags if flag.code == "doubtful")
+    assert f"1 case in 1 examination, kept as it is (such as {data[3].id}: series " in contradicted
+    assert "is called Sagittal T1, but its header says axial" in contradicted
+    assert f"(such as {data[3].id}: subarticular_stenosis L1/L2)" in exchanged
+
+
+def test_a_collapsed_models_flag_counts_questions(model: Model, data: Examples) -> None:
+    asked = TASK.asked(data, QUICK)
+    same = Predictions(
+        GRADE_NAMES, tuple(q.id for q in asked), tuple(asked.groups()), np.arange(150) % 3, np.tile([0.8, 0.1, 0.1], (1, 150, 1)), np.zeros((1, 150), int)
+    )
+    flag = collapse(same, 1 / 3, asked.noun)
+    assert flag is not None
+    assert "for 100% of the questions" in flag.text
 
 
 def test_an_evaluation_writes_the_submission_of_what_it_judged(model: Model, data: Examples, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Study, Result, Task, Model, Settings and errors: the words every other part is written in. numpy only."""
 
+from spinelab.core.doubt import Doubt, plural
 from spinelab.core.errors import InputError, NotSureError, SpinelabError, TaskError
 from spinelab.core.explaining import LANDMARK_MAPS, Explaining, Explanation, Sheet
 from spinelab.core.measuring import Quantity, Reference, Stroke
@@ -12,6 +13,7 @@ from spinelab.core.task import DIFFICULTIES, Example, Examples, Judgement, Progr
 __all__ = [
     "DIFFICULTIES",
     "LANDMARK_MAPS",
+    "Doubt",
     "Example",
     "Examples",
     "Explaining",
@@ -41,6 +43,7 @@ __all__ = [
     "Task",
     "TaskError",
     "at_several_places",
+    "plural",
     "setting",
     "silent",
     "unknown",

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from spinelab.core.doubt import Doubt
 from spinelab.core.errors import InputError, TaskError
 from spinelab.core.explaining import Explaining, Explanation, Sheet
 from spinelab.core.measuring import Quantity, Reference, Stroke
@@ -86,6 +87,11 @@ class Examples(Sequence[Example]):
 
     def __iter__(self) -> Iterator[Example]:
         return iter(self.items)
+
+    @property
+    def noun(self) -> str:
+        """What one of them is called: an examination, or a question where an examination is asked several."""
+        return "question" if any(e.of is not None for e in self.items) else "examination"
 
     @property
     def patients_known(self) -> bool:
@@ -230,6 +236,10 @@ class Task(ABC):
     def asked(self, examples: Examples, settings: Settings) -> Examples:
         """Return one example a question, each with its whole examination as ``of``; the examinations themselves where each is one question."""
         return examples
+
+    def doubts(self, example: Example, study: Study) -> Sequence[Doubt]:
+        """Return what is found wrong with an examination once it is open, and which of its questions cannot be asked for it; nothing by default."""
+        return ()
 
     def complete(self, model: Model, examples: Examples, run: Run) -> Model:
         """Return a model that was trained for use, with whatever a comparison does not need; called by `spinelab.fit` and never by a comparison."""

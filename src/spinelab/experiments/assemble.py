@@ -82,7 +82,7 @@ def variant_of(bench: Bench, trained: Trained, predictions: Predictions | None, 
     """Return one model's figures, flags, timing and cases; a failed one has only its reason."""
     plan, route = trained.plan, bench.task.route(trained.plan.settings)
     if trained.failure is not None or (predictions is None and measured is None):
-        few = f"It answered fewer than {LEAST_ANSWERED:.0%} of the held-out examinations: too few to be judged."
+        few = f"It answered fewer than {LEAST_ANSWERED:.0%} of the held-out {bench.examples.noun}s: too few to be judged."
         failure = Flag("failed", few if trained.failure is None else f"Training failed: {trained.failure}")
         return Variant(plan.name, plan.varied, plan.settings.to_dict(), {}, (failure,), None, None, notes=(failure.text,), route=route)
     records = [fold.record for fold in trained.folds]

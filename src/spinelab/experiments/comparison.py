@@ -55,7 +55,8 @@ def compare(
     examples = asked.examinations
     target = _common_target(task, variants)
     ranking = ranking_of(design.rank_by, task, variants, target)
-    check = check_data(examples, target, run.progress, measures=not target, asked=asked, quantities=task.quantities(variants[0].settings))
+    quantities = task.quantities(variants[0].settings)
+    check = check_data(examples, target, run.progress, measures=not target, asked=asked, quantities=quantities, doubts=task.doubts)
     announce(check.summary, run)
     labels, splits = _split(task, variants[0].settings, asked, target, check.groups, design)
     claim_folder(

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
 
-from spinelab.core import Example, Examples, InputError, Progress, Quantity, Run, silent
+from spinelab.core import Doubt, Example, Examples, InputError, Progress, Quantity, Run, Study, plural, silent
 from spinelab.evaluation.types import Estimate
 from spinelab.experiments.asked import Asked, one_question
 from spinelab.experiments.data_words import LEARNT_FROM, DataWords
+from spinelab.experiments.doubts import Doubts
 from spinelab.experiments.duplicates import Duplicate, Fingerprint, find_duplicates, merge_groups
 from spinelab.experiments.marked_twice import marked_twice, repeatability_words
 from spinelab.experiments.opening import open_all
@@ -42,6 +43,7 @@ class DataCheck:
     """Rows and columns of each example's first picture; empty where some example has none."""
     spacings: tuple[tuple[float, float] | None, ...] = ()
     """Its row and column spacing in millimetres, ``None`` where the file does not state it; one an example."""
+    doubts: Doubts = field(default_factory=Doubts)
 
     def merged(self, examples: Examples) -> Examples:
         """Return the examples, patients who share a picture being one, for whatever is split off inside a fit."""
@@ -62,6 +64,7 @@ def check_data(
     asked: Asked | None = None,
     words: DataWords = LEARNT_FROM,
     quantities: Sequence[Quantity] = (),
+    doubts: Callable[[Example, Study], Sequence[Doubt]] | None = None,
 ) -> DataCheck:
     """Open every file once and say what stands in the way of an honest comparison.
 
@@ -77,6 +80,8 @@ def check_data(
         What a finding means, which depends on whether models learn from these data.
     quantities
         What the task measures: of these, copies with marks of their own tell how well the truth repeats itself.
+    doubts
+        What the task finds wrong with an examination once it is open (`Task.doubts`).
 
     Raises
     ------
@@ -86,7 +91,8 @@ def check_data(
         If there are no examples, or if there are fewer than two classes to tell apart.
     """
     asked = _askable(examples, target, asked, measures=measures)
-    prints, facts, sizes, spacings = open_all(examples, progress)
+    found = Doubts()
+    prints, facts, sizes, spacings = open_all(examples, progress, found.looking(doubts))
     duplicates = find_duplicates(prints, progress)
     groups = merge_groups(examples.groups(), duplicates)
     problems = _copy_problems(examples, asked, [d for d in duplicates if not _visits(examples, d)], quantities)
@@ -101,9 +107,10 @@ def check_data(
         shortcuts=problems.shortcuts,
         marked_twice=problems.marked_twice,
         facts=_facts(examples, sizes),
-        flags=_flags(examples, problems, words),
+        flags=(*_flags(examples, problems, words), *found.flags(asked.questions.noun)),
     )
-    return DataCheck(summary, tuple(groups), tuple(sizes) if len(sizes) == len(examples) else (), tuple(spacings))
+    summary = replace(summary, remarks={**summary.remarks, **found.remarks})
+    return DataCheck(summary, tuple(groups), tuple(sizes) if len(sizes) == len(examples) else (), tuple(spacings), found)
 
 
 def announce(summary: DataSummary, run: Run) -> None:

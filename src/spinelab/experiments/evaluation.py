@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Examples, Explaining, InputError, Model, Result, Run, Task, TaskError
+from spinelab.core import Example, Examples, Explaining, InputError, Model, Result, Run, Task, TaskError
 from spinelab.core.versions import versions
 from spinelab.evaluation.types import Estimate, Predictions
 from spinelab.experiments import measured_words, words
@@ -33,6 +33,7 @@ from spinelab.experiments.subgroups import subgroups
 from spinelab.report import write_evaluation, write_text
 from spinelab.report.content import DataSummary, Evaluation, Flag, Variant
 from spinelab.report.measured import Measured
+from spinelab.report.reading import REFUSED
 
 _QUICK: Final = Explaining()
 OWN_MEDIANS: Final = "the medians of these very data (the model's record holds none), which favours them"
@@ -40,12 +41,13 @@ OWN_MEDIANS: Final = "the medians of these very data (the model's record holds n
 
 @dataclass(frozen=True, eq=False)
 class _Halves:
-    """What is known of a model's answers: classes, measurements, or both; a section on where it looked, and every head of several, if any."""
+    """What is known of a model's answers: classes, measurements, or both; a section on where it looked, every head of several, and why some have no class."""
 
     classified: Classified | None
     measured: Measured | None
     looks: tuple[Mapping[str, Any], ...] = ()
     heads: tuple[Head, ...] = ()
+    unanswered: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +97,7 @@ def evaluate(
     predict_ms = clock.milliseconds(len(examples))
     run.progress(0, 1, "figures and intervals")
     halves = _halves(task, model, examples, results, known, bootstraps=bootstraps)
+    halves = replace(halves, unanswered=_why_unanswered(examples, results, halves.classified, check.doubts.left_out))
     halves = replace(halves, looks=_looks(task, model, examples, halves.classified, explaining, run))
     run.progress(0, 1, "writing the report")
     evaluation = _conclude(task, model, examples, halves, check.summary, predict_ms, bootstraps, part.name)
@@ -113,7 +116,8 @@ def _known(task: Task, model: Model, examples: Examples, run: Run) -> _Known:
             f"{examples.root}: no examination with a true measurement", expected="measurements or landmarks to compare with", action="use data with a truth"
         )
     labels = known_labels(model, asked.questions, target) if target else []
-    check = check_data(asked.examinations, target, run.progress, measures=measures, asked=asked, words=JUDGED_ON, quantities=task.quantities(model.settings))
+    quantities = task.quantities(model.settings)
+    check = check_data(asked.examinations, target, run.progress, measures=measures, asked=asked, words=JUDGED_ON, quantities=quantities, doubts=task.doubts)
     return _Known(with_groups(asked.questions, asked.spread(check.groups)), tuple(labels), check, measures=measures)
 
 
@@ -169,6 +173,29 @@ def _looks(
     return tuple(looked(task, model, examples.subset(classified.keep), classified.predictions, run, explaining.methods))
 
 
+def _why_unanswered(examples: Examples, results: Sequence[Result], classified: Classified | None, left_out: Mapping[str, str]) -> tuple[Mapping[str, Any], ...]:
+    """Return the reasons for which no class was given, the most frequent first: how many of how many examinations, with an example.
+
+    ``in_data`` marks those that were found in the data, before any model answered; the others are what the model said.
+    """
+    answered = set(classified.keep.tolist()) if classified is not None else set(range(len(examples)))
+    cases: dict[str, list[Example]] = defaultdict(list)
+    for i, (example, result) in enumerate(zip(examples, results, strict=True)):
+        if i not in answered:
+            cases[left_out.get(example.id) or _refusal(result)].append(example)
+    ordered = sorted(cases.items(), key=lambda case: -len(case[1]))
+    return tuple(
+        {"why": why, "count": len(own), "examinations": len({(e.of or e).id for e in own}), "example": own[0].id, "in_data": own[0].id in left_out}
+        for why, own in ordered
+    )
+
+
+def _refusal(result: Result) -> str:
+    """Return the model's reason for giving no class: the note that says so, else its first."""
+    note = next((note for note in result.notes if note.startswith(REFUSED)), next(iter(result.notes), "the model gave no answer"))
+    return note.removeprefix(REFUSED).rstrip(". ")
+
+
 def _conclude(task: Task, model: Model, examples: Examples, halves: _Halves, data: DataSummary, predict_ms: float, bootstraps: int, split: str) -> Evaluation:
     variant = _variant(task, model, halves, predict_ms)
     data = _with_overlap(data, model)
@@ -180,6 +207,7 @@ def _conclude(task: Task, model: Model, examples: Examples, halves: _Halves, dat
         "bootstraps": bootstraps,
         "compared": compared,
         "unanswered": {model.name: len(examples) - compared},
+        "unanswered_why": list(halves.unanswered),
     } | ({"split": split} if split else {})
     return Evaluation(
         task=task.name,

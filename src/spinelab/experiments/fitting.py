@@ -20,7 +20,7 @@ def fit(task: Task, examples: Examples, settings: Settings, run: Run, *, split: 
     quantities = task.quantities(settings)
     asked = ask(task, part.examples, settings)
     examples = asked.examinations
-    check = check_data(examples, task.target(settings), run.progress, measures=bool(quantities), asked=asked, quantities=quantities)
+    check = check_data(examples, task.target(settings), run.progress, measures=bool(quantities), asked=asked, quantities=quantities, doubts=task.doubts)
     announce(check.summary, run)
     model = task.fit(with_groups(asked.questions, asked.spread(check.groups)), settings, run)
     model = task.complete(model, check.merged(examples), run)

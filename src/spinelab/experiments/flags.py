@@ -25,11 +25,12 @@ CHANCE: Final[Mapping[str, Any]] = {
 """What a constant reaches in each metric that may rank models; a constant can win none of them."""
 
 
-def collapse(predictions: Predictions, balanced_accuracy: float | None) -> Flag | None:
+def collapse(predictions: Predictions, balanced_accuracy: float | None, noun: str = "examination") -> Flag | None:
     """Return the flag if the model gives one answer to (nearly) everyone.
 
     Over all folds, or within each fold: a model that answers "normal" to all of one fold and "disordered" to all of the next has
     learnt nothing either. A model whose balanced accuracy is well above chance is not collapsed, however rare one class is.
+    ``noun`` is what is answered: examinations, or questions about them.
     """
     chance = 1 / len(predictions.classes)
     if balanced_accuracy is not None and balanced_accuracy > chance + COLLAPSED_MARGIN:
@@ -40,7 +41,7 @@ def collapse(predictions: Predictions, balanced_accuracy: float | None) -> Flag 
     if max(overall, within) < COLLAPSED_SHARE:
         return None
     answer = predictions.classes[int(np.bincount(predictions.answers.ravel()).argmax())]
-    where = f"answers {answer!r} for {overall:.0%} of the examinations" if overall >= COLLAPSED_SHARE else f"gives one answer to {within:.0%} of each fold"
+    where = f"answers {answer!r} for {overall:.0%} of the {noun}s" if overall >= COLLAPSED_SHARE else f"gives one answer to {within:.0%} of each fold"
     return Flag("collapsed", f"It {where}: one answer for (nearly) everyone is not ranked.")
 
 

@@ -42,7 +42,7 @@ def judge(
     gain = gain_over(predictions, base["predictions"], bootstraps)
     ranked = ranked if ranked in metrics else "balanced_accuracy"
     found = (
-        collapse(predictions, metrics["balanced_accuracy"].value),
+        collapse(predictions, metrics["balanced_accuracy"].value, examples.noun),
         never_answered(predictions),
         against_majority(gain, metrics["accuracy"], base["majority_class"], base["majority_share"]),
         against_chance(metrics[ranked], ranked, len(predictions.classes)),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Examples, Image, InputError, Progress
+from spinelab.core import Example, Examples, Image, InputError, Progress, Study
 from spinelab.experiments.duplicates import Fingerprint, fingerprint
 from spinelab.experiments.shortcuts import picture_facts
 from spinelab.io import to_uint8
@@ -25,8 +25,10 @@ class UnreadableError(InputError):
         self.names = tuple(names)
 
 
-def open_all(examples: Examples, progress: Progress) -> Opened:
+def open_all(examples: Examples, progress: Progress, look: Callable[[Example, Study], None]) -> Opened:
     """Return fingerprints of all pictures, and facts, rows and columns, and spacing in millimetres of each example's first.
+
+    ``look`` is shown every example with its open study, so that nothing has to be opened again for it.
 
     Raises
     ------
@@ -46,6 +48,7 @@ def open_all(examples: Examples, progress: Progress) -> Opened:
         except InputError as error:
             broken[example.id] = error
             continue
+        look(example, study)
         prints += [_print_of(index, image, picture) for image, picture in pictures]
         if pictures:
             facts.append(picture_facts(pictures[0][1], _file_bytes(pictures[0][0])))

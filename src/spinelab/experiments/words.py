@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from spinelab.core import plural
 from spinelab.evaluation.types import Estimate
 from spinelab.report.content import DataSummary, Pair, Variant
 from spinelab.report.words import MAIN_METRICS, lower_start, metric
@@ -19,6 +20,8 @@ METRIC_WORDS: Mapping[str, str] = {
 }
 
 
+MOST_REASONS: Final = 6
+"""Reasons for no answer that are told in words."""
 MOST_PAIRS: Final = 6
 """Pairs of models up to which every difference is told in words."""
 
@@ -83,7 +86,7 @@ def statements(variants: Sequence[Variant], pairs: Sequence[Pair], data: DataSum
         )
     if design.get("positive"):
         told.append(f"Sensitivity, precision and average precision are about {design['positive']}.")
-    told += _declined(design)
+    told += _declined(design, data.noun)
     told += _pairs_told(variants, pairs)
     told += [f"{v.name}: {note}" for v in variants for note in v.notes]
     return tuple(dict.fromkeys(told))
@@ -99,7 +102,7 @@ def _pairs_told(variants: Sequence[Variant], pairs: Sequence[Pair]) -> list[str]
     return [*(p.text for p in first), f"The other {len(between) - len(first)} pairs of ranked models stand in the table of pairwise tests."]
 
 
-def _declined(design: Mapping[str, Any]) -> list[str]:
+def _declined(design: Mapping[str, Any], noun: str) -> list[str]:
     unanswered = design.get("unanswered")
     if not isinstance(unanswered, Mapping) or not any(unanswered.values()):
         return []
@@ -107,9 +110,24 @@ def _declined(design: Mapping[str, Any]) -> list[str]:
     left_out = list(design.get("left_out", ()))
     who = "other model" if left_out else "model"
     told = [
-        f"Examinations that a model declined to answer: {counts}. All figures are over the {design.get('compared')} examinations that every {who} answered."
+        f"{noun.capitalize()}s that a model did not answer: {counts}. All figures are over the {design.get('compared')} {noun}s that every {who} answered.",
+        *_reasons(design.get("unanswered_why", ()), noun),
     ]
     if left_out:
         whose = "their" if len(left_out) > 1 else "its"
-        told.append(f"{' and '.join(left_out)} declined more than half: {whose} classes are not judged, so that the others keep their examinations.")
+        told.append(f"{' and '.join(left_out)} declined more than half: {whose} classes are not judged, so that the others keep their {noun}s.")
     return told
+
+
+def _reasons(reasons: Sequence[Mapping[str, Any]], noun: str) -> list[str]:
+    """Return why some were not answered, the most frequent reason first; what was found in the data is told by flags of the data."""
+    reasons = [reason for reason in reasons if not reason["in_data"]]
+    told = [f"{counted_of(r['count'], r['examinations'], noun)} not answered: {r['why']} (such as {r['example']})." for r in reasons[:MOST_REASONS]]
+    more = len(reasons) - MOST_REASONS
+    return [*told, f"{plural(more, 'more reason')} of fewer stand in evaluation.json."] if more > 0 else told
+
+
+def counted_of(count: int, examinations: int, noun: str) -> str:
+    """Return how many items of how many examinations, with the verb: ``1 question of 1 examination is``."""
+    whose = f" of {plural(examinations, 'examination')}" if noun != "examination" else ""
+    return f"{plural(count, noun)}{whose} {'is' if count == 1 else 'are'}"

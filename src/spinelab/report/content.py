@@ -30,6 +30,8 @@ FLAGS: Final[Mapping[str, str]] = {
     "duplicates-across-patients": "The same picture, or nearly, occurs under two patients.",
     "conflicting-labels": "One picture or one patient carries two labels.",
     "marked-twice": "Copies of a picture carry marks of their own: how far these are apart tells how near to such marks any model can come.",
+    "left-out": "Some of what was to be learnt from or judged cannot be, and is left out; the sentence says why.",
+    "doubtful": "Two things that the data say of one examination contradict each other; it is kept as it is.",
     "shortcut": "The label can be guessed from facts that are not anatomy (size, borders, brightness).",
     "phantom-data": "Made from digital phantoms: evidence about the program, not about patients.",
     "weights-scratch": "Pretrained weights were asked for and were not available; trained from scratch.",
@@ -223,6 +225,11 @@ class DataSummary:
     phantom: bool = False
     questions: int | None = None
     """How many are asked, where an examination is asked several; ``None``: one each."""
+
+    @property
+    def noun(self) -> str:
+        """What one item is called that a model answers."""
+        return "examination" if self.questions is None else "question"
 
     @property
     def counted(self) -> str:

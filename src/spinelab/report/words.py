@@ -156,6 +156,8 @@ SEVERITY: Final[Mapping[str, str]] = {
     "class-never-answered": "care",
     "not-distinguishable": "care",
     "marked-twice": "care",
+    "left-out": "care",
+    "doubtful": "care",
     "too-few-patients": "care",
     "patients-unknown": "care",
     "duplicates": "care",

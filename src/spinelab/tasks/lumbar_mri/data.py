@@ -136,7 +136,7 @@ def open_study(root: Path, study: str, row: Sequence[Target], series: Mapping[st
 
     Its images are the series in the order of the table, each with ``description`` (the table's), ``series_id``, ``slice_affines`` and
     ``instance_numbers`` among its facts. A series that cannot be used is left out, with the reason in ``notes`` and, in short, in ``series_left_out``;
-    marks likewise, in ``marks_left_out``.
+    marks likewise, in ``marks_left_out``. ``series_contradicted`` tells of series whose header contradicts the table.
 
     Raises
     ------
@@ -150,6 +150,7 @@ def open_study(root: Path, study: str, row: Sequence[Target], series: Mapping[st
     if not found:
         raise InputError(f"Study {study}: no series can be read ({'; '.join(notes[:2]) or 'the folder is empty'})", expected=LAYOUT, action="check its folder")
     places, marks_left_out, odd = find_places(row, found)
+    contradicted = [text for name, stack in found.items() for text in contradiction(name, series[name].description if name in series else None, stack.kind)]
     images = []
     for name, stack in found.items():
         told_by = Fact(series[name].description, SERIES_FILE) if name in series else Fact(stack.kind.description, stack.kind.reason)
@@ -157,7 +158,12 @@ def open_study(root: Path, study: str, row: Sequence[Target], series: Mapping[st
         images.append(stack.image(extra, at_once=False))
         notes += [f"series {name}: {note}" for note in stack.notes]
     facts = {"places": Fact(tuple(places), COORDINATES_FILE)}
-    said = {"notes": [*notes, *marks_left_out, *odd], "series_left_out": series_left_out, "marks_left_out": marks_left_out}
+    said = {
+        "notes": [*notes, *contradicted, *marks_left_out, *odd],
+        "series_contradicted": contradicted,
+        "series_left_out": series_left_out,
+        "marks_left_out": marks_left_out,
+    }
     facts |= {name: Fact(tuple(words), "reader") for name, words in said.items() if words}
     return Study(study, images=tuple(images), patient=unknown("the data set names studies, not patients"), facts=facts)
 
@@ -179,6 +185,5 @@ def read_study_series(folder: Path, series: Mapping[str, Series]) -> tuple[dict[
             notes.append(f"series {name} was left out: {error}")
             left_out.append(why_left_out(name, error))
             continue
-        notes += contradiction(name, series[name].description if name in series else None, stack.kind)
         found[name] = stack
     return found, notes, left_out

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinelab.core import (
+    Doubt,
     Example,
     Examples,
     Explaining,
@@ -83,6 +84,12 @@ class LumbarMri(NetworkTask):
         if all(example.of is not None for example in examples):
             return examples
         return questions_of(examples, data.series_files)
+
+    def doubts(self, example: Example, study: Study) -> Sequence[Doubt]:
+        """Return which graded questions of an examination no picture shows, and what its tables and pictures contradict each other in."""
+        from spinelab.tasks.lumbar_mri import doubts
+
+        return tuple(doubts.doubts(example, study))
 
     def constants(self, examples: Examples) -> dict[str, Any]:
         """Return what constants reach in the competition's score on the grades of these examinations."""
@@ -228,19 +235,23 @@ class LumbarMri(NetworkTask):
         NotSureError
             If it is no lumbar MRI examination, or no level is found.
         """
+        return self._read(model, study)[0]
+
+    def _read(self, model: Model, study: Study) -> tuple[Result, dict[int, str]]:
+        """Return the answer for an examination, and by question why some are withheld."""
         from spinelab.tasks.lumbar_mri import finding
 
         located = finding.located(model, study)
         answers = self._graded(model, located.study, located.places)
         withheld = dict(located.withheld)
-        findings, missing = [], {}
+        findings, missing = [], dict[int, str]()
         for question in QUESTIONS:
             shares = answers.get(question.place)
             if shares is None:
                 missing[question.place] = withheld.get(question.place, f"the model has learnt no {question.series} pictures")
             findings.append(_answer(question, shares))
         notes = (*located.notes, *finding.withheld_notes(missing))
-        return Result(self.name, model.name, study.id, findings=tuple(findings), notes=notes)
+        return Result(self.name, model.name, study.id, findings=tuple(findings), notes=notes), missing
 
     def explain(self, model: Model, study: Study, how: Explaining | None = None) -> list[Explanation]:
         """Show where the networks looked, for the questions that are named, or those with the highest probability of the highest grade."""
@@ -305,17 +316,20 @@ class LumbarMri(NetworkTask):
             run.tell(f"{len(by_study)} examination(s) come without coordinates: their levels are found by the program.")
         found: dict[int, Result] = {}
         for done, at in enumerate(by_study.values(), 1):
-            whole = self._whole(model, rows[at[0]].of)
-            found |= {i: _of_question(whole, rows[i]) for i in at}
+            whole, missing = self._whole(model, rows[at[0]].of)
+            found |= {i: _of_question(whole, missing, rows[i]) for i in at}
             run.progress(done, len(by_study), "finding the levels")
         return found
 
-    def _whole(self, model: Model, example: Example) -> Result:
-        """Return the answer for an examination, without findings and with the reason where it cannot be read."""
+    def _whole(self, model: Model, example: Example) -> tuple[Result, dict[int, str]]:
+        """Return the answer for an examination and by question why some have none; of one that cannot be read, the reason for all of them."""
         try:
-            return self.predict(model, example.open())
+            return self._read(model, example.open())
         except NotSureError as refusal:
-            return Result(self.name, model.name, example.id, notes=(f"No answer: {refusal.given}.",))
+            return Result(self.name, model.name, example.id), dict.fromkeys(range(len(QUESTIONS)), str(refusal.given))
+
+    def _missing(self, model: Model, available: NDArray[np.bool_]) -> str:
+        return "no picture of this examination shows where it is marked"
 
     def _not_learnt(self, model: Model, row: Example) -> Result:
         return Result(self.name, model.name, row.id, notes=(f"No answer: the model has learnt no {plane_of_row(row)} pictures.",))
@@ -332,12 +346,13 @@ def _answer(question: Question, shares: NDArray[np.float64] | None) -> Finding:
     return question.answer(most.label, dict(most.probabilities))
 
 
-def _of_question(whole: Result, row: Example) -> Result:
-    """Return one question's part of the answer for its examination."""
+def _of_question(whole: Result, missing: Mapping[int, str], row: Example) -> Result:
+    """Return one question's part of the answer for its examination, or why it has none."""
     _, question = question_of_row(row.id)
+    if question.place in missing:
+        return replace(whole, study=row.id, findings=(), notes=(f"No answer: {missing[question.place]}.",))
     own = whole.finding(question.finding, site=question.level, side=question.side)
-    findings = (replace(own, name=SEVERITY, site=None, side=None),) if own is not None and own.label is not None else ()
-    return replace(whole, study=row.id, findings=findings)
+    return replace(whole, study=row.id, findings=() if own is None else (replace(own, name=SEVERITY, site=None, side=None),))
 
 
 def _examinations(rows: Examples) -> Examples:
