@@ -130,10 +130,10 @@ def test_coordinates_that_are_twice_there_or_wrong(tables):
     assert rows["7"][3].mark.x == 100.5
     for words in (
         "2 row(s) of train_label_coordinates.csv have no usable",
-        "1 studies with coordinates have no row of grades (11)",
+        "1 study with coordinates has no row of grades (11)",
         "1 coordinate(s) name a series that the study does not have",
         "2 question(s) are marked at several places",
-        "1 studies have sagittal marks that do not run down the spine level by level (8)",
+        "1 study has sagittal marks that do not run down the spine level by level (8)",
     ):
         assert words in told
     only_wrong = [row for row in spoiled if not (row[0] == 7 and row[1] == "71")]
@@ -267,7 +267,16 @@ def test_a_study_without_axial_series(written, tmp_path):
     assert f"series {axial} of the table has no folder" in study.facts["notes"].value
     assert {place.target.question.series for place in study.facts["places"].value} == {"Sagittal T1", "Sagittal T2/STIR"}
     write(root / "train_series_descriptions.csv", rows[0].split(","), [row.split(",") for row in rows[1:] if axial not in row])
-    assert any(f"no Axial T2 series: what needs it is withheld ({example.id})" in note for note in data.examples(root).notes)
+    assert any(f"1 study has no Axial T2 series: what needs it is withheld ({example.id})" in note for note in data.examples(root).notes)
+
+
+def test_a_study_whose_axial_series_is_called_otherwise_is_not_said_to_lack_it(tables):
+    """Its recesses are marked and graded, on a series of another name."""
+    save, _, series, _ = tables
+    renamed = [(study, name, "Sagittal T1" if (study, kind) == (8, "Axial T2") else kind) for study, name, kind in series]
+    notes = data.examples(save(series=renamed)).notes
+    assert not any("no Axial T2 series" in note for note in notes)
+    assert any("10 question(s) are marked on another kind of series than usual (8 left_subarticular_stenosis_l1_l2 on Sagittal T1" in note for note in notes)
 
 
 def test_a_series_called_by_another_name(written, tmp_path):

@@ -628,7 +628,7 @@ def test_the_certainty_of_names_is_what_studies_kept_aside_allow(root, examples,
 
 def test_learning_needs_marks(examples):
     unmarked = [replace(e, open=lambda e=e: replace(e.open(), facts={})) for e in examples[:1]]
-    with pytest.raises(InputError, match="0 studies have the canal marked"):
+    with pytest.raises(InputError, match="the canal is marked in 0 of its studies"):
         fit_levels(Examples(tuple(unmarked), examples.root), SETTINGS, Run())
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Example, Examples, Explaining, InputError, Model, Result, Run, Task, TaskError
+from spinelab.core import Example, Examples, Explaining, InputError, Model, Result, Run, Task, TaskError, plural
 from spinelab.core.versions import versions
 from spinelab.evaluation.types import Estimate, Predictions
 from spinelab.experiments import measured_words, words
@@ -149,7 +149,7 @@ def _unanswered(model: Model, examples: Examples, results: Sequence[Result]) -> 
     reasons = Counter(note for result in results for note in result.notes)
     why = f" ({reasons.most_common(1)[0][0]})" if reasons else ""
     return TaskError(
-        f"{model.name} answered none of the {len(examinations)} examinations{why}",
+        f"{model.name} answered none of the {plural(len(examinations), 'examination')}{why}",
         expected="some that it can read",
         action="look at `spinelab read` on one of them" if reasons else "look at `spinelab read` on one of them for the reason",
     )

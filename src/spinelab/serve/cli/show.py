@@ -249,7 +249,7 @@ def _competition_baselines(found: Mapping[str, Any]) -> None:
 
 def score(found: Mapping[str, Any]) -> None:
     """Print the score of a submission and its parts with intervals, a row each, and beside them the best constant."""
-    left_out = f" ({found['studies_not_graded']} studies without any grade are not scored)" if found["studies_not_graded"] else ""
+    left_out = f" (without any grade and not scored: {found['studies_not_graded']})" if found["studies_not_graded"] else ""
     say(f"{found['metric']}")
     say(f"{found['rows_scored']} graded questions of {found['studies']} studies{left_out}; 95 % intervals resample whole studies.\n")
     answers = {"submission": found["submission"], **found["baselines"]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -29,6 +30,11 @@ from spinelab.tasks.lumbar_mri.tables import (
     told,
 )
 from spinelab.tasks.lumbar_mri.targets import DESCRIPTIONS, GRADE_NAMES, QUESTIONS, TASK_NAME, Question
+
+_UNMARKED: Final = (
+    "studies have no coordinates: nothing is learnt from them, and a model that finds levels places their questions by itself",
+    "study has no coordinates: nothing is learnt from it, and a model that finds levels places its questions by itself",
+)
 
 
 def labels(root: Path) -> RsnaLabels:
@@ -61,20 +67,28 @@ def examples(root: Path) -> Examples:
     drawn = is_phantom(root)
     items = [_example(root, study, row, series.get(study, {}), drawn=drawn) for study, row in found.items()]
     graded = [item for item in items if item.truth.findings]
-    notes += told([item.id for item in items if not item.truth.findings], "studies have no grade at all and were left out")
+    notes += told(
+        [item.id for item in items if not item.truth.findings], "studies have no grade at all and were left out", "study has no grade at all and was left out"
+    )
     if not graded:
         raise InputError(f"{root / GRADES_FILE} grades nothing", expected="Normal/Mild, Moderate or Severe in some cells", action="check the file")
     unmarked = [item.id for item in graded if not is_marked(item)]
-    notes += told(unmarked, "studies have no coordinates: nothing is learnt from them, and a model that finds levels places their questions by itself")
+    notes += told(unmarked, *_UNMARKED)
     missing = sum(target.grade is None for row in found.values() for target in row)
     notes += [f"{missing} of {25 * len(found)} targets have no grade and are not scored"] if missing else []
     for description in DESCRIPTIONS:
-        without = [s for s in found if series.get(s) and all(item.description != description for item in series[s].values())]
-        notes += told(without, f"studies have no {description} series: what needs it is withheld")
+        without = [study for study, row in found.items() if _is_without(description, series.get(study, {}), row)]
+        notes += told(without, *(f"{who} no {description} series: what needs it is withheld" for who in ("studies have", "study has")))
     folder = root / IMAGES_FOLDER
     bare = [item.id for item in graded if not (folder / item.id).is_dir()]
-    notes += told(bare, "studies have no pictures: only what the tables say is known")
+    notes += told(bare, *(f"{who} no pictures: only what the tables say is known" for who in ("studies have", "study has")))
     return Examples(tuple(graded), root, phantom=drawn, notes=tuple(notes))
+
+
+def _is_without(description: str, series: Mapping[str, Series], row: Sequence[Target]) -> bool:
+    """Return whether the table tells a study's series and calls none so, and no question that is usually asked on such a series is marked on another."""
+    marked = any(target.mark is not None and target.question.series == description for target in row)
+    return bool(series) and not marked and all(item.description != description for item in series.values())
 
 
 def _folder(root: Path) -> Path:

@@ -59,7 +59,7 @@ def fit(examples: Examples, settings: LevelSettings, run: Run) -> tuple[dict[str
         unusable += lesson is None
     if len(lessons) < LEAST_STUDIES:
         raise InputError(
-            f"{examples.root}: {len(lessons)} studies have the canal marked at all five levels of a {SAGITTAL_T2} series",
+            f"{examples.root}: the canal is marked in {len(lessons)} of its studies at all five levels of a {SAGITTAL_T2} series",
             expected=f"at least {LEAST_STUDIES}: without them no bare examination can be read",
             action="give the coordinates and the pictures, or settings that do without the level finder",
         )

@@ -19,6 +19,7 @@ from spinelab.tasks.lumbar_mri.targets import GRADE_NAMES, LEVEL_NAMES, QUESTION
 SAME_POINT_PX: Final = 3.0
 """Two marks of one question nearer than this are one mark, made twice."""
 _SAME_SIDE_MM: Final = 1.0
+_OUT_OF_ORDER: Final = tuple(f"{who} sagittal marks that do not run down the spine level by level" for who in ("studies have", "study has"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def merge(labels: RsnaLabels, marks: Sequence[Mark], series: Mapping[str, Mappin
     notes += told(twice, "question(s) are marked at several places: the first on the usual series counts")
     notes += told(wrong_kind, "question(s) are marked on another kind of series than usual")
     notes += told(ungraded, "question(s) are marked but have no grade")
-    notes += told([s for s, row in targets.items() if _out_of_order(row)], "studies have sagittal marks that do not run down the spine level by level")
+    notes += told([s for s, row in targets.items() if _out_of_order(row)], *_OUT_OF_ORDER)
     return targets, notes
 
 
@@ -79,7 +80,7 @@ def _usable(labels: RsnaLabels, marks: Sequence[Mark], series: Mapping[str, Mapp
     elsewhere = [m for m in marks if m.study in known and m.series not in series.get(m.study, {})] if series is not None else []
     gone = {id(m) for m in elsewhere}
     usable = [m for m in marks if m.study in known and id(m) not in gone]
-    notes = told(strangers, "studies with coordinates have no row of grades")
+    notes = told(strangers, "studies with coordinates have no row of grades", "study with coordinates has no row of grades")
     return usable, notes + told([f"line {m.line}" for m in elsewhere], "coordinate(s) name a series that the study does not have and were left out")
 
 

@@ -109,12 +109,12 @@ def read_marks(root: Path) -> tuple[list[Mark], list[str]]:
     return marks, told(left_out, f"row(s) of {COORDINATES_FILE} have no usable instance number, x and y and were left out")
 
 
-def told(names: Sequence[str], what: str) -> list[str]:
-    """Return a note with the number of cases and the first few of them; none for no case."""
+def told(names: Sequence[str], what: str, one: str = "") -> list[str]:
+    """Return a note with the number of cases and the first few of them, none for no case; ``one`` is said of a single case, where that differs."""
     if not names:
         return []
     more = ", ..." if len(names) > _SHOWN else ""
-    return [f"{len(names)} {what} ({', '.join(names[:_SHOWN])}{more})"]
+    return [f"{len(names)} {one if one and len(names) == 1 else what} ({', '.join(names[:_SHOWN])}{more})"]
 
 
 def rows_of(path: Path, needed: Sequence[str], *, expected: str = LAYOUT) -> tuple[tuple[int, Row], ...]:
