@@ -150,6 +150,33 @@ def test_an_empty_file_among_the_slices_of_a_study_is_no_examination(tmp_path: P
     assert len(names(root, TWO)) == 3
 
 
+@pytest.mark.parametrize("series", [("1", "2"), ("1",)])
+def test_a_study_of_which_no_file_can_be_read_is_one_examination_under_its_own_name(tmp_path: Path, series: tuple[str, ...]) -> None:
+    root = rsna(tmp_path, "test_images/7", "test_images/8")
+    for name in series:
+        for number in range(3):
+            path = root / "test_images" / "9" / name / f"{number}.dcm"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("junk")
+    for source in (root, root / "test_images"):
+        found = {examination.name: examination for examination in find(source, TWO)}
+        assert len(found["9"].files) == 3 * len(series)
+        assert not [name for name in found if name.startswith("9/")]
+        with pytest.raises(InputError):
+            found["9"].open()
+
+
+def test_an_unreadable_series_belongs_to_its_study(tmp_path: Path) -> None:
+    for study in ("7", "8"):
+        for series in ("1", "2"):
+            film(tmp_path / study / series / "1.dcm", f"1.2.{study}", "AP")
+    broken = tmp_path / "8" / "3"
+    broken.mkdir()
+    for number in range(3):
+        (broken / f"{number}.dcm").write_text("junk")
+    assert [(one.name, len(one.files)) for one in find(tmp_path, TWO)] == [("7", 2), ("8", 5)]
+
+
 def test_studies_of_one_name_in_two_parts_are_told_apart(tmp_path: Path) -> None:
     root = rsna(tmp_path, "test_images/7", "train_images/7", "train_images/8")
     assert names(root, TWO) == ["test_images/7", "train_images/7", "8"]

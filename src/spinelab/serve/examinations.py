@@ -37,6 +37,9 @@ _PART: Final = "_images"
 _STUDY: Final = "study "
 """How the key of the files of one DICOM study begins."""
 
+_BROKEN: Final = "study in "
+"""How the key of a study begins of which no file can be read; its folder follows."""
+
 _DIRECTORY: Final = "dicomdir"
 """A list of DICOM files, not a picture."""
 
@@ -135,32 +138,53 @@ def find(source: Path, settings: Settings) -> list[Examination]:
         every = [path for paths in groups.values() for path in paths]
         folder = _part_of(every, source, parts)
         return [Examination(alone(folder), partial(read, folder), tuple(every))]
-    named = _named(list(groups.values()), source, parts, together=together)
+    named = _named(groups, source, parts, together=together)
     return [Examination(name, partial(_open, paths, source, read), tuple(paths)) for name, paths in named.items()]
 
 
 def _with_unreadable(groups: Mapping[str, list[Path]]) -> dict[str, list[Path]]:
-    """Put files of no known content, such as empty ones, to the only DICOM study in whose folder they lie: they are broken slices, no examination."""
-    studies: dict[Path, set[str]] = defaultdict(set)
+    """Put files of no known content, such as empty ones, to the only DICOM study in whose folder they lie: they are broken slices, no examination.
+
+    Those in a folder beside the folders of studies are one examination together, which is then refused under that folder's name.
+    """
+    places = _study_places(groups)
+    inside: dict[Path, set[str]] = defaultdict(set)
     for key, paths in groups.items():
         if key.startswith(_STUDY):
             for folder in {path.parent for path in paths}:
-                studies[folder].add(key)
+                inside[folder].add(key)
+                inside[_study_folder(folder, places)].add(key)
     found: dict[str, list[Path]] = defaultdict(list)
     for key, paths in groups.items():
-        around = studies[paths[0].parent] if len(paths) == 1 else set()
-        broken = len(around) == 1 and not key.startswith(_STUDY) and not kind_of(paths[0], str(paths[0]))
-        found[next(iter(around)) if broken else key] += paths
+        if key.startswith(_STUDY) or len(paths) > 1 or kind_of(paths[0], str(paths[0])):
+            found[key] += paths
+            continue
+        folder = paths[0].parent
+        whole = _study_folder(folder, places)
+        around = inside.get(folder) or inside.get(whole) or ({f"{_BROKEN}{whole}"} if whole.parent in places else set())
+        found[next(iter(around)) if len(around) == 1 else key] += paths
     return {key: sorted(paths) for key, paths in found.items()}
 
 
-def _named(groups: Sequence[list[Path]], source: Path, parts: Collection[Path], *, together: bool) -> dict[str, list[Path]]:
+def _study_places(groups: Mapping[str, list[Path]]) -> frozenset[Path]:
+    """Return the folders that hold a folder a study: those whose series have a folder each show where, else those of several files."""
+    studies = [paths for key, paths in groups.items() if key.startswith(_STUDY) and len(paths) > 1]
+    of_series = [paths for paths in studies if len({path.parent for path in paths}) > 1]
+    return frozenset(_folder_of(paths).parent for paths in of_series or studies)
+
+
+def _study_folder(folder: Path, places: Collection[Path]) -> Path:
+    """Return the folder of the study in which a folder lies, where studies have one each; else the folder itself."""
+    return next((one for one in (folder, *folder.parents) if one.parent in places), folder)
+
+
+def _named(groups: Mapping[str, list[Path]], source: Path, parts: Collection[Path], *, together: bool) -> dict[str, list[Path]]:
     """Return the files of each examination by its name, of which no two are alike."""
-    short = [_name(paths, _part_of(paths, source, parts), together=together) for paths in groups]
+    short = [_name(key, paths, _part_of(paths, source, parts), together=together) for key, paths in groups.items()]
     times = Counter(short)
     named: dict[str, list[Path]] = {}
-    for paths, by_part in zip(groups, short, strict=True):
-        name = by_part if times[by_part] == 1 else _name(paths, source, together=together)
+    for (key, paths), by_part in zip(groups.items(), short, strict=True):
+        name = by_part if times[by_part] == 1 else _name(key, paths, source, together=together)
         named[name if name not in named else paths[0].relative_to(source).as_posix()] = paths
     return named
 
@@ -226,8 +250,10 @@ def _patients_of(files: Sequence[Path]) -> set[str]:
     return set()
 
 
-def _name(paths: list[Path], source: Path, *, together: bool) -> str:
+def _name(key: str, paths: list[Path], source: Path, *, together: bool) -> str:
     """Return the path of a lone file, the folder of several (the first one where nothing but the whole holds them), or what their names have in common."""
+    if key.startswith(_BROKEN):
+        return Path(key.removeprefix(_BROKEN)).relative_to(source).as_posix()
     first = paths[0].relative_to(source)
     if len(paths) == 1:
         return (first.parent / study_id(first)).as_posix()
