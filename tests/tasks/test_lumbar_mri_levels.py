@@ -18,6 +18,7 @@ from spinelab.geometry.planes import flip_affine, to_patient
 from spinelab.serve.examinations import find as examinations_under
 from spinelab.tasks.lumbar_mri import data, phantom
 from spinelab.tasks.lumbar_mri.bare import read_bare
+from spinelab.tasks.lumbar_mri.finding import series_told
 from spinelab.tasks.lumbar_mri.levels import LevelFinder, LevelSettings, fit_levels
 from spinelab.tasks.lumbar_mri.levels_canvas import on_canvas
 from spinelab.tasks.lumbar_mri.levels_decode import decode, learn_steps
@@ -596,6 +597,21 @@ def test_of_two_axial_series_each_place_takes_the_nearer_one(root, examples, les
     found = seeing(learnt, lessons[0], split).find(split)
     assert [p.point_mm for p in found.places] == [p.point_mm for p in whole.places]
     assert {p.target.mark.series for p in found.places if p.target.question.series == AXIAL_T2} == {"part 0", "part 1"}
+    (told,) = series_told(split, found.places)
+    assert "part 0 (Axial T2), part 1 (Axial T2)" in told
+
+
+def test_which_series_were_graded_on_and_which_were_not_is_told(root, examples, lessons, learnt):
+    study = read_bare(bare(root, examples))
+    names = {image.facts["description"].value: image.facts["series_id"].value for image in study.images}
+    places = seeing(learnt, lessons[0], study).find(study).places
+    assert series_told(study, places) == (f"Graded on series {', '.join(f'{name} ({kind})' for kind, name in names.items())}.",)
+    again = [replace(image, facts={**image.facts, "series_id": Fact(f"second {image.facts['series_id'].value}", "test")}) for image in study.images[1:2]]
+    _, told = series_told(replace(study, images=(*study.images, *again)), places)
+    t2 = names["Sagittal T2/STIR"]
+    assert told == f"Series second {t2} (Sagittal T2/STIR) was left out: its questions are graded on {t2}."
+    _, told = series_told(study, [place for place in places if place.target.question.series != AXIAL_T2])
+    assert told == f"Series {names[AXIAL_T2]} (Axial T2) was left out: none of its questions could be placed on it."
 
 
 # --- learning

@@ -23,6 +23,8 @@ T1_TE_MS: Final = 30.0
 """Longest echo time of a T1-weighted spin echo."""
 T1_TR_MS: Final = 1200.0
 """Longest repetition time of a T1-weighted spin echo; T1 inversion recovery (T1 FLAIR) takes longer and says so by its inversion time."""
+T1_LEAST_TR_MS: Final = 200.0
+"""Shortest repetition time of a T1-weighted spin echo; localizers and other fast gradient echoes, which may not say so, take less."""
 T2_TE_MS: Final = 60.0
 T2_TR_MS: Final = 900.0
 """Shortest times of a T2-weighted spin echo; 3D sequences that flip the magnetisation back have a TR of about 1000 ms."""
@@ -38,6 +40,7 @@ _WORDS: Final = {
     "T2": r"t2w?i?(?!\d|\s?\*|_?star)",
     "PD": r"pdw?|proton|dp",
 }
+_SCOUT: Final = r"locali[sz]er|scout|survey"
 _FAT: Final = r"fs|fat_?-?\s?sat|fatsat|spair|spir|stir|tirm|dixon_?w|water|we"
 
 
@@ -115,8 +118,16 @@ def _nearest(affine: Any) -> str:
 def weighting(stated: Mapping[str, str]) -> Fact:
     """Return the weighting from header elements by DICOM keyword, as text; several values are joined with a backslash.
 
-    Looked at: ScanningSequence, EchoTime, RepetitionTime, InversionTime (ms), SeriesDescription, ProtocolName.
+    Looked at: ScanningSequence, EchoTime, RepetitionTime, InversionTime (ms), SeriesDescription, ProtocolName, and ImageType, by which a localizer is told.
     """
+    scout = next((key for key in (*_TEXTS, "ImageType") if _word(_SCOUT, stated.get(key, ""))), None)
+    if scout is not None:
+        return unknown(f"a localizer ({scout} {stated[scout]!r})")
+    return _of_times_and_words(stated)
+
+
+def _of_times_and_words(stated: Mapping[str, str]) -> Fact:
+    """Return the weighting by the times and then the words of a series that is no localizer."""
     by_times, times = _from_times(stated)
     by_words, words = _from_words(stated)
     if by_times is None and by_words is None:
@@ -157,6 +168,8 @@ def _of_inversion(te: float, tr: float, ti: float | None, shown: str) -> tuple[s
 
 
 def _of_spin_echo(te: float, tr: float, shown: str) -> tuple[str | None, str]:
+    if te <= T1_TE_MS and tr < T1_LEAST_TR_MS:
+        return None, f"{shown}: too short a repetition for a spin echo"
     if te <= T1_TE_MS:
         return ("T1", f"{shown}: short echo, short repetition") if tr <= T1_TR_MS else ("PD", f"{shown}: short echo, long repetition")
     if te >= T2_TE_MS and tr >= T2_TR_MS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -77,7 +77,8 @@ def _located(model: Model, study: Study) -> Asked:
             action="train a model with `spinelab fit`; models of a comparison find no levels",
         )
     found = _finder(model, record).find(arranged)
-    notes = (*_told(arranged), _certainty(found.certainty, record.get("names", {})), *found.notes, LATERALITY)
+    certainty = _certainty(found.certainty, record.get("names", {}))
+    notes = (*_told(arranged), *series_told(arranged, found.places), certainty, *found.notes, LATERALITY)
     return Asked(arranged, found.places, found.withheld, notes)
 
 
@@ -94,6 +95,21 @@ def _finder(model: Model, record: Mapping[str, Any]) -> Any:
 def _told(study: Study) -> tuple[str, ...]:
     notes = study.facts.get("notes")
     return tuple(notes.value) if notes is not None and notes.known else ()
+
+
+def series_told(study: Study, places: Sequence[Place]) -> tuple[str, ...]:
+    """Return which series were graded on, and which of those that could have been were not."""
+    kinds = {str(image.facts["series_id"].value): str(image.facts["description"].value) for image in study.images}
+    used = {place.target.mark.series for place in places if place.target.mark is not None}
+    read = ", ".join(f"{name} ({kind})" for name, kind in kinds.items() if name in used)
+    return (f"Graded on series {read}.", *(_left_out(name, kinds, used) for name in kinds if name not in used))
+
+
+def _left_out(name: str, kinds: Mapping[str, str], used: Collection[str]) -> str:
+    """Return why no question is graded on a series."""
+    instead = ", ".join(other for other, kind in kinds.items() if other in used and kind == kinds[name])
+    why = f"its questions are graded on {instead}" if instead else "none of its questions could be placed on it"
+    return f"Series {name} ({kinds[name]}) was left out: {why}."
 
 
 def _certainty(share: float, learnt: Mapping[str, Any]) -> str:
