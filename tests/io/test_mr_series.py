@@ -218,6 +218,34 @@ def test_a_wide_gap_in_one_even_stack_is_told(tmp_path):
     assert "between slices 5 and 11 are 24.0 mm" in read_mr_series(tmp_path).notes[0]
 
 
+def test_every_other_slice_missing_is_told_by_the_gaps_that_are_left(tmp_path):
+    write_mr_series(tmp_path, pictures(15), sagittal(15), header())
+    for number in (2, 5, 8, 11, 14):
+        (tmp_path / f"{number}.dcm").unlink()
+    notes = read_mr_series(tmp_path).notes
+    assert len(notes) == 4
+    assert "between slices 1 and 3 are 8.0 mm, elsewhere 4.0: some may be missing" in notes
+    assert notes[-1] == "2 more gaps like these"
+
+
+def test_slices_missing_at_the_ends_of_two_stacks_are_told_by_their_numbers(tmp_path):
+    write_mr_series(tmp_path / "all", pictures(20), along_discs((0, 0), (8, 40), (16, 80), (24, 120), steps=(-8, -4, 0, 4, 8)), header(description="AX T2 TSE"))
+    assert read_mr_series(tmp_path / "all").notes == ("20 slices in 4 stacks of different orientation or place",)
+    for number in range(9, 15):
+        (tmp_path / "all" / f"{number}.dcm").unlink()
+    _, told = read_mr_series(tmp_path / "all").notes
+    assert told == "numbers 9 to 14 are not there, between two stacks: some slices may be missing"
+    anew = [100 * stack + number for stack in range(4) for number in range(5)]
+    write_mr_series(
+        tmp_path / "anew",
+        pictures(20),
+        along_discs((0, 0), (8, 40), (16, 80), (24, 120), steps=(-8, -4, 0, 4, 8)),
+        header(description="AX T2 TSE"),
+        instances=anew,
+    )
+    assert len(read_mr_series(tmp_path / "anew").notes) == 1
+
+
 def test_a_few_stray_slices_are_left_out_and_told(tmp_path):
     for name in ("plane", "size"):
         write_mr_series(tmp_path / name, pictures(8), sagittal(8), header())

@@ -7,7 +7,7 @@ slice's own, and the instance number by which tables of coordinates name it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Fact, Image, InputError, unknown
+from spinelab.core import Fact, Image, InputError, plural, unknown
 from spinelab.geometry.planes import plane_of, unit_normal
 from spinelab.io.dicom import described, not_a_picture
 from spinelab.io.dicom_geometry import orientation, plane_affine, position
@@ -34,6 +34,7 @@ ONE_SERIES_DEG: Final = 75.0
 SAME_PLACE_MM: Final = 0.01
 STACK_GAP: Final = 3.5
 """Where axial slices follow the discs, parallel ones that lie more than this many slice distances apart belong to two discs; nearer, slices are missing."""
+_TOLD: Final = 3
 STRAY_SHARE: Final = 0.25
 """At most this share of a series' slices is left out for another plane or size; beyond it the series is refused."""
 
@@ -152,6 +153,7 @@ def series_of(name: str, found: Sequence[tuple[Path, Header]], *, numbered: bool
     Raises what `read_mr_series` raises.
     """
     slices, notes = _numbered(name, [_slice(path, header) for path, header in found], [header for _, header in found], required=numbered)
+    numbers = {item.instance for item in slices}
     slices, other_size = _of_one_size(name, slices)
     groups, other_plane = _of_one_plane(name, _parallel(slices))
     blocks = _blocks(groups)
@@ -159,10 +161,11 @@ def series_of(name: str, found: Sequence[tuple[Path, Header]], *, numbered: bool
     ends = np.cumsum([0, *(len(block) for block in blocks)])
     places = tuple(tuple(range(start, stop)) for start, stop in pairwise(map(int, ends)))
     kept = {item.path for item in ordered}
+    missing = _numbers_missing(blocks, numbers)
     frames = {header.text("FrameOfReferenceUID") for path, header in found if path in kept}
     middle = ordered[len(ordered) // 2].path
     kind = _kind(next(header for path, header in found if path == middle), ordered)
-    return MrSeries(name, ordered, places, kind, frames.pop() if len(frames) == 1 else None, (*notes, *other_size, *other_plane, *_notes(blocks)))
+    return MrSeries(name, ordered, places, kind, frames.pop() if len(frames) == 1 else None, (*notes, *other_size, *other_plane, *_notes(blocks), *missing))
 
 
 def _headers(folder: Path, made: Made) -> list[tuple[Path, Header]]:
@@ -289,9 +292,12 @@ def _gaps(block: Sequence[MrSlice]) -> NDArray[np.float64]:
 
 
 def _usual(gaps: NDArray[np.float64]) -> float:
-    """Return the usual distance between slices, slices at one place apart; 0 where there is none."""
+    """Return the usual distance between slices, slices at one place apart; 0 where there is none.
+
+    That is the lower quartile: where every other slice is missing in most of a stack, the median is twice the distance.
+    """
     apart = gaps[gaps >= SAME_PLACE_MM]
-    return float(np.median(apart)) if apart.size else 0.0
+    return float(np.quantile(apart, 0.25, method="lower")) if apart.size else 0.0
 
 
 def _centre(item: MrSlice) -> NDArray[np.float64]:
@@ -314,12 +320,26 @@ def _notes(blocks: Sequence[Sequence[MrSlice]]) -> list[str]:
     for block in blocks:
         gaps = _gaps(block)
         twice = np.flatnonzero(gaps < SAME_PLACE_MM)
-        notes += [f"slices {block[i].instance} and {block[i + 1].instance} lie at one place" for i in twice[:3]]
+        notes += [f"slices {block[i].instance} and {block[i + 1].instance} lie at one place" for i in twice[:_TOLD]]
         usual = _usual(gaps)
         wide = [int(i) for i in np.flatnonzero(gaps > 1.5 * usual)] if usual else []
-        for i in wide:
+        for i in wide[:_TOLD]:
             notes.append(f"between slices {block[i].instance} and {block[i + 1].instance} are {gaps[i]:.1f} mm, elsewhere {usual:.1f}: some may be missing")
+        notes += [f"{plural(len(wide) - _TOLD, 'more gap')} like these"] if len(wide) > _TOLD else []
     return notes
+
+
+def _numbers_missing(blocks: Sequence[Sequence[MrSlice]], numbers: Collection[int]) -> list[str]:
+    """Return notes on numbers that are absent between two stacks, which lie apart anyway; ``numbers`` are those of all slices, also of those left out.
+
+    Where the numbers of every stack begin anew after a gap, that is how they were given.
+    """
+    stack = {item.instance: place for place, block in enumerate(blocks) for item in block}
+    between = [(first, second) for first, second in pairwise(sorted(stack)) if stack[first] != stack[second]]
+    holes = [(first, second) for first, second in between if second - first > 1 and not any(first < number < second for number in numbers)]
+    if len(holes) == len(between):
+        return []
+    return [f"numbers {first + 1} to {second - 1} are not there, between two stacks: some slices may be missing" for first, second in holes[:_TOLD]]
 
 
 def _kind(header: Header, slices: Sequence[MrSlice]) -> SeriesKind:
