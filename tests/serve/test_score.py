@@ -11,6 +11,7 @@ from spinelab.core import InputError, TaskError
 from spinelab.evaluation import write_submission
 from spinelab.evaluation.rsna import COLUMNS, SCORES
 from spinelab.evaluation.rsna_baselines import rsna_constant
+from spinelab.serve.cli import show
 from spinelab.serve.cli.app import app
 from spinelab.tasks.lumbar_mri import data
 from spinelab.tasks.lumbar_mri.targets import GRADE_NAMES
@@ -95,3 +96,16 @@ def test_what_cannot_be_scored_is_refused(labelled, tmp_path):
         spinelab.score("lumbar-mri", path, tmp_path / "notes.csv")
     with pytest.raises(InputError, match=r"holds no train.csv"):
         spinelab.score("lumbar-mri", path, tmp_path)
+
+
+def test_one_study_is_written_in_the_singular(labelled, tmp_path, capsys):
+    lines = (labelled / "train.csv").read_text().splitlines()[:2]
+    (labelled / "train.csv").write_text("\n".join(lines) + "\n")
+    labels = data.labels(labelled)
+    path = tmp_path / "submission.csv"
+    write_submission(path, labels.studies, np.broadcast_to(rsna_constant(labels, "uniform"), (1, 25, 3)))
+    show.score(spinelab.score("lumbar-mri", path, labelled))
+    show.baselines(spinelab.baselines("lumbar-mri", labelled))
+    said = capsys.readouterr().out
+    assert " of 1 study; 95 % intervals" in said
+    assert "\n1 examination, " in said

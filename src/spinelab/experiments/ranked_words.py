@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from spinelab.core import plural
 from spinelab.evaluation.types import Estimate
 from spinelab.experiments.flags import CHANCE
 from spinelab.experiments.rank import Ranking
@@ -24,7 +25,7 @@ def headline(variants: Sequence[Variant], pairs: Sequence[Pair], data: DataSumma
 def _context(data: DataSummary, baseline: Mapping[str, Any], ranking: Ranking) -> str:
     if not ranking.measures:
         return f"{rarest(data).capitalize()}; always answering {baseline['majority_class']!r} is right for {float(str(baseline['majority_share'])):.0%}."
-    number = f"{data.patients} patients" if data.patients is not None else f"{data.examinations} examinations (patients are not known)"
+    number = plural(data.patients, "patient") if data.patients is not None else f"{plural(data.examinations, 'examination')} (patients are not known)"
     floor = estimate(dict(baseline.get("metrics") or {}).get(ranking.metric))
     beside = f"; {baseline['name']} has {ranking.say(floor)}" if floor.value is not None else ""
     return f"There are {number}{beside}."

@@ -107,10 +107,10 @@ def _declined(design: Mapping[str, Any], noun: str) -> list[str]:
     if not isinstance(unanswered, Mapping) or not any(unanswered.values()):
         return []
     counts = ", ".join(f"{name} {count}" for name, count in unanswered.items() if count)
-    left_out = list(design.get("left_out", ()))
+    left_out, compared = list(design.get("left_out", ())), int(design.get("compared", 0))
     who = "other model" if left_out else "model"
     told = [
-        f"{noun.capitalize()}s that a model did not answer: {counts}. All figures are over the {design.get('compared')} {noun}s that every {who} answered.",
+        f"{noun.capitalize()}s that a model did not answer: {counts}. All figures are over the {plural(compared, noun)} that every {who} answered.",
         *_reasons(design.get("unanswered_why", ()), noun),
     ]
     if left_out:

@@ -194,13 +194,13 @@ def model(made: Model, folder: Path) -> None:
 
 
 def _part(part: Mapping[str, Any] | None, *, patients_known: bool) -> str | None:
-    from spinelab.report.words import number_of
+    from spinelab.core import plural
 
     if not part:
         return None
-    whose = f" of {number_of(part['patients'], 'patient')}" if patients_known else ""
+    whose = f" of {plural(part['patients'], 'patient')}" if patients_known else ""
     classes = ", ".join(f"{n} {name}" for name, n in part.get("per_class", {}).items())
-    return f"{part['examples']} examinations{whose}" + (f": {classes}" if classes else "")
+    return f"{plural(part['examples'], 'examination')}{whose}" + (f": {classes}" if classes else "")
 
 
 def _said(choice: Mapping[str, Any] | str) -> str | None:
@@ -212,12 +212,12 @@ def _said(choice: Mapping[str, Any] | str) -> str | None:
 
 def baselines(found: Mapping[str, Any]) -> None:
     """Print the classes, and what each answer that needs no picture reaches."""
-    from spinelab.report.words import number_of
+    from spinelab.core import plural
 
-    patients = "patients not known" if found["patients"] is None else number_of(found["patients"], "patient")
-    questions = f", {found['questions']} questions" if "questions" in found else ""
+    patients = "patients not known" if found["patients"] is None else plural(found["patients"], "patient")
+    questions = f", {plural(found['questions'], 'question')}" if "questions" in found else ""
     say(
-        f"{found['examinations']} examinations, {patients}{questions}"
+        f"{plural(found['examinations'], 'examination')}, {patients}{questions}"
         + (", phantoms" if found["phantom"] else "")
         + (f"; target {found['target']}" if found["target"] else "")
     )
@@ -249,9 +249,12 @@ def _competition_baselines(found: Mapping[str, Any]) -> None:
 
 def score(found: Mapping[str, Any]) -> None:
     """Print the score of a submission and its parts with intervals, a row each, and beside them the best constant."""
+    from spinelab.core import plural
+
     left_out = f" (without any grade and not scored: {found['studies_not_graded']})" if found["studies_not_graded"] else ""
     say(f"{found['metric']}")
-    say(f"{found['rows_scored']} graded questions of {found['studies']} studies{left_out}; 95 % intervals resample whole studies.\n")
+    studies = "1 study" if found["studies"] == 1 else f"{found['studies']} studies"
+    say(f"{plural(found['rows_scored'], 'graded question')} of {studies}{left_out}; 95 % intervals resample whole studies.\n")
     answers = {"submission": found["submission"], **found["baselines"]}
     parts = tuple(found["submission"]["intervals"])
     table(("answer", *(part.replace("_", " ") for part in parts)), [(name, *(_to_four(row, part) for part in parts)) for name, row in answers.items()])
