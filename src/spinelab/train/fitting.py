@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from spinelab.train.task import NetworkTask
 
 VALIDATION_BATCH = 64
-TOLD = 3
-"""Examples that were left out and are told with the reason."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +117,7 @@ def material_of(
     notes = []
     if len(left_out):
         why = "with a missing view were left out: this network requires every view." if every_view else "without a picture were left out."
-        notes += [f"{len(left_out)} example(s) {why}", *_reasons(examples.subset(left_out[:TOLD]))]
+        notes.append(f"{len(left_out)} example(s) {why}")
     groups = examples.groups()
     split = validation_split(labels[whole], [groups[i] for i in whole], settings.validation_fraction, settings.seed)
     split = replace(split, train=whole[split.train], validation=whole[split.validation])
@@ -128,16 +126,6 @@ def material_of(
         raise InputError("Fewer than two classes are left to train on", expected="examples of two classes with every view", action="add examples")
     films = Films(pixels, available, task.head_labels(examples, settings, labels), task.augmenter(settings) or mild)
     return Material(examples, classes, films, labels, keys, split, drawn), notes
-
-
-def _reasons(examples: Examples) -> list[str]:
-    """Return what examples that were left out lack, where their reader says so: in facts named ``..._left_out``."""
-    told: dict[str, str] = {}
-    for example in examples:
-        for name, fact in example.open().facts.items():
-            if name.endswith("_left_out"):
-                told |= {str(why): example.id for why in fact.value if why not in told}
-    return [f"Without a picture is {name}: {why}" for why, name in told.items()]
 
 
 def _loop(task: NetworkTask, net: nn.Module, material: Material, settings: ImageSettings, run: Run, *, direct: bool) -> Loop:

@@ -150,7 +150,7 @@ def open_study(root: Path, study: str, row: Sequence[Target], series: Mapping[st
 
     Its images are the series in the order of the table, each with ``description`` (the table's), ``series_id``, ``slice_affines`` and
     ``instance_numbers`` among its facts. A series that cannot be used is left out, with the reason in ``notes`` and, in short, in ``series_left_out``;
-    marks likewise, in ``marks_left_out``. ``series_contradicted`` tells of series whose header contradicts the table.
+    marks that were left out stand in ``notes``. ``series_contradicted`` tells of series whose header contradicts the table.
 
     Raises
     ------
@@ -163,7 +163,7 @@ def open_study(root: Path, study: str, row: Sequence[Target], series: Mapping[st
     found, notes, series_left_out = read_study_series(folder, series)
     if not found:
         raise InputError(f"Study {study}: no series can be read ({'; '.join(notes[:2]) or 'the folder is empty'})", expected=LAYOUT, action="check its folder")
-    places, marks_left_out, odd = find_places(row, found)
+    places, odd = find_places(row, found)
     contradicted = [text for name, stack in found.items() for text in contradiction(name, series[name].description if name in series else None, stack.kind)]
     images = []
     for name, stack in found.items():
@@ -173,10 +173,9 @@ def open_study(root: Path, study: str, row: Sequence[Target], series: Mapping[st
         notes += [f"series {name}: {note}" for note in stack.notes]
     facts = {"places": Fact(tuple(places), COORDINATES_FILE)}
     said = {
-        "notes": [*notes, *contradicted, *marks_left_out, *odd],
+        "notes": [*notes, *contradicted, *odd],
         "series_contradicted": contradicted,
         "series_left_out": series_left_out,
-        "marks_left_out": marks_left_out,
     }
     facts |= {name: Fact(tuple(words), "reader") for name, words in said.items() if words}
     return Study(study, images=tuple(images), patient=unknown("the data set names studies, not patients"), facts=facts)

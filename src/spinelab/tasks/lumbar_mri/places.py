@@ -115,7 +115,7 @@ class Place:
     point_mm: tuple[float, float, float]
 
 
-def find_places(targets: Sequence[Target], series: Mapping[str, MrSeries]) -> tuple[list[Place], list[str], list[str]]:
+def find_places(targets: Sequence[Target], series: Mapping[str, MrSeries]) -> tuple[list[Place], list[str]]:
     """Find the marks in the series that were read, and say which were left out, being on a slice that is not there or outside the picture, and which are odd.
 
     Where no table tells the kind of a series its headers do; where they do not either, it is taken for the usual one. A pair whose left mark
@@ -137,10 +137,10 @@ def find_places(targets: Sequence[Target], series: Mapping[str, MrSeries]) -> tu
             x, y, z = map(float, to_patient(stack.affines[index], mark.x, mark.y))
             kind = target.description or stack.kind.description or target.question.series
             places.append(Place(replace(target, description=kind), index, mark.x, mark.y, (x, y, z)))
-    left_out = told(absent, "mark(s) lie on a slice that is not there and were left out")
-    left_out += told(outside, "mark(s) lie outside the picture and were left out")
-    odd = told(exchanged(places), "pair(s) of marks have left and right exchanged")
-    return places, left_out, odd + told(out_of_order(places), "pair(s) of neighbouring levels lie the wrong way round")
+    notes = told(absent, "mark(s) lie on a slice that is not there and were left out")
+    notes += told(outside, "mark(s) lie outside the picture and were left out")
+    notes += told(exchanged(places), "pair(s) of marks have left and right exchanged")
+    return places, notes + told(out_of_order(places), "pair(s) of neighbouring levels lie the wrong way round")
 
 
 def exchanged(places: Sequence[Place]) -> list[str]:
