@@ -1,12 +1,14 @@
 """``read`` with a model that measures: one film, a folder, and one patient's films, from the file to the report."""
 
 import csv
+import errno
 import gc
 import io
 import json
 import re
 import weakref
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +131,50 @@ def test_a_folder_compares_films_of_a_patient_and_keeps_refused_ones(model, tmp_
     (change,) = table(tmp_path / "out" / "changes.csv")
     assert (change["difference"], change["verdict"]) == ("10.0", "larger than landmark error")
     assert json.loads((tmp_path / "out" / "c" / "result.json").read_text())["measurements"] == []
+
+
+@pytest.mark.parametrize("where", ["predict", "drawing", "explain"])
+def test_a_bug_at_one_film_costs_no_other_film_its_answer(model, three, tmp_path, monkeypatch, where):
+    works = getattr(Ruler, where)
+
+    def failing(self, *asked):
+        if "b" in (getattr(one, "id", getattr(one, "study", None)) for one in asked):
+            raise IndexError(3)
+        return works(self, *asked)
+
+    monkeypatch.setattr(Ruler, where, failing)
+    said = CliRunner().invoke(app, ["read", str(three), "--model", "ruler", "--out", str(tmp_path / "out")])
+    assert said.exit_code == 1, said.output
+    assert "1 of 3 examinations could not be read because of an internal error" in said.stderr
+    rows = {row["image"]: row for row in table(tmp_path / "out" / "measurements.csv")}
+    assert {name: row["tilt_deg"] for name, row in rows.items()} == {"a": "50.0", "b": "", "c": "60.0"}
+    assert "internal error (IndexError: 3); please report it" in rows["b"]["notes"]
+    assert json.loads((tmp_path / "out" / "b" / "result.json").read_text(encoding="utf-8"))["measurements"] == []
+    assert not (tmp_path / "out.work").exists()
+
+
+def test_a_bug_in_decoding_is_not_met_again_by_its_page(model, three, tmp_path, monkeypatch):
+    def failing(path, read=spinelab.io.read):
+        if path.name == "b.dcm":
+            raise IndexError(3)
+        return read(path)
+
+    monkeypatch.setattr(spinelab.io, "read", failing)
+    results = api.read(three, model, tmp_path / "out")
+    assert [bool(result.measurements) for result in results] == [True, False, True]
+    assert "please report it" in (tmp_path / "out" / "b" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_bug_at_a_film_alone_and_a_full_disk_end_the_reading(model, three, tmp_path, monkeypatch):
+    def failing(*_, error):
+        raise error
+
+    monkeypatch.setattr(Ruler, "predict", partial(failing, error=KeyError(3)))
+    with pytest.raises(KeyError):
+        api.read(three / "a.dcm", model, tmp_path / "one")
+    monkeypatch.setattr(Ruler, "predict", partial(failing, error=OSError(errno.ENOSPC, "full")))
+    with pytest.raises(OSError, match="full"):
+        api.read(three, model, tmp_path / "many")
 
 
 def test_a_second_reading_is_not_mixed_with_the_first(model, tmp_path):

@@ -60,8 +60,15 @@ class Reopened(Mapping[str, Study]):
     def __init__(self, examinations: Mapping[str, Examination], names: Collection[str]) -> None:
         self._examinations = {name: examinations[name] for name in names}
         self._last: tuple[str, Study] | None = None
+        self._closed = set[str]()
+
+    def close(self, name: str) -> None:
+        """Open a study no more: the program failed at it."""
+        self._closed.add(name)
 
     def __getitem__(self, name: str) -> Study:
+        if name in self._closed:
+            raise KeyError(name)
         if self._last is None or self._last[0] != name:
             self._last = name, replace(self._examinations[name].open(), id=name)
         return self._last[1]

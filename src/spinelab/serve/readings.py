@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from spinelab.core import Explaining, InputError, Model, Progress, Reference, Result, SpinelabError, Stroke, Study, Task
 from spinelab.report import Material, Measuring, ResultWriter, Visit, folder_names, write_text
 from spinelab.serve import models
 from spinelab.serve.examinations import Examination, Explained, Reopened, Shown, lone_files
 from spinelab.serve.journal import FILE, Finished, Journal
+from spinelab.serve.places import explain_os_error
+
+INTERNAL: Final = "could not be read because of an internal error"
+"""What the answer for an examination says where the program has failed, not the file."""
 
 
 class Reading:
@@ -58,7 +64,20 @@ class Reading:
         except SpinelabError as refusal:
             if len(self._studies) == 1:
                 raise
-            return Result(self._task.name, self._model.name, name, notes=(f"No answer: {refusal}",))
+            return self._unanswered(name, str(refusal))
+        except Exception as error:
+            return self._failed(name, error)
+
+    def _unanswered(self, name: str, why: str) -> Result:
+        return Result(self._task.name, self._model.name, name, notes=(f"No answer: {why}",))
+
+    def _failed(self, name: str, error: Exception) -> Result:
+        """Return the answer for an examination among many at which the program failed; raises what concerns more than it, such as a full disk."""
+        if len(self._studies) == 1 or isinstance(error, SpinelabError) or (isinstance(error, OSError) and explain_os_error(error)):
+            raise error
+        self._studies.close(name)
+        logging.getLogger(__name__).error("%s: internal error", name, exc_info=error)
+        return self._unanswered(name, f"{name} {INTERNAL} ({type(error).__name__}: {error}); please report it.")
 
     def _taken_up(self, name: str, journal: Journal) -> Result | None:
         """Return the answer for an examination that was finished before an interruption, and keep what is known of its patient."""
@@ -81,8 +100,15 @@ class Reading:
         journal = None if work is None else Journal(work / FILE, self._listed, places)
         results = []
         for result in self.answers(progress, journal):
-            self._write(result, writer, journal)
-            results.append(result)
+            try:
+                self._write(result, writer, journal)
+            except Exception as error:
+                name = result.study
+                self._answered[name] = self._failed(name, error)
+                shutil.rmtree(places[name], ignore_errors=True)
+                maps.told.pop(name, None)
+                self._write(self._answered[name], writer, journal)
+            results.append(self._answered[result.study])
         writer.finish()
         for name, text in self._task.tables(self._model, results).items():
             write_text(folder / name, text)
@@ -177,6 +203,11 @@ def check_one_patient(named: Collection[str], films: int) -> None:
         )
     if films < 2:
         raise InputError("--serial with one film", expected="several films of one patient", action="give the folder that holds all of them")
+
+
+def failures(results: Sequence[Result]) -> int:
+    """Return at how many examinations the program failed."""
+    return sum(any(INTERNAL in note for note in result.notes) for result in results)
 
 
 def agreement(model: Model) -> dict[str, Mapping[str, Any]]:

@@ -57,7 +57,7 @@ def read(
     as_json: options.AsJson = False,
 ) -> None:
     """Read examinations with a model: findings and measurements as report.html, report.pdf and result.json."""
-    from spinelab.serve import api
+    from spinelab.serve import api, readings
     from spinelab.serve.cli.progress import shown
 
     with shown() as progress:
@@ -67,6 +67,10 @@ def read(
     else:
         _say_origin(found)
         show.results(found, out)
+    failed = readings.failures(found)
+    if failed:
+        typer.echo(f"{failed} of {len(found)} examinations {readings.INTERNAL}; please report it with the messages above.", err=True)
+        raise typer.Exit(1)
 
 
 def explain(
