@@ -408,6 +408,21 @@ def test_the_held_out_error_counts_where_it_is_larger():
     assert series.follow_ups[0].changes[0].verdict == UNKNOWN
 
 
+def test_a_held_out_error_in_pixels_counts_in_the_films_millimetres():
+    days = visits(old=date(2021, 1, 1), new=date(2023, 1, 1))
+    (old, new) = (
+        dataclasses.replace(result(name), measurements=(Measurement("sva", mm, "mm"), Measurement("sva", 100.0, "px")))
+        for name, mm in (("old", 10.0), ("new", 20.0))
+    )
+    for agreement, mdc in (
+        ({"sva_px": {"mdc": 8.0}}, 8 * math.sqrt((0.1**2 + 0.2**2) / 2)),
+        ({"sva_px": {"mdc": 8.0}, "sva_mm": {"mdc": 3.0}}, 3.0),
+        ({}, None),
+    ):
+        (series,) = find_series([old, new], days, QUANTITIES, agreement=agreement, one_patient=False)
+        assert series.follow_ups[0].changes[0].mdc_held_out == (None if mdc is None else pytest.approx(mdc))
+
+
 def test_without_dates_no_change_is_claimed():
     films = [result("a"), result("b", cobb=60.0)]
     (series,) = find_series(films, visits(a=None, b=date(2023, 1, 1)), QUANTITIES, agreement={}, one_patient=False)

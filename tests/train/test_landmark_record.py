@@ -96,6 +96,32 @@ def test_held_out_errors_make_the_intervals_and_the_agreement():
     assert model.record["calibration"]["least_certainty"] == pytest.approx(0.6 * 0.9)
 
 
+class RulerInMillimetres(Ruler):
+    """Measures from a to b along x, in both units where the spacing is known."""
+
+    def measure(self, points, spacing_mm, declared):
+        across = points["b"][..., 0] - points["a"][..., 0]
+        return {("length", "px"): across} | ({("length", "mm"): across * spacing_mm[1]} if spacing_mm else {})
+
+    def quantities(self, settings):
+        return (replace(LENGTH, unit="mm"), LENGTH)
+
+
+@pytest.mark.parametrize("across", [0.0, 30.0, -30.0])
+def test_what_was_learnt_on_films_without_spacing_has_an_interval_in_millimetres(across):
+    _, model, _ = calibrated(np.random.default_rng(4).normal(0.5, 2.0, 60))
+    film = example(0).open()
+    film = replace(film, images=(replace(film.images[0], spacing_mm=Fact((0.5, 0.25), "table")),))
+    seen = sighting(0.0)
+    seen.points[1, 0] += across
+    seen.samples[:, 1, 0] += across
+    task = RulerInMillimetres()
+    length, pixels = task._measurements(task.on_film(model, seen, film, [128, 64]), model)
+    assert (length.unit, length.value) == ("mm", pytest.approx(0.25 * across))
+    assert length.interval == pytest.approx(tuple(0.25 * limit for limit in pixels.interval))
+    assert length.interval[0] < length.value < length.interval[1]
+
+
 def test_a_film_without_the_landmarks_teaches_no_interval():
     _, model, extra = calibrated([0.0] * 10, there=0.0)
     assert extra == {"agreement": {}}

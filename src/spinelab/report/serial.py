@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
@@ -165,7 +165,7 @@ def _compare(before: _Dated, after: _Dated, quantities: Sequence[Quantity], agre
         old, new = _values(first, quantity), _values(second, quantity)
         mirrored = _other_side_of_picture(first, second, old, new)
         pairs, remark = ([], mirrored) if mirrored else _paired(old, new)
-        changes += [_change(a, b, quantity, agreement) for a, b in pairs]
+        changes += [_change(a, b, quantity, _held_out(first, second, quantity, agreement)) for a, b in pairs]
         if remark:
             remarks.append(f"{quantity.title}: {remark}.")
     return FollowUp(first.study, second.study, before.day, after.day, tuple(changes), tuple(remarks))
@@ -202,9 +202,24 @@ def _values(result: Result, quantity: Quantity) -> list[Measurement]:
     return [one for one in result.measured(quantity.name, quantity.unit) if one.value is not None]
 
 
-def _change(old: Measurement, new: Measurement, quantity: Quantity, agreement: Mapping[str, Mapping[str, Any]]) -> Change:
+def _held_out(first: Result, second: Result, quantity: Quantity, agreement: Mapping[str, Mapping[str, Any]]) -> float | None:
+    """Return what held-out errors add to a difference; of a length learnt in pixels alone, in the millimetres a pixel of both films (root mean square)."""
+    if quantity.unit != "mm" or quantity.column in agreement:
+        return _number(agreement.get(quantity.column, {}).get("mdc"))
+    mdc = _number(agreement.get(replace(quantity, unit="px").column, {}).get("mdc"))
+    scales = [scale for film in (first, second) if (scale := _mm_per_px(film, quantity)) is not None]
+    return None if mdc is None or len(scales) < 2 else mdc * math.hypot(*scales) / math.sqrt(2)
+
+
+def _mm_per_px(film: Result, quantity: Quantity) -> float | None:
+    """Return a film's millimetres a pixel by a length that it gives in both; ``None`` where that cannot be told."""
+    length, pixels = film.value(quantity.name, "mm"), film.value(quantity.name, "px")
+    return length / pixels if length and pixels else None
+
+
+def _change(old: Measurement, new: Measurement, quantity: Quantity, held_out: float | None) -> Change:
     earlier, later = float(old.value or 0.0), float(new.value or 0.0)
-    films, held_out = half_width(old, new), _number(agreement.get(quantity.column, {}).get("mdc"))
+    films = half_width(old, new)
     known = [m for m in (films, held_out) if m is not None]
     verdict = UNKNOWN if not known else LARGER if abs(later - earlier) > max(known) else WITHIN
     where = ", ".join(part for part in (new.site, new.side) if part)

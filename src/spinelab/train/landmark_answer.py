@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from spinelab.core import Measurement, Model
+from spinelab.core import Measurement, Model, Quantity
 from spinelab.evaluation import Conformal
 
 if TYPE_CHECKING:
@@ -24,8 +26,21 @@ def measurements(task: LandmarkTask, reading: Reading, model: Model, samples: Va
             reason = doubt if found is not None else task.withheld(quantity, list(reading.found()), reading.spacing, declared)
             given.append(Measurement(quantity.name, None, quantity.unit, withheld=reason))
         else:
-            given.append(Measurement(quantity.name, found.value, quantity.unit, interval=_interval(found, known.get(quantity.column))))
+            interval = _interval(found, known.get(quantity.column)) or _from_pixels(found, quantity, reading, known, values)
+            given.append(Measurement(quantity.name, found.value, quantity.unit, interval=interval))
     return tuple(given)
+
+
+def _from_pixels(
+    found: Measured, quantity: Quantity, reading: Reading, known: Mapping[str, Conformal], values: Mapping[tuple[str, str], Measured]
+) -> tuple[float, float] | None:
+    """Return the interval of a length of which the error was learnt in pixels alone, from films without spacing: theirs in this film's millimetres."""
+    pixels = values.get((quantity.name, "px"))
+    if quantity.unit != "mm" or pixels is None:
+        return None
+    interval = _interval(pixels, known.get(replace(quantity, unit="px").column))
+    mm_per_px = found.value / pixels.value if pixels.value else float(reading.spacing.value[1])
+    return None if interval is None else (interval[0] * mm_per_px, interval[1] * mm_per_px)
 
 
 def _interval(found: Measured, conformal: Conformal | None) -> tuple[float, float] | None:
