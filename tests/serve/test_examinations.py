@@ -75,6 +75,20 @@ def test_pictures_of_a_folder_are_one_each(tmp_path: Path) -> None:
     assert names(tmp_path, ONE) == ["x/a", "x/b", "y/a"]
 
 
+def test_pictures_of_an_earlier_reading_are_left_out_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    picture(tmp_path / "a.png")
+    picture(tmp_path / "read" / "map-1-landmark-maps.png")
+    (tmp_path / "read" / "result.json").write_text("{}", encoding="utf-8")
+    (alone,) = find(tmp_path, ONE)
+    assert [path.name for path in alone.files] == ["a.png"]
+    assert len(alone.open().images) == 1
+    assert "1 picture(s) of earlier readings, beside result.json, are left out" in caplog.text
+    picture(tmp_path / "b.png")
+    assert names(tmp_path, ONE) == ["a", "b"]
+    with pytest.raises(InputError, match="nothing but 1 picture"):
+        find(tmp_path / "read", ONE)
+
+
 def test_a_broken_picture_is_found_and_refused_when_opened(tmp_path: Path) -> None:
     picture(tmp_path / "good.png")
     (tmp_path / "bad.png").write_bytes(b"")

@@ -69,5 +69,13 @@ def test_volumes_and_several_films_are_refused(task):
         film(task, Image(np.zeros((3, 900, 400), np.uint8), axes="ZYX"))
 
 
-def test_a_grey_film_stored_in_colour_is_read():
-    assert film("whole-spine", Image(np.full((900, 400, 3), 90, np.uint8), axes="YXC")).shape_yx == (900, 400)
+def test_a_grey_film_stored_in_colour_and_one_with_a_faint_tint_are_read():
+    grey = np.full((900, 400, 3), 90, np.uint8)
+    assert film("whole-spine", Image(grey, axes="YXC")).shape_yx == (900, 400)
+    assert film("scoliosis", Image(grey + np.array([round(0.06 * 255), 8, 0], np.uint8), axes="YXC")).shape_yx == (900, 400)
+
+
+def test_a_heatmap_over_a_film_is_no_film():
+    map_like = np.full((900, 400, 3), 90, np.uint8) + np.array([round(0.095 * 255), 8, 0], np.uint8)
+    with pytest.raises(NotSureError, match="a heatmap"):
+        film("scoliosis", Image(map_like, axes="YXC"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections import Counter, defaultdict
@@ -42,6 +43,11 @@ _BROKEN: Final = "study in "
 
 _DIRECTORY: Final = "dicomdir"
 """A list of DICOM files, not a picture."""
+
+_RESULT: Final = "result.json"
+"""The file beside which a reading of this program writes its pictures."""
+_SCHEMA: Final = b'"spinelab.result'
+"""What such a file says of itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,13 +136,22 @@ def find(source: Path, settings: Settings) -> list[Examination]:
     answer for each film. Models that need more than the general reader gives (``settings.read_study``, called with a path or the files of one study) are
     given what their own reader makes of an examination, and may name the only one in a folder (``settings.study_name``). An examination in a part of a data
     set (``test_images`` beside its tables) is named as if that part alone was read; those that would share a name keep the part before it.
+    Pictures that an earlier reading wrote are left out, and the log says how many.
+
+    Raises
+    ------
+    InputError
+        If a folder holds nothing but such pictures.
     """
     read: Reader = getattr(settings, "read_study", io.read)
     if source.is_file():
         return [Examination(study_id(source), partial(read, source), (source,))]
     groups: dict[str, list[Path]] = defaultdict(list)
     together = len(getattr(settings, "views", ())) > 1
-    for path in _files(source):
+    files = _files(source)
+    foreign = [path for path in files if not _own(path)]
+    _tell_left_out(source, len(files) - len(foreign), of=len(files))
+    for path in foreign:
         groups[_key(path, source, together=together)].append(path)
     groups = _with_unreadable(groups)
     parts = _parts(source)
@@ -144,7 +159,8 @@ def find(source: Path, settings: Settings) -> list[Examination]:
         alone: Callable[[Path], str] = getattr(settings, "study_name", lambda folder: folder.resolve().name)
         every = [path for paths in groups.values() for path in paths]
         folder = _part_of(every, source, parts)
-        return [Examination(alone(folder), partial(read, folder), tuple(every))]
+        opened = partial(read, folder) if foreign == files else partial(_open, every, source, read)
+        return [Examination(alone(folder), opened, tuple(every))]
     named = _named(groups, source, parts, together=together)
     return [Examination(name, partial(_open, paths, source, read), tuple(paths)) for name, paths in named.items()]
 
@@ -218,6 +234,21 @@ def _files(source: Path) -> list[Path]:
     """Return what is a picture, a volume or an archive by content, or claims to be one by name."""
     found = (p for p in sorted(source.rglob("*")) if p.is_file() and not p.name.startswith(".") and p.name.lower() != _DIRECTORY)
     return [p for p in found if p.name.lower().endswith(io.IMAGE_SUFFIXES) or kind_of(p, str(p))]
+
+
+def _own(path: Path) -> bool:
+    """Return whether an earlier reading wrote a picture: it lies beside that reading's answer."""
+    answer = path.parent / _RESULT
+    return path.suffix.lower() == ".png" and answer.is_file() and _SCHEMA in answer.read_bytes()
+
+
+def _tell_left_out(source: Path, left_out: int, *, of: int) -> None:
+    if left_out and left_out == of:
+        raise InputError(
+            f"{source} holds nothing but {left_out} picture(s) of an earlier reading, beside {_RESULT}", expected="films", action="give the folder of the films"
+        )
+    if left_out:
+        logging.getLogger(__name__).warning("%s: %d picture(s) of earlier readings, beside %s, are left out", source, left_out, _RESULT)
 
 
 def _key(path: Path, source: Path, *, together: bool) -> str:
