@@ -7,8 +7,25 @@ import numpy as np
 import pytest
 import torch
 
-from spinelab.core import Example, Examples, Fact, Image, InputError, Landmark, Measurement, Model, Quantity, Result, Run, Study, TaskError, unknown
+from spinelab.core import (
+    Example,
+    Examples,
+    Fact,
+    Image,
+    InputError,
+    Landmark,
+    Measurement,
+    Model,
+    NotSureError,
+    Quantity,
+    Result,
+    Run,
+    Study,
+    TaskError,
+    unknown,
+)
 from spinelab.evaluation import Conformal, error_metrics
+from spinelab.train.canvas import PreparedCanvas
 from spinelab.train.landmark_calibration import LEAST_MISFIT, _agreement, calibrate, usual
 from spinelab.train.landmark_fitting import Material, _notes, _record
 from spinelab.train.landmark_head import Sighting
@@ -180,6 +197,39 @@ def test_a_map_of_where_landmarks_were_seen_is_highest_at_each_of_them():
     assert heat[9, 5] > 0.5 > heat[20, 2]
     assert heat.min() >= 0
     assert heat.max() <= 1
+
+
+class Lying(Ruler):
+    """Sees a film as surely as is given for each way in which it is shown; the film is dark with a bright corner at the top."""
+
+    def __init__(self, as_it_is, upside_down, inverted, both):
+        super().__init__()
+        self.sure = {(True, True): as_it_is, (True, False): upside_down, (False, False): inverted, (False, True): both}
+
+    def _read(self, model, canvas, study, *, near=True):
+        dark = bool(canvas.pixels.mean() < 127)
+        share = self.sure[dark, bool(canvas.pixels[0, 0, 0] == 255)]
+        return Reading(("a",) * 4, np.zeros((4, 2)), np.zeros((5, 4, 2)), np.ones(4, bool), np.full(4, share), np.zeros(4), unknown("none"), (128, 64))
+
+
+@pytest.mark.parametrize(
+    ("sure", "said"),
+    [
+        ((0.33, 0.42, 0.82, 0.65), "seems to be inverted"),
+        ((0.2, 0.8, 0.3, 0.3), "seems to be upside down"),
+        ((0.2, 0.39, 0.61, 0.79), "seems to be upside down and inverted"),
+        ((0.3, 0.45, 0.2, 0.2), "does not look like the films"),
+        ((0.3, 0.8, 0.78, 0.2), "does not look like the films"),
+    ],
+)
+def test_a_refusal_names_the_way_of_a_film_only_where_one_is_clearly_the_surest(sure, said):
+    film = np.zeros((1, 128, 64), np.uint8)
+    film[0, 0, 0] = 255
+    model = Model("ruler", SETTINGS, (), {}, {"calibration": {"least_certainty": 0.4}})
+    task = Lying(*sure)
+    canvas = PreparedCanvas(film, facts={"shape": [128, 64]})
+    with pytest.raises(NotSureError, match=f"{said}( |\\.)"):
+        task._require_usual(task._read(model, canvas, example(0).open()), model, example(0).open(), canvas)
 
 
 def test_two_pictures_and_other_settings_are_refused():

@@ -50,7 +50,14 @@ LEAST_FOUND: Final = 3
 """Landmarks below which a film is refused."""
 LEAST_DETAIL: Final = 0.6
 """Share of the canvas's rows and columns below which a film is too small to measure on."""
-TURNED: Final = {"upside down": "turn it, and read it again", "inverted": "invert its grey values, and read it again"}
+TURNED: Final = {
+    "upside down": "turn it, and read it again",
+    "inverted": "invert its grey values, and read it again",
+    "upside down and inverted": "turn it, invert its grey values, and read it again",
+}
+"""How a film can lie, and what to do."""
+CLEARLY: Final = 0.05
+"""Certainty by which one way of a film has to surpass every other one to be named."""
 
 
 class LandmarkTask(Task):
@@ -282,11 +289,15 @@ class LandmarkTask(Task):
         if not why and reading.present.sum() >= LEAST_FOUND and certainty(reading) >= least:
             self._require_upright(reading, model, study, canvas)
             return
-        turned = {"upside down": canvas.pixels[:, ::-1, ::-1], "inverted": 255 - canvas.pixels}
-        for how, pixels in turned.items():
-            other = self._read(model, PreparedCanvas(np.ascontiguousarray(pixels), facts=canvas.facts), study)
-            if certainty(other) > max(least, certainty(reading)) and other.present.sum() > LEAST_FOUND and not self.refuse(other, model, study):
-                raise NotSureError(f"{study.id}: the film seems to be {how}", expected=self.taken_to_read, action=TURNED[how])
+        self._refuse_turned(reading, model, study, canvas, why)
+
+    def _refuse_turned(self, reading: Reading, model: Model, study: Study, canvas: PreparedCanvas, why: str) -> None:
+        """Refuse a film with what to do where it lies otherwise than films do, and else for the reason that was found, if any."""
+        from spinelab.train.landmark_calibration import certainty
+
+        how = self._way_of(reading, model, study, canvas)
+        if how:
+            raise NotSureError(f"{study.id}: the film seems to be {how}", expected=self.taken_to_read, action=TURNED[how])
         found = f"{int(reading.present.sum())} of {len(reading.names)} landmarks were found, with a certainty of {certainty(reading):.2f}"
         raise NotSureError(
             f"{study.id}: {why or f'this does not look like the films that the model has learnt from ({found})'}",
@@ -294,13 +305,27 @@ class LandmarkTask(Task):
             action="check that it is the right film; a model for other films has to learn from such films",
         )
 
+    def _way_of(self, reading: Reading, model: Model, study: Study, canvas: PreparedCanvas) -> str:
+        """Return how a film lies that is seen as surely as a usual one another way, and clearly less surely every other way; empty where none is."""
+        from spinelab.train.landmark_calibration import DOUBTFUL_SHARE, certainty
+
+        down = canvas.pixels[:, ::-1, ::-1]
+        turned = dict(zip(TURNED, (down, 255 - canvas.pixels, 255 - down), strict=True))
+        ways = {how: self._read(model, PreparedCanvas(np.ascontiguousarray(pixels), facts=canvas.facts), study) for how, pixels in turned.items()}
+        sure = {how: certainty(one) for how, one in ways.items()}
+        best = max(sure, key=sure.__getitem__)
+        others = max(certainty(reading), *(share for how, share in sure.items() if how != best))
+        usual = float(model.record.get("calibration", {}).get("least_certainty", 0.0)) / DOUBTFUL_SHARE
+        clear = sure[best] >= max(usual, others + CLEARLY) and ways[best].present.sum() > LEAST_FOUND
+        return best if clear and not self.refuse(ways[best], model, study) else ""
+
     def _require_upright(self, reading: Reading, model: Model, study: Study, canvas: PreparedCanvas) -> None:
         """Refuse a film that reads much better the other way up; looked at only where the task finds the reading odd."""
         if not self.odd(reading):
             return
         turned = PreparedCanvas(np.ascontiguousarray(canvas.pixels[:, ::-1, ::-1]), facts=canvas.facts)
         if self.better(self._read(model, turned, study, near=False), reading):
-            raise NotSureError(f"{study.id}: the film seems to be upside down", expected=self.taken_to_read, action=TURNED["upside down"])
+            self._refuse_turned(reading, model, study, canvas, "")
 
     def odd(self, reading: Reading) -> bool:
         """Return whether a reading is unsure enough to look at the film the other way up."""
