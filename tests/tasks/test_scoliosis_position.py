@@ -109,6 +109,15 @@ def test_of_a_largest_angle_that_is_withheld_nothing_is_said():
     assert not any(said in note for result in withheld for note in result.notes)
 
 
+@pytest.mark.parametrize(
+    ("certainty", "said"),
+    [(0.95, "L1 to L5 were not found on the film"), (0.3, "no vertebra was named L1 to L5; the names may be wrong")],
+)
+def test_what_was_not_found_is_no_fact_where_the_names_are_not_certain(certainty, said):
+    result = answer(column()[:12], certainty=certainty)
+    assert {m.withheld for m in result.measurements if m.name == "trunk_tilt"} == {said}
+
+
 def test_an_angle_at_a_vertebra_of_odd_size_is_given_and_called_uncertain():
     site = next(m.site for m in answer(column()).measurements if m.name == "cobb_max")
     corners, place = column(), THORACOLUMBAR.index(site.split("-")[0])

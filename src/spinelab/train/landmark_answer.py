@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def measurements(task: LandmarkTask, reading: Reading, model: Model, samples: Values | None = None) -> tuple[Measurement, ...]:
     """Return every quantity of the task for one film; ``samples`` where the sampled landmarks are measured already."""
     known = {column: Conformal.from_dict(body) for column, body in model.record.get("calibration", {}).get("quantities", {}).items()}
-    declared, values = model.record.get("declared", {}), task.measured(model, reading, samples)
+    declared, values = task.known(model, reading), task.measured(model, reading, samples)
     given = []
     for quantity in task.quantities_of(model):
         found = values.get((quantity.name, quantity.unit))

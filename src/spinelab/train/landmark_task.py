@@ -88,7 +88,7 @@ class LandmarkTask(Task):
 
     @abstractmethod
     def withheld(self, quantity: Quantity, present: Collection[str], spacing: Fact, declared: Mapping[str, Any]) -> str:
-        """Return in words why a quantity has no value."""
+        """Return in words why a quantity has no value; ``declared`` as `known` has it."""
 
     def declared(self, examples: Examples, settings: Settings) -> dict[str, Any]:
         """Return what the data declare and a model has to know later (angles, regions, pairs), for JSON."""

@@ -155,13 +155,18 @@ def joined(levels: Sequence[str]) -> bool:
     return tuple(levels) == THORACOLUMBAR[first : first + len(levels)]
 
 
-def withheld(quantity: Quantity, present: Collection[str], spacing: Fact) -> str:
-    """Return in words why a quantity has no value."""
-    levels = found_levels(present)
-    needed = NEEDED.get(quantity.name, THORACOLUMBAR)
-    absent = [level for level in needed if level not in levels]
-    if absent:
-        return f"{spans(absent)} {'was' if len(absent) == 1 else 'were'} not found on the film"
+def absent(name: str, levels: Collection[str]) -> list[str]:
+    """Return the levels that a quantity needs and that were not found, from top to bottom."""
+    return [level for level in NEEDED.get(name, THORACOLUMBAR) if level not in levels]
+
+
+def withheld(quantity: Quantity, present: Collection[str], spacing: Fact, *, certain: bool) -> str:
+    """Return in words why a quantity has no value; a level that was not found may be there under another name where the names are not ``certain``."""
+    missing = absent(quantity.name, found_levels(present))
+    if missing and not certain:
+        return f"no vertebra was named {spans(missing)}; the names may be wrong"
+    if missing:
+        return f"{spans(missing)} {'was' if len(missing) == 1 else 'were'} not found on the film"
     if quantity.unit == "mm" and not spacing.known:
         return f"no pixel spacing: {spacing.source}"
     if quantity.name in NEEDED:

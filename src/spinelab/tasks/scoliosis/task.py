@@ -159,7 +159,11 @@ class Scoliosis(LandmarkTask):
         return {name: (one.site, words.patient_side(image, "right" if one.to_the_right else "left")) for name, one in found.items()}
 
     def withheld(self, quantity: Quantity, present: Collection[str], spacing: Fact, declared: Mapping[str, Any]) -> str:
-        return measure.withheld(quantity, present, spacing)
+        return measure.withheld(quantity, present, spacing, certain=declared["names_certain"])
+
+    def known(self, model: Model, reading: Reading) -> dict[str, Any]:
+        """Return the same as every task, and ``names_certain``: whether the levels are named with certainty."""
+        return {**super().known(model, reading), "names_certain": _certainty(reading) >= SURE}
 
     def refuse(self, reading: Reading, model: Model, study: Study) -> str:
         found = len(measure.found_levels(reading.found()))
@@ -167,7 +171,7 @@ class Scoliosis(LandmarkTask):
         return "" if found >= LEAST_VERTEBRAE else f"only {said} found: this is no AP film of the spine that can be read"
 
     def odd(self, reading: Reading) -> bool:
-        return float(reading.facts.get("certainty", 0.0)) < SURE
+        return _certainty(reading) < SURE
 
     def better(self, turned: Reading, reading: Reading) -> bool:
         """Return whether the column fits much better upside down, by the scores of the two best columns."""
@@ -189,7 +193,7 @@ class Scoliosis(LandmarkTask):
             share = None if largest.interval is None else _above(largest.value, largest.interval, threshold)
             chances = {} if share is None else dict(zip(measure.CLASSES, (1 - share, share), strict=True))
             found.append(Finding(measure.TARGET, measure.class_of(largest.value, threshold), chances))
-        certainty = float(reading.facts.get("certainty", 0.0))
+        certainty = _certainty(reading)
         label = "certain" if certainty >= SURE else "uncertain"
         return (*found, Finding("levels", label, {"certain": certainty, "uncertain": 1 - certainty}), *position.findings(reading))
 
@@ -236,6 +240,11 @@ def _as_classifier(model: Model) -> Model:
     from spinelab.tasks.scoliosis.classifier import settings_of
 
     return replace(model, settings=settings_of(_own(model.settings)))
+
+
+def _certainty(reading: Reading) -> float:
+    """Return the probability that every vertebra has its right name."""
+    return float(reading.facts.get("certainty", 0.0))
 
 
 def _above(value: float, interval: tuple[float, float], threshold: float) -> float | None:
