@@ -118,6 +118,16 @@ def test_what_was_not_found_is_no_fact_where_the_names_are_not_certain(certainty
     assert {m.withheld for m in result.measurements if m.name == "trunk_tilt"} == {said}
 
 
+def test_an_angle_that_is_not_given_is_not_called_uncertain():
+    corners = column()[:9]
+    corners[8] += (corners[8] - corners[8].mean(axis=0)) * 0.35
+    result = answer(corners, first=5)
+    given = {m.name for m in result.measurements if m.value is not None}
+    assert sites(result)
+    assert not given & {"cobb_main_thoracic", "cobb_proximal_thoracic"}
+    assert not any(note.startswith("Not certain") and "horacic Cobb" in note for note in result.notes)
+
+
 def test_an_angle_at_a_vertebra_of_odd_size_is_given_and_called_uncertain():
     site = next(m.site for m in answer(column()).measurements if m.name == "cobb_max")
     corners, place = column(), THORACOLUMBAR.index(site.split("-")[0])

@@ -53,7 +53,8 @@ def judged(reading: Reading, learnt: Mapping[str, Any]) -> Reading:
         return reading
     neighbours = Neighbours.from_dict(learnt["neighbours"]) if "neighbours" in learnt else None
     facts: dict[str, Any] = {"misplaced": implausible(found, spacing, neighbours)}
-    facts["ends"] = {name: tuple(place.site.split("-")) for name, place in measure.places(found, spacing, reading.shape[0]).items()}
+    places = measure.places(found, spacing, reading.shape[0])
+    facts["ends"] = {name: tuple(place.site.split("-")) for name, place in places.items() if not measure.absent(name, levels)}
     facts["ends"] |= dict.fromkeys(measure.BALANCE, (THORACOLUMBAR[0], THORACOLUMBAR[-1]))
     if "certainty" in reading.facts and _miscounted(facts["misplaced"]):
         facts["certainty"] = min(reading.facts["certainty"], most_certain(learnt))
