@@ -5,6 +5,7 @@ import csv
 import dataclasses
 import hashlib
 import io
+import itertools
 import json
 import math
 import re
@@ -150,7 +151,7 @@ def test_the_page_allows_its_own_script_and_no_other(tmp_path):
 def test_layers_switch_without_script_and_rows_know_their_marks(tmp_path):
     html = write([result()], tmp_path).read_text(encoding="utf-8")
     svg = html[html.index('<svg id="film"') : html.index("</svg>", html.index('<svg id="film"'))]
-    assert 'viewBox="-0.5 -0.5 200 400"' in svg
+    assert 'viewBox="-0.5 -0.5 200.0 400.0"' in svg
     for n, layer in enumerate(("vertebrae", "Cobb angles", "landmarks", "balance")):
         assert f"#layer-{n}:not(:checked) ~ .stage .layer-{n}" in html
         assert re.search(rf'<label for="layer-{n}">.*?{layer}</label>', html)
@@ -262,6 +263,22 @@ def test_texts_stay_on_the_film_and_apart():
         assert left + length <= 200
         boxes.append((left, mark.points[0][1]))
     assert len({round(y) for _, y in boxes}) == 3
+
+
+def test_texts_at_one_place_of_a_crowded_film_stay_apart():
+    drawing = draw([Stroke("label", ((190.0, 200.0 + n),), "angle", f"{n} degrees") for n in range(16)], width=200, height=400)
+    heights = sorted(mark.points[0][1] for mark in drawing.marks)
+    assert min(b - a for a, b in itertools.pairwise(heights)) >= 1.09 * drawing.text_px
+
+
+def test_the_picture_has_room_for_what_leaves_the_film_but_plumb_lines():
+    lines = [Stroke("line", ((100, -90), (100, 450)), "plumb"), Stroke("line", ((150, 100), (220, 100)), "endplate")]
+    left, top, width, height = draw(lines, width=200, height=400).frame
+    assert (left, top, height) == (-0.5, -0.5, 400)
+    assert 220 < left + width < 226
+    far = draw([Stroke("line", ((-9000, 100), (150, 100)), "endplate")], width=200, height=400)
+    assert far.frame == (-50.5, -0.5, 250, 400)
+    assert draw((), width=200, height=400).frame == (-0.5, -0.5, 200, 400)
 
 
 def test_wide_letters_have_room_on_the_film():

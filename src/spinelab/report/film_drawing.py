@@ -40,8 +40,10 @@ _CHARACTER: Final = 0.68
 _WIDE_CHARACTER: Final = 1.05
 _WIDE: Final = frozenset("mwMW−%")
 """Width of a character in heights of the text, in the widest of the usual bold fonts: texts are kept apart and on the film."""
-_STEPS: Final = (0.0, -1.1, 1.1, -2.2, 2.2, -3.3, 3.3)
-"""How far above or below its place a text may stand, in heights of the text."""
+_STEPS: Final = tuple(step for n in range(12) for step in dict.fromkeys((-1.1 * n, 1.1 * n)))
+"""How far above or below its place a text may stand, the nearest first, in heights of the text."""
+_MARGIN: Final = 0.25
+"""Most that the picture reaches beyond the film on a side, as a share of the film, for what is drawn there."""
 
 Point = tuple[float, float]
 
@@ -74,6 +76,13 @@ class Drawing:
     marks: tuple[Mark, ...]
     layers: tuple[str, ...]
     text_px: float
+
+    @property
+    def frame(self) -> tuple[float, float, float, float]:
+        """Return left, top, width and height of the picture in film pixels: the film, and beside it room for what is drawn there, plumb lines apart."""
+        points = [p for mark in self.marks if mark.shape == "path" and mark.role != "plumb" for p in mark.points]
+        (left, right), (top, bottom) = (_reach([p[axis] for p in points], side, 0.3 * self.text_px) for axis, side in enumerate((self.width, self.height)))
+        return left, top, right - left, bottom - top
 
     @property
     def off(self) -> tuple[str, ...]:
@@ -109,6 +118,16 @@ def draw(strokes: Iterable[Stroke], *, width: int, height: int) -> Drawing:
     marks = [mark for stroke in usable for mark in _shapes(stroke)]
     marks += _texts(usable, (width, height), text_px)
     return Drawing(width, height, tuple(marks), tuple(dict.fromkeys(mark.layer for mark in marks)), text_px)
+
+
+def _reach(places: Sequence[float], side: int, pad: float) -> tuple[float, float]:
+    """Return where the picture begins and ends on one axis: at the film's edges (pixel centres are whole numbers), or where the drawing leaves it."""
+    first, last = -0.5, side - 0.5
+    low, high = min(places, default=first), max(places, default=last)
+    return (
+        first if low >= first else max(low - pad, first - _MARGIN * side),
+        last if high <= last else min(high + pad, last + _MARGIN * side),
+    )
 
 
 def holds(strokes: Sequence[Stroke], shape_yx: tuple[int, int]) -> bool:

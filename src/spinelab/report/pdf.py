@@ -145,7 +145,7 @@ def _film_box(film: Film | None, frame: _Frame) -> tuple[tuple[float, float, flo
     """Return where the film goes (left, bottom, width, height) and the column that is left for words; below the film where it is broad."""
     if film is None:
         return None, frame
-    aspect, room = film.drawing.width / film.drawing.height, frame.top - frame.bottom - 7 * MM
+    aspect, room = film.drawing.frame[2] / film.drawing.frame[3], frame.top - frame.bottom - 7 * MM
     if aspect > 1.05:
         height = min(frame.width / aspect, 0.5 * room)
         return (frame.left, frame.top - height, height * aspect, height), _Frame(0, frame.left, frame.top - height - 9 * MM, frame.width, frame.bottom)
@@ -207,17 +207,21 @@ def _draw_film(canvas: Canvas, film: Film, box: tuple[float, float, float, float
     from reportlab.lib.utils import ImageReader
 
     left, bottom, width, height = box
-    scale = width / film.drawing.width
+    drawing, (x0, y0, wide, _) = film.drawing, film.drawing.frame
+    scale = width / wide
     canvas.saveState()
     clip = canvas.beginPath()
     clip.rect(left, bottom, width, height)
     canvas.clipPath(clip, stroke=0)
-    canvas.drawImage(ImageReader(io.BytesIO(film.jpeg)), left, bottom, width, height)
-    for mark in film.drawing.printed:
-        points = [(left + (x + 0.5) * scale, bottom + height - (y + 0.5) * scale) for x, y in mark.points]
-        _draw_mark(canvas, mark, points, max(0.78 * film.drawing.text_px * scale, 5.0))
+    canvas.setFillColor("#000000")
+    canvas.rect(left, bottom, width, height, stroke=0, fill=1)
+    at = left - (x0 + 0.5) * scale, bottom + height + (y0 + 0.5 - drawing.height) * scale
+    canvas.drawImage(ImageReader(io.BytesIO(film.jpeg)), *at, drawing.width * scale, drawing.height * scale)
+    for mark in drawing.printed:
+        points = [(left + (x - x0) * scale, bottom + height - (y - y0) * scale) for x, y in mark.points]
+        _draw_mark(canvas, mark, points, max(0.78 * drawing.text_px * scale, 5.0))
     canvas.restoreState()
-    _draw_legend(canvas, [role for role in film.drawing.roles if role != "comparison"], left, bottom - 3.6 * MM, width)
+    _draw_legend(canvas, [role for role in drawing.roles if role != "comparison"], left, bottom - 3.6 * MM, width)
 
 
 def _draw_mark(canvas: Canvas, mark: Mark, points: Sequence[tuple[float, float]], text_pt: float) -> None:
