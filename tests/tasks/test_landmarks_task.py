@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spinelab.core import Examples, Fact, Model, Quantity, Result, TaskError, unknown
+from spinelab.core import Examples, Fact, Image, Model, Quantity, Result, Study, TaskError, unknown
 from spinelab.tasks.landmarks.data import DeclaredExamples
 from spinelab.tasks.landmarks.task import Landmarks
 from spinelab.tasks.landmarks.toml_file import read_declaration
@@ -85,7 +85,7 @@ def test_a_reading_becomes_measurements_with_reasons(data):
 
 def test_a_result_is_drawn_as_far_as_it_is_known_what_is_measured(data):
     model = model_of(data)
-    result = TASK._result(reading(), model, type("Study", (), {"id": "p"})())
+    result = TASK._result(reading(), model, Study("p", images=(Image(np.zeros((8, 8), np.uint8)),)))
     assert isinstance(result, Result)
     assert {mark.role for mark in TASK.drawing(result)} == {"landmark"}
     assert {mark.measurement for mark in TASK.drawing(result, model.settings)} == {"", "tilt", "gap"}

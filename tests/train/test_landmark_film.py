@@ -1,12 +1,15 @@
 """Which picture of a study a landmark task measures on, and what it refuses unread, by the header."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from spinelab import tasks
-from spinelab.core import Fact, Image, InputError, Model, NotSureError, Study
+from spinelab.core import Fact, Image, InputError, Model, NotSureError, Study, unknown
 from spinelab.tasks.scoliosis.classifier import Classifier
 from spinelab.train import ImageSettings
+from spinelab.train.landmark_film import contradiction
 
 GREY = np.zeros((900, 400), np.uint8)
 SIDE = Image(GREY, view=Fact("LATERAL", "DICOM"), modality=Fact("DX", "DICOM"))
@@ -48,6 +51,25 @@ def test_the_page_shows_the_film_that_is_measured_on(name, wanted):
 def test_what_cannot_be_such_a_film_is_refused(task, image, says):
     with pytest.raises(NotSureError, match=says):
         film(task, image)
+
+
+def oriented(image: Image, orientation: str) -> Image:
+    return replace(image, facts={"PatientOrientation": Fact(orientation, "DICOM PatientOrientation (0020,0020)")})
+
+
+@pytest.mark.parametrize(
+    ("image", "task", "orientation", "of"), [(FRONT, "scoliosis", "A\\F", "of the side"), (SIDE, "whole-spine", "L\\F", "of the front or back")]
+)
+def test_an_orientation_of_another_view_is_told_and_refused_where_no_view_is_stated(image, task, orientation, of):
+    kind, one = tasks.load(task).films, oriented(image, orientation)
+    (said,) = contradiction(one, kind)
+    assert f"the view is {image.view.value}" in said
+    assert of in said
+    assert contradiction(image, kind) == ()
+    assert contradiction(oriented(image, "L\\F" if task == "scoliosis" else "P\\F"), kind) == ()
+    assert film(task, one) is one
+    with pytest.raises(NotSureError, match=f"states no view, and .*{of}"):
+        film(task, replace(one, view=unknown("DICOM ViewPosition absent")))
 
 
 def test_a_classifier_of_the_front_refuses_the_side():

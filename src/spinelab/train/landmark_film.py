@@ -20,6 +20,12 @@ Measured: photographs .11 and .20, heatmaps over AP films .095 to .23; a film sc
 """
 
 
+FRONT: Final = ("AP", "PA")
+SIDE: Final = ("LATERAL",)
+ORIENTED: Final = {"L": FRONT, "R": FRONT, "A": SIDE, "P": SIDE}
+"""Views on which the rows of the picture run to that side of the patient, as PatientOrientation begins."""
+
+
 @dataclass(frozen=True)
 class FilmKind:
     """Which films a task takes, by their header: views and modalities, any where none is named; ``least_side`` is in pixels."""
@@ -55,6 +61,9 @@ def _refusal(image: Image, kind: FilmKind) -> str:
     """Return why a picture cannot be such a film; empty if nothing speaks against it."""
     if kind.views and image.view.known and image.view.value not in kind.views:
         return f"the header says that the view is {image.view.value} ({image.view.source})"
+    other = _other_orientation(image, kind)
+    if other and not image.view.known:
+        return f"the header states no view, and {other}"
     if kind.modalities and image.modality.known and image.modality.value not in kind.modalities:
         return f"the header says that it is no radiograph (modality {image.modality.value})"
     rows, columns = image.shape_yx
@@ -63,6 +72,23 @@ def _refusal(image: Image, kind: FilmKind) -> str:
     if kind.modalities and image.axes.endswith("C") and _colourfulness(image.pixels) > COLOUR:
         return "the picture is in colour: a photograph or a heatmap, no radiograph"
     return ""
+
+
+def contradiction(image: Image, kind: FilmKind) -> tuple[str, ...]:
+    """Return a sentence where the view of a film and its orientation, both by the header, contradict each other."""
+    other = _other_orientation(image, kind)
+    if not other:
+        return ()
+    return (f"The header contradicts itself: the view is {image.view.value} ({image.view.source}), but {other}. Check which film this is.",)
+
+
+def _other_orientation(image: Image, kind: FilmKind) -> str:
+    """Return in words that PatientOrientation is that of another view than the task takes; empty where it is not, or is not stated."""
+    fact = image.facts.get("PatientOrientation")
+    shown = ORIENTED.get(str(fact.value)[:1].upper(), ()) if fact is not None and fact.known else ()
+    if fact is None or not kind.views or not shown or set(shown) & set(kind.views):
+        return ""
+    return f"the patient's orientation ({fact.source} = {fact.value}) is that of a film of the {'side' if shown == SIDE else 'front or back'}"
 
 
 def _colourfulness(pixels: NDArray[Any]) -> float:

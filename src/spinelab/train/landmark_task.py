@@ -35,7 +35,7 @@ from spinelab.core import (
 from spinelab.geometry import landmarks_in_words
 from spinelab.geometry.shape import ShapeModel
 from spinelab.train.canvas import Placement, PreparedCanvas, place, pooled, put
-from spinelab.train.landmark_film import FilmKind, film_of
+from spinelab.train.landmark_film import FilmKind, contradiction, film_of
 from spinelab.train.landmark_reading import Measured, Reading, Values, measured, on_film
 from spinelab.train.landmark_settings import LandmarkSettings, prepared_by
 
@@ -359,7 +359,7 @@ class LandmarkTask(Task):
                 for name, (x, y), share, on in zip(reading.names, reading.points, reading.share, reading.present, strict=True)
                 if on
             ),
-            notes=(*self.notes(reading, model, study), *self.unanswered(given)),
+            notes=(*contradiction(self.film(study, model.settings), self.films), *self.notes(reading, model, study), *self.unanswered(given)),
         )
 
     def _measurements(self, reading: Reading, model: Model, samples: Values | None = None) -> tuple[Measurement, ...]:
