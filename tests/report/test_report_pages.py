@@ -292,6 +292,20 @@ def test_every_flag_is_documented_and_has_its_sign():
         assert schema(name)["$defs"]["flags"]["items"]["enum"] == list(FLAGS)
 
 
+def test_slices_in_cases_and_gallery_have_the_letters_of_their_edges(comparison_of, explanation_of):
+    made = comparison_of(2)
+    seen = dataclasses.replace(
+        explanation_of(3),
+        facts={"where": {"series": "1", "description": "Axial T2", "slice": 4, "peak_mm": [0, 0, 0], "turned_back": False, "edges": ["R", "L"]}},
+    )
+    bare = [dataclasses.replace(variant, cases=()) for variant in made.variants]
+    one = dataclasses.replace(bare[0], cases=(dataclasses.replace(made.variants[0].cases[0], explanations=(seen,)),))
+    cells = (GalleryCell(made.variants[0].name, "straight", 0.7, 0.7, (seen,)),)
+    page = comparison_page(dataclasses.replace(made, variants=(one, *bare[1:]), gallery=(GalleryRow("film-7", "straight", cells),)))
+    check_page(page)
+    assert page.count('<b class="left">R</b><b class="right">L</b>') == 4, "film and map, in a case and in the gallery"
+
+
 def test_every_metric_is_explained(comparison_of):
     assert all(metric.title and metric.meaning for metric in METRICS.values())
     odd = dataclasses.replace(

@@ -11,7 +11,7 @@ from spinelab.report.content import FLAGS, Comparison, DataSummary, Evaluation, 
 from spinelab.report.documents import comparison_document, evaluation_document
 from spinelab.report.figures import inline
 from spinelab.report.files import write_json, write_text
-from spinelab.report.heatmaps import heat_pictures
+from spinelab.report.heatmaps import edges_of, heat_pictures
 from spinelab.report.measured_files import agreement_csv, comparison_csv, evaluation_csv, landmarks_csv
 from spinelab.report.measured_page import comparison_rows, landmark_rows, measured_context
 from spinelab.report.pages import render
@@ -273,7 +273,8 @@ def _cases(variant: Variant) -> dict[str, Any]:
                 "answer": case.answer,
                 "probability": case.probability_of_truth,
                 "views": [
-                    {"name": e.view, "method": e.method, "label": e.label, "film": film(e.picture), "overlay": overlay(e), **size(e.picture)}
+                    {"name": e.view, "method": e.method, "label": e.label, "film": film(e.picture), "overlay": overlay(e), "edges": edges_of(e)}
+                    | size(e.picture)
                     for e in case.explanations
                 ],
             }
