@@ -24,7 +24,7 @@ from spinelab.explain import (
     pointing_game,
     randomisation,
 )
-from spinelab.explain.checks import randomise, rank_correlation
+from spinelab.explain.checks import Curves, randomise, rank_correlation
 from spinelab.nn import MultiViewNet, backbone, grading_net
 from spinelab.train import letterbox
 
@@ -120,6 +120,15 @@ def test_curves_of_the_right_map_and_of_its_opposite():
     assert not bad.better_than_chance
 
 
+@pytest.mark.parametrize(("insertion", "better"), [(0.951, False), (0.97, False), (0.99, True)])
+def test_a_hair_above_noise_is_chance(insertion, better):
+    noise = ((0.5, 0.93), (0.5, 0.94), (0.5, 0.96))
+    found = Curves((0.0, 1.0), (0.5, 0.5), (insertion, insertion), noise)
+    assert found.chance == pytest.approx((0.5, 0.9433), abs=1e-4)
+    assert found.least == pytest.approx(0.4433 + 2 * 0.01528, abs=1e-4)
+    assert found.better_than_chance is better
+
+
 def edges(net, pixels, available, class_index=None):
     """A map that never looks at the network: the film's edges."""
     film = pixels[:, :, 1:, 1:].float() - pixels[:, :, :-1, :-1].float()
@@ -174,6 +183,7 @@ def test_maps_come_with_their_checks_and_travel_to_the_report(trained):
     facts = json.loads(json.dumps(cam.facts(), allow_nan=False))
     assert facts["model"] == "MCNN"
     assert facts["curves"]["deletion_auc"] < facts["curves"]["insertion_auc"]
+    assert facts["curves"]["chance"] == pytest.approx(np.mean(facts["curves"]["noise"], axis=0))
     drawn = cam.explanation()
     assert isinstance(drawn, Explanation)
     assert drawn.method == "Grad-CAM of MCNN"

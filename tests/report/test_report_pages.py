@@ -324,6 +324,7 @@ FACTS = {
         "fractions": [0.0, 0.5, 1.0],
         "deletion": [0.8, 0.3, 0.2],
         "insertion": [0.3, 0.7, 0.8],
+        "noise": [[0.5, 0.5], [0.5, 0.6]],
         "chance": [0.5, 0.55],
         "deletion_auc": 0.4,
         "insertion_auc": 0.62,
@@ -351,6 +352,8 @@ def test_what_the_checks_of_a_map_found_is_said_beside_it(explanation_of, tmp_pa
     body = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
     jsonschema.validate(body, schema("result"))
     assert [e["flags"] for e in body["explanations"]] == [[], ["It shows the film, not what was learnt."]]
+    assert [e["noise_aucs"] for e in body["explanations"]] == [[[0.5, 0.5], [0.5, 0.6]], None]
+    assert Result.from_dict(body).explanations[0].noise_aucs == ((0.5, 0.5), (0.5, 0.6))
     assert all((tmp_path / e["file"]).read_bytes().startswith(b"\x89PNG") for e in body["explanations"])
 
 

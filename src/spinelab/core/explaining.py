@@ -139,6 +139,7 @@ class Explanation:
             peak_inside=inside.get("peak_inside"),
             deletion_auc=areas.get("deletion_auc"),
             insertion_auc=areas.get("insertion_auc"),
+            noise_aucs=None if "noise" not in areas else tuple((float(away), float(back)) for away, back in areas["noise"]),
             random_weights_similarity=weights["correlation"][-1] if weights else None,
             cell_px=self.facts.get("cell_px"),
             flags=self.flags,

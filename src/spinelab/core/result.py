@@ -119,7 +119,7 @@ class Heatmap:
     anatomy or lesion, ``area_inside`` what a map that says nothing would have. ``random_weights_similarity`` is the rank correlation with the map of a
     network that has learnt nothing. ``cell_px`` is the side of the cells that the map was enlarged from, in pixels of the picture, where it was. ``flags``
     are sentences against the map. What was not checked is ``None``. Of a slice, ``series`` and ``slice_number`` say which it is, and ``peak_mm`` where the
-    peak lies in the patient (LPS).
+    peak lies in the patient (LPS). ``noise_aucs`` are both areas, deletion and insertion, of each map of noise that the map was held against.
     """
 
     method: str
@@ -140,6 +140,7 @@ class Heatmap:
     series: str | None = None
     slice_number: int | None = None
     peak_mm: tuple[float, float, float] | None = None
+    noise_aucs: tuple[tuple[float, float], ...] | None = None
 
     def __post_init__(self) -> None:
         areas = (self.share_inside, self.area_inside, self.deletion_auc, self.insertion_auc)
@@ -207,7 +208,7 @@ class Result:
             ) from error
 
 
-_TUPLES: Final = ("interval", "size", "peak", "flags", "peak_mm")
+_TUPLES: Final = ("interval", "size", "peak", "flags", "peak_mm", "noise_aucs")
 
 
 def at_several_places(results: Iterable[Result]) -> set[tuple[str, str]]:
@@ -220,5 +221,6 @@ def at_several_places(results: Iterable[Result]) -> set[tuple[str, str]]:
 
 
 def _tupled(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn intervals and places, lists in JSON, back into tuples."""
-    return {key: tuple(value) if key in _TUPLES and value is not None else value for key, value in body.items()}
+    """Turn intervals, places and pairs of areas, lists in JSON, back into tuples."""
+    lists = {key: value for key, value in body.items() if key in _TUPLES and value is not None}
+    return {**body, **{key: tuple(tuple(one) if isinstance(one, list) else one for one in value) for key, value in lists.items()}}

@@ -22,6 +22,9 @@ UNCHANGED_AT: Final = 0.8
 STRANGERS: Final = 3
 """Networks of random weights; one alone can be alike by chance, as coarse maps have few cells."""
 
+NOISE_SDS: Final = 2.0
+"""Standard deviations of the gains of noise maps by which a map has to be better than their mean."""
+
 Method = Callable[..., tuple[NDArray[np.float32], Tensor]]
 """``method(net, pixels, available, class_index)`` to maps and logits, as `gradcam`."""
 
@@ -61,14 +64,26 @@ class Inside:
 class Curves:
     """The class's probability while pixels are taken away, or put back, in the order of the map (Petsiuk et al. 2018, arXiv:1806.07421).
 
-    ``fractions`` of the pixels; a good map has a small area under ``deletion`` and a large one under ``insertion``. ``chance`` are both areas for maps of
-    smooth noise.
+    ``fractions`` of the pixels; a good map has a small area under ``deletion`` and a large one under ``insertion``. ``noise`` are both areas of each of
+    some maps of smooth noise.
     """
 
     fractions: tuple[float, ...]
     deletion: tuple[float, ...]
     insertion: tuple[float, ...]
-    chance: tuple[float, float]
+    noise: tuple[tuple[float, float], ...]
+
+    @property
+    def chance(self) -> tuple[float, float]:
+        """Both areas of the mean map of smooth noise."""
+        deletion, insertion = np.mean(self.noise, axis=0)
+        return float(deletion), float(insertion)
+
+    @property
+    def least(self) -> float:
+        """What insertion less deletion has to exceed: the mean of the noise maps and `NOISE_SDS` of their standard deviations, more than any of three has."""
+        gains = [insertion - deletion for deletion, insertion in self.noise]
+        return float(np.mean(gains) + NOISE_SDS * np.std(gains, ddof=1))
 
     @property
     def deletion_auc(self) -> float:
@@ -82,8 +97,8 @@ class Curves:
 
     @property
     def better_than_chance(self) -> bool:
-        """True where the map's insertion area less its deletion area is above that of smooth noise."""
-        return self.insertion_auc - self.deletion_auc > self.chance[1] - self.chance[0]
+        """True where the map's insertion area less its deletion area is further above that of smooth noise than noise varies."""
+        return self.insertion_auc - self.deletion_auc > self.least
 
 
 def randomise(net: nn.Module, *, seed: int = 0, stages: int = 1) -> list[nn.Module]:
@@ -214,8 +229,8 @@ def curves(
         ways = _Ways(net, pixels, available, int(index[0]), columns, steps)
         deletion, insertion = ways.walk(heat, rng)
         noise = [ways.walk(_smooth_noise(heat.shape, rng), rng) for _ in range(STRANGERS)]
-    chance = np.mean([[np.trapezoid(curve, ways.fractions) for curve in pair] for pair in noise], axis=0)
-    return Curves(tuple(ways.fractions.tolist()), tuple(deletion.tolist()), tuple(insertion.tolist()), (float(chance[0]), float(chance[1])))
+    areas = tuple((float(np.trapezoid(away, ways.fractions)), float(np.trapezoid(back, ways.fractions))) for away, back in noise)
+    return Curves(tuple(ways.fractions.tolist()), tuple(deletion.tolist()), tuple(insertion.tolist()), areas)
 
 
 class _Ways:

@@ -136,7 +136,7 @@ class AttentionMap:
         if self.weights is not None and not self.weights.depends_on_weights:
             found.append("The map hardly changes when the network's weights are random: it does not show what was learnt.")
         if self.curves is not None and not self.curves.better_than_chance:
-            found.append("Covering what the map shows changes the answer no more than covering places drawn by chance.")
+            found.append("Covering what the map shows changes the answer not clearly more than covering places drawn by chance.")
         if self.inside is not None and self.heat.any() and self.inside.share < self.inside.area:
             found.append("Less of the map lies on the anatomy than of a map that says nothing.")
         if self.on_frame > FRAME_AT:
@@ -153,7 +153,7 @@ class AttentionMap:
         if self.inside is not None:
             body["inside"] = asdict(self.inside)
         if self.curves is not None:
-            areas = {"deletion_auc": self.curves.deletion_auc, "insertion_auc": self.curves.insertion_auc}
+            areas = {"deletion_auc": self.curves.deletion_auc, "insertion_auc": self.curves.insertion_auc, "chance": list(self.curves.chance)}
             body["curves"] = asdict(self.curves) | areas | {"better_than_chance": self.curves.better_than_chance}
         if self.cell_px is not None:
             body["cell_px"] = self.cell_px

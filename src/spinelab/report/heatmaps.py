@@ -163,7 +163,7 @@ def _curves(curves: Mapping[str, Any] | None) -> str:
     if not curves:
         return ""
     away, back = curves["deletion_auc"] < curves["chance"][0], curves["insertion_auc"] > curves["chance"][1]
-    verdict = "more" if curves["better_than_chance"] else "no more"
+    verdict = "more" if curves["better_than_chance"] else "not clearly more"
     if curves["better_than_chance"] and not (away and back):
         verdict = f"more (while it is {'put back, not while it is taken away' if back else 'taken away, not while it is put back'})"
     return (
