@@ -78,7 +78,7 @@ def test_pictures_of_a_folder_are_one_each(tmp_path: Path) -> None:
 def test_pictures_of_an_earlier_reading_are_left_out_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     picture(tmp_path / "a.png")
     picture(tmp_path / "read" / "map-1-landmark-maps.png")
-    (tmp_path / "read" / "result.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "read" / "result.json").write_text('{"schema": "spinelab.result/1"}', encoding="utf-8")
     (alone,) = find(tmp_path, ONE)
     assert [path.name for path in alone.files] == ["a.png"]
     assert len(alone.open().images) == 1

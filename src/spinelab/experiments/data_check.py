@@ -22,7 +22,6 @@ from spinelab.experiments.shortcuts import patient_facts, probe
 from spinelab.experiments.splits import patients_per_class
 from spinelab.experiments.words import say
 from spinelab.report.content import DataSummary, Flag
-from spinelab.report.words import number_of
 
 FEW_PATIENTS: Final = 30
 """Patients of the rarest class below which a ranking is said to be out of reach: with 30 patients the 95 % Wilson interval of a
@@ -266,7 +265,7 @@ def _flags(examples: Examples, problems: _Problems, words: DataWords) -> tuple[F
         (examples.phantom, "phantom-data", "These are digital phantoms: the figures say that the program works, nothing about patients."),
         (not examples.patients_known, "patients-unknown", f"Patients are not named: {words.unknown}."),
         (problems.few is not None, "too-few-patients", problems.few or ""),
-        (bool(problems.duplicates), "duplicates", f"{number_of(len(problems.duplicates), 'pair')} of (nearly) equal pictures; {words.copies}."),
+        (bool(problems.duplicates), "duplicates", f"{plural(len(problems.duplicates), 'pair')} of (nearly) equal pictures; {words.copies}."),
         (any(d["same_patient"] is False for d in problems.leaks), "duplicates-across-patients", _across(problems.leaks, words.across)),
         (bool(problems.conflicts), "conflicting-labels", _conflict_words(problems.conflicts)),
         *[(True, "shortcut", _shortcut_words(s)) for s in problems.shortcuts if s["suspicious"]],
@@ -287,12 +286,12 @@ def _few(asked: Asked, labels: Sequence[str], groups: Sequence[str], consequence
 
 def _across(leaks: Sequence[Mapping[str, Any]], consequence: str) -> str:
     count = sum(d["same_patient"] is False for d in leaks)
-    return f"{number_of(count, 'pair')} of (nearly) equal pictures stand under two patients, who count as one; {consequence}."
+    return f"{plural(count, 'pair')} of (nearly) equal pictures stand under two patients, who count as one; {consequence}."
 
 
 def _conflict_words(conflicts: Sequence[Mapping[str, Any]]) -> str:
     kinds = Counter(c["kind"] for c in conflicts)
-    parts = [number_of(kinds[k], noun) for k, noun in (("picture", "picture pair"), ("patient", "patient")) if kinds[k]]
+    parts = [plural(kinds[k], noun) for k, noun in (("picture", "picture pair"), ("patient", "patient")) if kinds[k]]
     return f"{' and '.join(parts)} with two labels: no model can be right about both."
 
 

@@ -27,11 +27,6 @@ LANDMARK_KEY: Final[Mapping[str, str]] = {
 """The same above the heatmaps of a model that measures."""
 
 
-def number_of(count: int, noun: str) -> str:
-    """Return a number with its noun: ``1 film``, ``2 films``."""
-    return f"{count} {noun}{'s' * (count != 1)}"
-
-
 SLICED: Final = ("MR", "CT", "PT")
 """Modalities whose pictures are slices; those of all others are called films."""
 

@@ -131,11 +131,11 @@ def evaluation(found: Evaluation, out: Path) -> None:
 
 def agreement(found: Mapping[str, Any], out: Path | None) -> None:
     """Print bias, limits, ICC and detectable change of every pair, and of all readers together."""
+    from spinelab.core import plural
     from spinelab.experiments import reader_rows
-    from spinelab.report.words import number_of
 
     readers = found["readers"]
-    say(f"{number_of(found['films'], 'film')} of {number_of(found['patients'], 'patient')}, {number_of(len(readers), 'reader')}: {', '.join(readers)}.")
+    say(f"{plural(found['films'], 'film')} of {plural(found['patients'], 'patient')}, {plural(len(readers), 'reader')}: {', '.join(readers)}.")
     say()
     rows = reader_rows(found)
     names = ("bias", "lower_limit", "upper_limit", "icc_2_1", "icc_3_1", "sem_agreement", "mdc95_agreement")
