@@ -118,6 +118,13 @@ def test_what_was_not_found_is_no_fact_where_the_names_are_not_certain(certainty
     assert {m.withheld for m in result.measurements if m.name == "trunk_tilt"} == {said}
 
 
+@pytest.mark.parametrize(("shown", "certainty", "given"), [(14, 0.95, True), (14, 0.3, False), (15, 0.3, True)])
+def test_a_curve_of_a_part_of_the_column_has_a_region_only_where_the_names_are_certain(shown, certainty, given):
+    (angle,) = (m for m in answer(column()[:shown], certainty=certainty).measurements if m.name == "cobb_proximal_thoracic")
+    assert (angle.value is not None) is given
+    assert given or angle.withheld == "the film shows a part of the column, and which of its vertebrae are seen is not certain"
+
+
 def test_an_angle_that_is_not_given_is_not_called_uncertain():
     corners = column()[:9]
     corners[8] += (corners[8] - corners[8].mean(axis=0)) * 0.35

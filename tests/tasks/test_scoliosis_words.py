@@ -76,7 +76,8 @@ def test_of_a_cropped_film_nothing_is_said_about_a_largest_angle():
     whole = reading({"certainty": 0.3})
     cropped = replace(whole, present=np.repeat(np.arange(17) > 4, 4))
     noted = words.notes(cropped, Image(np.zeros((4, 4), np.uint8)))
-    assert "Not found on the film: T1 to T5." in noted
+    assert "No vertebra was named T1 to T5; the names may be wrong." in noted
+    assert "Not found on the film: T1 to T5." in words.notes(replace(cropped, facts={"certainty": 0.9}), Image(np.zeros((4, 4), np.uint8)))
     assert "Names of the levels: right with a certainty of 30%." in noted
     assert any("The largest angle does not depend" in note for note in words.notes(whole, Image(np.zeros((4, 4), np.uint8))))
 

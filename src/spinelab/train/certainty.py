@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 LEAST_FILMS: Final = 20
 """Held-out films below which nothing is learnt about how often the names are right."""
+PART: Final = 3
+"""Missing levels from which a film counts as one of a part of the column."""
 
 
 def log_odds(chance: float) -> float:

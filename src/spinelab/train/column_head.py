@@ -19,7 +19,7 @@ from spinelab.geometry.misplaced import Neighbours, fit_neighbours
 from spinelab.nn.column_maps import CORNERS, OFFSET_UNIT_PX, ColumnLoss, channels
 from spinelab.nn.heatmaps import centres
 from spinelab.train.canvas import place
-from spinelab.train.certainty import fit_logistic, log_odds, logistic
+from spinelab.train.certainty import PART, fit_logistic, log_odds, logistic
 from spinelab.train.column_samples import learn_error
 from spinelab.train.landmark_head import SAMPLES, Outputs, Sighting
 from spinelab.train.landmark_reading import ON_FILM
@@ -44,8 +44,6 @@ LEAST_NAMED: Final = 20
 """Held-out films below which nothing is learnt about how often the names are right."""
 MISSING: Final = 2
 """Place of the number of missing levels among the features of a film."""
-PART: Final = 3
-"""Missing levels from which a film counts as one of a part of the column."""
 LEAST_SHOWN: Final = 5
 """Levels that such a part of a held-out film shows at least."""
 TEMPERATURES: Final = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, 64.0, 96.0)

@@ -102,7 +102,8 @@ def series_told(study: Study, places: Sequence[Place]) -> tuple[str, ...]:
     kinds = {str(image.facts["series_id"].value): str(image.facts["description"].value) for image in study.images}
     used = {place.target.mark.series for place in places if place.target.mark is not None}
     read = ", ".join(f"{name} ({kind})" for name, kind in kinds.items() if name in used)
-    return (f"Graded on series {read}.", *(_left_out(name, kinds, used) for name in kinds if name not in used))
+    graded = (f"Graded on series {read}.",) if read else ()
+    return (*graded, *(_left_out(name, kinds, used) for name in kinds if name not in used))
 
 
 def _left_out(name: str, kinds: Mapping[str, str], used: Collection[str]) -> str:

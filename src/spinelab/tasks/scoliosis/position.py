@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 FINDING: Final = "position"
 IMPLAUSIBLE: Final = "implausible"
+SURE: Final = 0.8
+"""Certainty from which the names of the levels are called certain."""
 NO_END: Final = ("order", "outline", "missed")
 """Kinds of faults at which no angle can end: the endplates are none, or another vertebra should have been the end."""
 _TITLES: Final = {quantity.name: quantity.title for quantity in measure.QUANTITIES}
@@ -73,6 +75,16 @@ def implausible(points: Mapping[str, NDArray[np.float64]], spacing_mm: tuple[flo
     faults = find_faults(measure.corners_of(points, levels) * measure.scale(spacing_mm), neighbours, THORACOLUMBAR.index(levels[0]))
     named = ("", *levels, "")
     return tuple(Misplaced(named[f.place + 1], named[f.place], named[f.place + 2], f) for f in faults)
+
+
+def certainty(reading: Reading) -> float:
+    """Return the probability that every vertebra has its right name."""
+    return float(reading.facts.get("certainty", 0.0))
+
+
+def names_certain(reading: Reading) -> bool:
+    """Return whether the names of the levels are called certain."""
+    return certainty(reading) >= SURE
 
 
 def misplaced(reading: Reading) -> tuple[Misplaced, ...]:

@@ -32,6 +32,7 @@ from spinelab.core import (
 from spinelab.geometry import CORNER_LANDMARKS, THORACOLUMBAR, reference_range
 from spinelab.tasks.scoliosis import data, drawing, measure, position, scale, uncertainty, words
 from spinelab.tasks.scoliosis.settings import CLASSIFIERS, FILMS, ScoliosisSettings
+from spinelab.train.certainty import PART
 from spinelab.train.landmark_film import FilmKind
 from spinelab.train.landmark_settings import LandmarkSettings
 from spinelab.train.landmark_task import LandmarkTask
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
     from spinelab.train.refiner import Refiner
 
 NORMAL_95: Final = 1.959964
-SURE: Final = 0.8
-"""Certainty from which the names of the levels are called certain."""
 LEAST_VERTEBRAE: Final = 5
 LARGEST: Final = ("cobb_max", "deg")
 """The angle that the surgical range is about."""
@@ -150,7 +149,7 @@ class Scoliosis(LandmarkTask):
         found = reading.found()
         size = scale.implausible(found, reading.spacing) if quantity.unit == "mm" else ""
         shape = scale.distorted(found, reading.spacing) if quantity.unit != "px" else ""
-        return position.withheld(reading, quantity.name) or size or shape
+        return position.withheld(reading, quantity.name) or _unknown_region(reading, quantity) or size or shape
 
     def places(self, reading: Reading, model: Model, study: Study) -> dict[str, tuple[str | None, str | None]]:
         """Return the end vertebrae and the convexity of every Cobb angle; the side is unknown where the file does not state whose left it is."""
@@ -163,7 +162,7 @@ class Scoliosis(LandmarkTask):
 
     def known(self, model: Model, reading: Reading) -> dict[str, Any]:
         """Return the same as every task, and ``names_certain``: whether the levels are named with certainty."""
-        return {**super().known(model, reading), "names_certain": _certainty(reading) >= SURE}
+        return {**super().known(model, reading), "names_certain": position.names_certain(reading)}
 
     def refuse(self, reading: Reading, model: Model, study: Study) -> str:
         found = len(measure.found_levels(reading.found()))
@@ -171,7 +170,7 @@ class Scoliosis(LandmarkTask):
         return "" if found >= LEAST_VERTEBRAE else f"only {said} found: this is no AP film of the spine that can be read"
 
     def odd(self, reading: Reading) -> bool:
-        return _certainty(reading) < SURE
+        return not position.names_certain(reading)
 
     def better(self, turned: Reading, reading: Reading) -> bool:
         """Return whether the column fits much better upside down, by the scores of the two best columns."""
@@ -193,8 +192,8 @@ class Scoliosis(LandmarkTask):
             share = None if largest.interval is None else _above(largest.value, largest.interval, threshold)
             chances = {} if share is None else dict(zip(measure.CLASSES, (1 - share, share), strict=True))
             found.append(Finding(measure.TARGET, measure.class_of(largest.value, threshold), chances))
-        certainty = _certainty(reading)
-        label = "certain" if certainty >= SURE else "uncertain"
+        certainty = position.certainty(reading)
+        label = "certain" if position.names_certain(reading) else "uncertain"
         return (*found, Finding("levels", label, {"certain": certainty, "uncertain": 1 - certainty}), *position.findings(reading))
 
     def unanswered(self, given: Sequence[Measurement]) -> tuple[str, ...]:
@@ -242,9 +241,12 @@ def _as_classifier(model: Model) -> Model:
     return replace(model, settings=settings_of(_own(model.settings)))
 
 
-def _certainty(reading: Reading) -> float:
-    """Return the probability that every vertebra has its right name."""
-    return float(reading.facts.get("certainty", 0.0))
+def _unknown_region(reading: Reading, quantity: Quantity) -> str:
+    """Return why a regional angle has no value on a film of a part of the column, where a curve has no region without names; empty if it may have one."""
+    missing = len(THORACOLUMBAR) - len(measure.found_levels(reading.found()))
+    if quantity.name not in measure.NEEDED or missing < PART or position.names_certain(reading):
+        return ""
+    return "the film shows a part of the column, and which of its vertebrae are seen is not certain"
 
 
 def _above(value: float, interval: tuple[float, float], threshold: float) -> float | None:

@@ -32,7 +32,8 @@ def _levels(reading: Reading, levels: tuple[str, ...]) -> list[str]:
     said = []
     absent = [level for level in THORACOLUMBAR if level not in levels]
     if absent:
-        said.append(f"Not found on the film: {measure.spans(absent)}.")
+        known = position.names_certain(reading)
+        said.append(f"Not found on the film: {measure.spans(absent)}." if known else f"No vertebra was named {measure.spans(absent)}; the names may be wrong.")
     unseen = reading.facts.get("between", ())
     if unseen:
         said.append(f"Not seen clearly, and put where the column goes on: {_named(unseen)}.")
