@@ -108,7 +108,8 @@ def test_an_evaluation_does_not_speak_of_splits_folds_or_rankings(toy, make_exam
     assert not any(word in texts for word in ("split", "fold", "rank"))
 
 
-def test_a_landmark_model_that_finished_its_passes_is_trained_to_the_end():
+def test_a_training_that_nothing_stops_early_is_trained_to_the_end():
     record = {"stopped": "last-epoch"}
     assert [flag.code for flag in of_training([record])] == ["not-trained-to-the-end"]
     assert of_training([record | {"landmarks": ["T1"]}]) == []
+    assert of_training([record | {"validation": {"examples": 0}}]) == [], "without a validation part nothing stops early"

@@ -78,6 +78,11 @@ def against_chance(score: Estimate, metric: str, classes: int) -> Flag | None:
     return Flag("not-better-than-chance", f"Its interval for {metric.replace('_', ' ')} does not lie above {chance:.2f}, which guessing reaches.")
 
 
+def _stops_early(record: Mapping[str, Any]) -> bool:
+    """Return whether a training could have ended before its last pass: not that of landmark networks, whose rate has fallen to zero, nor one without validation."""
+    return "landmarks" not in record and record.get("validation", {}).get("examples") != 0
+
+
 def of_training(records: Sequence[Mapping[str, Any]]) -> list[Flag]:
     """Return what the training records say: reduced precision, missing pretrained weights, stopped while improving."""
     found = []
@@ -88,8 +93,7 @@ def of_training(records: Sequence[Mapping[str, Any]]) -> list[Flag]:
     precisions = {str(r["precision"].get("used")) for r in records if isinstance(r.get("precision"), Mapping)}
     if precisions & {"bf16", "16", "bf16-mixed", "16-mixed"}:
         found.append(Flag("mixed-precision", f"Trained in {', '.join(sorted(precisions))} precision."))
-    # Landmark networks end with their last pass by design: their learning rate has fallen to zero by then, and nothing stops them early.
-    unfinished = sum(r.get("stopped") == "last-epoch" and "landmarks" not in r for r in records)
+    unfinished = sum(r.get("stopped") == "last-epoch" and _stops_early(r) for r in records)
     if unfinished:
         where = f"In {unfinished} of {len(records)} folds the" if len(records) > 1 else "The"
         text = f"{where} last epoch allowed was reached before early stopping: more epochs may change its figures."
