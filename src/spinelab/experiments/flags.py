@@ -79,7 +79,7 @@ def against_chance(score: Estimate, metric: str, classes: int) -> Flag | None:
 
 
 def _stops_early(record: Mapping[str, Any]) -> bool:
-    """Return whether a training could have ended before its last pass: not that of landmark networks, whose rate has fallen to zero, nor one without validation."""
+    """Return whether a training could end before its last pass: not that of landmark networks, whose rate falls to zero by then, nor one without validation."""
     return "landmarks" not in record and record.get("validation", {}).get("examples") != 0
 
 
