@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spinelab.core import Examples, Fact, InputError, Run
-from spinelab.experiments.data_check import announce, check_data
+from spinelab.experiments.data_check import announce, check_data, with_groups
 from spinelab.experiments.shortcuts import picture_facts, probe
 from spinelab.report.documents import data_document
 
@@ -131,3 +131,12 @@ def test_what_is_doubtful_about_single_examinations_is_in_the_json_by_name(make_
     summary = check_data(doubtful, "label").summary
     assert data_document(summary)["remarks"] == {examples[5].id: "marks that look misplaced: T9"}
     assert data_document(check_data(examples, "label").summary)["remarks"] == {}
+
+
+def test_examples_counted_as_one_patient_keep_their_names(make_examples):
+    examples = make_examples(patients=4)
+    one = [examples[0].group] * len(examples)
+    merged = with_groups(examples, one)
+    assert set(merged.groups()) == {examples[0].group}
+    assert [e.patient for e in merged] == [e.patient for e in examples]
+    assert merged.patients_known == examples.patients_known

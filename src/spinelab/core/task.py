@@ -41,7 +41,8 @@ class Example:
 
     ``patient`` is ``None`` where the data do not tell patients apart. ``facts`` holds what is known without opening a file
     (``sex``, ``age_years``, ``site``; ``remark`` is a sentence on what is doubtful about it). ``files`` maps each view (or ``""``) to the file it
-    is read from. ``of`` is the whole examination where this is one of several questions about it (`Task.asked`).
+    is read from. ``of`` is the whole examination where this is one of several questions about it (`Task.asked`). ``counted_as`` names the patients who
+    are one in splits and intervals, where a shared picture says so.
     """
 
     id: str
@@ -51,11 +52,13 @@ class Example:
     files: Mapping[str, Path] = field(default_factory=dict)
     facts: Mapping[str, Fact] = field(default_factory=dict)
     of: Example | None = None
+    counted_as: str | None = None
 
     @property
     def group(self) -> str:
-        """The patient, or the example itself where patients are not known."""
-        return self.patient if self.patient is not None else f"image:{self.id}"
+        """The patient, those who are one with them included, or the example itself where patients are not known."""
+        known = self.counted_as if self.counted_as is not None else self.patient
+        return known if known is not None else f"image:{self.id}"
 
 
 @dataclass(frozen=True, eq=False)

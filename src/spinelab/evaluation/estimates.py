@@ -195,4 +195,4 @@ def _in_order_of(a: Predictions, b: Predictions) -> Predictions:
             expected="the same examinations, truths and classes",
             action="compare models on one data set",
         )
-    return Predictions(b.classes, a.images, a.patients, a.truth, b.probabilities[:, rows], b.folds[:, rows])
+    return Predictions(b.classes, a.images, a.patients, a.truth, b.probabilities[:, rows], b.folds[:, rows], a.named)

@@ -30,13 +30,15 @@ class Predictions:
     classes
         K class names.
     images, patients
-        n names; where patients are not known, ``patients`` repeats the image names.
+        n names; where patients are not known, ``patients`` repeats the image names. Those who share a picture stand under one name.
     truth
         (n,) index of the true class.
     probabilities
         (R, n, K); each examination is predicted once a repeat, by a model that has not seen its patient.
     folds
         (R, n) number of the fold in which it was held out.
+    named
+        n patients as the data name them, empty where they do not; without it they are named as ``patients``.
     """
 
     classes: tuple[str, ...]
@@ -45,11 +47,16 @@ class Predictions:
     truth: NDArray[np.int64]
     probabilities: NDArray[np.float64]
     folds: NDArray[np.int64]
+    named: tuple[str, ...] = ()
 
     def subset(self, index: NDArray[np.integer[Any]]) -> Predictions:
         """Return the answers for the examinations at these positions."""
-        images, patients = (tuple(names[int(i)] for i in index) for names in (self.images, self.patients))
-        return Predictions(self.classes, images, patients, self.truth[index], self.probabilities[:, index], self.folds[:, index])
+        images, patients, named = (tuple(names[int(i)] for i in index) if names else () for names in (self.images, self.patients, self.named))
+        return Predictions(self.classes, images, patients, self.truth[index], self.probabilities[:, index], self.folds[:, index], named)
+
+    def patient(self, place: int) -> str:
+        """Return the patient of one examination as the data name it."""
+        return (self.named or self.patients)[place]
 
     @property
     def answers(self) -> NDArray[np.int64]:

@@ -75,6 +75,7 @@ def predictions_of(bench: Bench, table: NDArray[np.float64], folds: NDArray[np.i
         truth=np.array([bench.classes.index(bench.labels[i]) for i in index], dtype=np.int64),
         probabilities=table[:, index],
         folds=folds[:, index],
+        named=tuple(bench.examples[int(i)].patient or "" for i in index),
     )
 
 

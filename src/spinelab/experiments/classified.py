@@ -90,4 +90,5 @@ def answered(
         truth=np.array([classes.index(labels[int(i)]) for i in keep], dtype=np.int64),
         probabilities=table[None, keep],
         folds=np.zeros((1, keep.size), dtype=np.int64),
+        named=tuple(examples[int(i)].patient or "" for i in keep),
     )

@@ -50,8 +50,8 @@ class DataCheck:
 
 
 def with_groups(examples: Examples, groups: Sequence[str]) -> Examples:
-    """Return the examples with these groups for patients; where nothing was merged they stay as they are, known or not."""
-    return replace(examples, items=tuple(e if e.group == g else replace(e, patient=g) for e, g in zip(examples, groups, strict=True)))
+    """Return the examples counted in these groups; each keeps the patient that the data name."""
+    return replace(examples, items=tuple(e if e.group == g else replace(e, counted_as=g) for e, g in zip(examples, groups, strict=True)))
 
 
 def check_data(

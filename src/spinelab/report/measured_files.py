@@ -98,7 +98,7 @@ def _rows(variant: Variant, *, patients_known: bool) -> list[Row]:
         if classes is None or np.isnan(classes.probabilities[repeat, n]).any():
             continue
         image = classes.images[n]
-        who = _who(variant, image, classes.patients[n] if patients_known else "", (int(classes.folds[repeat, n]), repeat))
+        who = _who(variant, image, classes.patient(n) if patients_known else "", (int(classes.folds[repeat, n]), repeat))
         rows[image, repeat] = {**rows.get((image, repeat), who), **answer_cells(classes, repeat, n)}
     return [{**row, **said.get(key, {})} for key, row in rows.items()]
 

@@ -130,7 +130,7 @@ def _prediction_rows(variant: Variant, *, patients_known: bool) -> list[dict[str
             if np.isnan(answers.probabilities[repeat, n]).any():
                 continue
             who = {
-                "patient": spreadsheet_safe(answers.patients[n]) if patients_known else "",
+                "patient": spreadsheet_safe(answers.patient(n)) if patients_known else "",
                 "image": spreadsheet_safe(answers.images[n]),
                 "fold": int(answers.folds[repeat, n]),
                 "repeat": repeat,
