@@ -212,6 +212,11 @@ def test_repeats_are_all_counted(toy, make_examples, tmp_path, quick_run):
     assert found.pairs[0].p_resampled_t is not None
 
 
+def test_repeated_holdouts_are_refused_before_anything_is_trained(toy, make_examples, tmp_path, quick_run):
+    with pytest.raises(TaskError, match=r"--holdout 0\.25 with --repeats 2"):
+        run(toy, make_examples(), tmp_path / "out", quick_run, design=replace(QUICK, holdout=0.25, repeats=2))
+
+
 def test_a_holdout_reports_on_the_held_out_patients_only(toy, make_examples, tmp_path, quick_run):
     found = run(toy, make_examples(), tmp_path / "out", quick_run, design=replace(QUICK, holdout=0.25))
     assert found.variants[0].predictions.probabilities.shape == (1, 20, 2)

@@ -112,4 +112,7 @@ def test_a_training_that_nothing_stops_early_is_trained_to_the_end():
     record = {"stopped": "last-epoch"}
     assert [flag.code for flag in of_training([record])] == ["not-trained-to-the-end"]
     assert of_training([record | {"landmarks": ["T1"]}]) == []
-    assert of_training([record | {"validation": {"examples": 0}}]) == [], "without a validation part nothing stops early"
+    without = {"validation": {"examples": 0}}
+    assert of_training([record | without]) == [], "without a validation part nothing stops early"
+    assert of_training([record | {"networks": {"T1": without, "T2": without}}]) == []
+    assert of_training([record | {"networks": {"T1": without, "T2": {"validation": {"examples": 4}}}}]) != []

@@ -72,6 +72,14 @@ def test_a_holdout_takes_a_patient_of_the_rarest_class_and_leaves_one():
         assert {labels[i] for i in split.test} == {labels[i] for i in split.train} == {"rare", "common"}
 
 
+def test_a_holdout_of_one_class_alone_is_refused():
+    labels, groups = ["rare"] * 2 + ["common"] * 5, [str(i) for i in range(7)]
+    with pytest.raises(InputError, match=r"A hold-out of 0\.15 is 1 patient of 7, of class 'rare' alone"):
+        grouped_holdout(labels, groups, fraction=0.15, repeats=1, seed=0)
+    (split,) = grouped_holdout(labels, groups, fraction=0.3, repeats=1, seed=0)
+    assert {labels[i] for i in split.test} == {"rare", "common"}
+
+
 def test_repeated_holdouts_differ_and_seeds_reproduce_them():
     labels, groups = ["a", "b"] * 20, [str(i) for i in range(40)]
     first, again = (grouped_holdout(labels, groups, fraction=0.4, repeats=2, seed=3) for _ in range(2))

@@ -82,7 +82,7 @@ def test_pictures_of_an_earlier_reading_are_left_out_and_told(tmp_path: Path, ca
     (alone,) = find(tmp_path, ONE)
     assert [path.name for path in alone.files] == ["a.png"]
     assert len(alone.open().images) == 1
-    assert "1 picture(s) of earlier readings, beside result.json, are left out" in caplog.text
+    assert "left out 1 picture of earlier readings, beside result.json" in caplog.text
     picture(tmp_path / "b.png")
     assert names(tmp_path, ONE) == ["a", "b"]
     with pytest.raises(InputError, match="nothing but 1 picture"):

@@ -20,9 +20,9 @@ _ERROR: Final = re.compile(r"\w+_mae(_\w+)?|landmark_median_(px|mm)")
 class Design:
     """How often and on what the models are tried.
 
-    ``holdout`` replaces the folds by random splits that hold out this share of the patients, ``repeats`` times. Without ``rank_by``
-    it is balanced accuracy or, for models that only measure, the mean absolute error of the first quantity. ``split`` names the part of the
-    data to use, where they come with splits.
+    ``holdout`` replaces the folds by one random split that holds out this share of the patients (where nothing is classified, ``repeats`` of them).
+    Without ``rank_by`` it is balanced accuracy or, for models that only measure, the mean absolute error of the first quantity. ``split`` names the part of
+    the data to use, where they come with splits.
     """
 
     folds: int = 5
@@ -46,7 +46,16 @@ class Design:
                 raise TaskError(f"{name} = {getattr(self, name)}", expected=f"at least {least}", action=f"choose another --{name}")
 
     def splits(self, labels: list[str], groups: list[str]) -> list[Split]:
-        """Return the splits, every patient on one side of each."""
+        """Return the splits, every patient on one side of each.
+
+        Repeated hold-outs are refused: models are compared on the examinations that all of them answer in every repeat, and few are held out in each.
+        """
+        if self.holdout is not None and self.repeats > 1:
+            raise TaskError(
+                f"--holdout {self.holdout:g} with --repeats {self.repeats}",
+                expected="one hold-out, or folds that are repeated: by these everyone is held out once a repeat",
+                action="use --folds with --repeats, or leave --repeats out",
+            )
         if self.holdout is not None:
             return grouped_holdout(labels, groups, fraction=self.holdout, repeats=self.repeats, seed=self.seed)
         return grouped_folds(labels, groups, folds=self.folds, repeats=self.repeats, seed=self.seed)

@@ -80,7 +80,8 @@ def against_chance(score: Estimate, metric: str, classes: int) -> Flag | None:
 
 def _stops_early(record: Mapping[str, Any]) -> bool:
     """Return whether a training could end before its last pass: not that of landmark networks, whose rate falls to zero by then, nor one without validation."""
-    return "landmarks" not in record and record.get("validation", {}).get("examples") != 0
+    parts = record["networks"].values() if "networks" in record else (record,)
+    return "landmarks" not in record and any(part.get("validation", {}).get("examples") != 0 for part in parts)
 
 
 def of_training(records: Sequence[Mapping[str, Any]]) -> list[Flag]:

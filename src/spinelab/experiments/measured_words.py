@@ -39,6 +39,10 @@ def with_limits(value: Estimate, unit: str) -> str:
     return f"{amount(value.value, unit)} (95 % interval {amount(value.lo, unit).removesuffix(symbol)} to {amount(value.hi, unit)})"
 
 
+def _quantities(count: int) -> str:
+    return f"{count} more {'quantity' if count == 1 else 'quantities'}"
+
+
 def lower_first(title: str) -> str:
     """Return a title as it stands inside a sentence; a name such as ``PI`` or ``Cobb`` keeps its capitals."""
     return title if title.startswith("Cobb") else lower_start(title)
@@ -94,7 +98,7 @@ def _others(measured: Measured) -> str:
     if not others:
         return ""
     if len(others) > MOST_TOLD:
-        return f"It measures {len(others)} more quantities; their errors stand in the table."
+        return f"It measures {_quantities(len(others))}; their errors stand in the table."
     told = [f"{lower_first(q.title)} {with_limits(q.figure('mae'), q.unit)}" for q in others]
     return f"Mean absolute errors: {'; '.join(told)}."
 
@@ -116,7 +120,7 @@ def _withheld(measured: Measured) -> str:
     if not some:
         return ""
     told = "; ".join(f"{lower_first(q.title)} on {sum(q.withheld.values())} ({reasons(q)})" for q in some[:MOST_TOLD])
-    more = f"; and {len(some) - MOST_TOLD} more quantities, in the table" if len(some) > MOST_TOLD else ""
+    more = f"; and {_quantities(len(some) - MOST_TOLD)}, in the table" if len(some) > MOST_TOLD else ""
     return f"Withheld, and in no error above: {told}{more}."
 
 

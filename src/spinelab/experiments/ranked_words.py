@@ -24,7 +24,8 @@ def headline(variants: Sequence[Variant], pairs: Sequence[Pair], data: DataSumma
 
 def _context(data: DataSummary, baseline: Mapping[str, Any], ranking: Ranking) -> str:
     if not ranking.measures:
-        return f"{rarest(data).capitalize()}; always answering {baseline['majority_class']!r} is right for {float(str(baseline['majority_share'])):.0%}."
+        rare = rarest(data)
+        return f"{rare[0].upper()}{rare[1:]}; always answering {baseline['majority_class']!r} is right for {float(str(baseline['majority_share'])):.0%}."
     number = plural(data.patients, "patient") if data.patients is not None else f"{plural(data.examinations, 'examination')} (patients are not known)"
     floor = estimate(dict(baseline.get("metrics") or {}).get(ranking.metric))
     beside = f"; {baseline['name']} has {ranking.say(floor)}" if floor.value is not None else ""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import InputError
+from spinelab.core import InputError, plural
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,10 +37,26 @@ def grouped_folds(labels: Sequence[str], groups: Sequence[str], *, folds: int, r
 
 
 def grouped_holdout(labels: Sequence[str], groups: Sequence[str], *, fraction: float, repeats: int, seed: int) -> list[Split]:
-    """Return ``repeats`` random splits that hold out ``fraction`` of the patients, rounded to whole patients."""
+    """Return ``repeats`` random splits that hold out ``fraction`` of the patients, rounded to whole patients.
+
+    Raises
+    ------
+    InputError
+        If the share is none, a class has fewer than two patients, or all held-out patients would be of one class.
+    """
     _require_share(fraction)
     _require_patients(labels, groups, 2, "a hold-out", "collect more patients of that class or leave the class out")
-    return [Split(repeat, 0, *_held_out(labels, groups, fraction, seed + repeat)) for repeat in range(repeats)]
+    splits = [Split(repeat, 0, *_held_out(labels, groups, fraction, seed + repeat)) for repeat in range(repeats)]
+    for split in splits:
+        held = {labels[int(i)] for i in split.test}
+        if len(held) < 2:
+            number = len({groups[int(i)] for i in split.test})
+            raise InputError(
+                f"A hold-out of {fraction:g} is {plural(number, 'patient')} of {len(set(groups))}, of class {held.pop()!r} alone",
+                expected="held-out patients of two classes or more",
+                action="hold out more (--holdout), or use --folds, by which everyone is held out once",
+            )
+    return splits
 
 
 def banded_splits(values: Sequence[float], groups: Sequence[str], *, folds: int, holdout: float | None, repeats: int, seed: int) -> list[Split]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from spinelab import io
-from spinelab.core import Explanation, Heatmap, InputError, NotSureError, Settings, SpinelabError, Study
+from spinelab.core import Explanation, Heatmap, InputError, NotSureError, Settings, SpinelabError, Study, plural
 from spinelab.io.archive import headers_in
 from spinelab.io.dicom_spacing import PROJECTIONS
 from spinelab.io.header_texts import header_texts
@@ -245,10 +245,12 @@ def _own(path: Path) -> bool:
 def _tell_left_out(source: Path, left_out: int, *, of: int) -> None:
     if left_out and left_out == of:
         raise InputError(
-            f"{source} holds nothing but {left_out} picture(s) of an earlier reading, beside {_RESULT}", expected="films", action="give the folder of the films"
+            f"{source} holds nothing but {plural(left_out, 'picture')} of an earlier reading, beside {_RESULT}",
+            expected="films",
+            action="give the folder of the films",
         )
     if left_out:
-        logging.getLogger(__name__).warning("%s: %d picture(s) of earlier readings, beside %s, are left out", source, left_out, _RESULT)
+        logging.getLogger(__name__).warning("%s: left out %s of earlier readings, beside %s", source, plural(left_out, "picture"), _RESULT)
 
 
 def _key(path: Path, source: Path, *, together: bool) -> str:

@@ -77,7 +77,7 @@ class Reading:
             raise error
         self._studies.close(name)
         logging.getLogger(__name__).error("%s: internal error", name, exc_info=error)
-        return self._unanswered(name, f"{name} {INTERNAL} ({type(error).__name__}: {error}); please report it.")
+        return self._unanswered(name, f"{name} {INTERNAL} ({type(error).__name__}: {' '.join(str(error).split())}); please report it.")
 
     def _taken_up(self, name: str, journal: Journal) -> Result | None:
         """Return the answer for an examination that was finished before an interruption, and keep what is known of its patient."""
@@ -121,7 +121,7 @@ class Reading:
             writer.take_up(result, self._finished[name].picture)
             return
         picture = writer.add(result)
-        if journal is not None:
+        if journal is not None and not failures([result]):
             journal.add(name, self._people.visits.get(name, Visit()), self._people.references.get(name, {}), picture)
 
     def _material(self, folder: Path, maps: Explained) -> Material:

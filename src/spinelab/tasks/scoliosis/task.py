@@ -158,11 +158,13 @@ class Scoliosis(LandmarkTask):
         return {name: (one.site, words.patient_side(image, "right" if one.to_the_right else "left")) for name, one in found.items()}
 
     def withheld(self, quantity: Quantity, present: Collection[str], spacing: Fact, declared: Mapping[str, Any]) -> str:
-        return measure.withheld(quantity, present, spacing, certain=declared["names_certain"])
+        doubt = str(declared["distorted"]) if quantity.unit != "px" else ""
+        return doubt or measure.withheld(quantity, present, spacing, certain=declared["names_certain"])
 
     def known(self, model: Model, reading: Reading) -> dict[str, Any]:
-        """Return the same as every task, and ``names_certain``: whether the levels are named with certainty."""
-        return {**super().known(model, reading), "names_certain": position.names_certain(reading)}
+        """Return the same as every task, ``names_certain``: whether the levels are named with certainty, and ``distorted``: why no angle can be measured."""
+        about = {"names_certain": position.names_certain(reading), "distorted": scale.distorted(reading.found(), reading.spacing)}
+        return {**super().known(model, reading), **about}
 
     def refuse(self, reading: Reading, model: Model, study: Study) -> str:
         found = len(measure.found_levels(reading.found()))

@@ -40,7 +40,8 @@ def _levels(reading: Reading, levels: tuple[str, ...]) -> list[str]:
     certainty = reading.facts.get("certainty")
     if certainty is not None:
         ways = "".join(f"; {way}" for way in _other_ways(reading))
-        whole = "" if absent or position.withheld(reading, "cobb_max") else " The largest angle does not depend on the names."
+        no_angle = absent or position.withheld(reading, "cobb_max") or scale.distorted(reading.found(), reading.spacing)
+        whole = "" if no_angle else " The largest angle does not depend on the names."
         said.append(f"Names of the levels: right with a certainty of {certainty:.0%}{ways}.{whole}")
     return said
 
