@@ -18,7 +18,7 @@ SHIFTS = (Quantity("shift", "mm", "Shift"), Quantity("shift", "px", "Shift"))
 
 @dataclass(frozen=True)
 class MeasuringSettings(Settings):
-    model: str = setting("good", "how it errs", choices=("good", "poor", "useless", "biased", "sure", "shifted", "shy", "classifier", "broken"))
+    model: str = setting("good", "how it errs", choices=("good", "poor", "useless", "biased", "sure", "shifted", "certain", "shy", "classifier", "broken"))
     decides: bool = setting(False, "also answer: 40 degrees or more?")
     seed: int = setting(0, "noise")
 
@@ -116,7 +116,7 @@ class Measuring(Task):
         found.append(Measurement("shift", values[0] * 0.4, "px", interval=(values[0] * 0.4 - half, values[0] * 0.4 + half)))
         mm = None if spacing is None else values[0] * 0.4 * spacing[1]
         found.append(Measurement("shift", mm, "mm", withheld="no pixel spacing" if mm is None else None))
-        moved = settings.model == "shifted" and rng.random() < 0.5
+        moved = rng.random() < {"shifted": 0.5, "certain": 0.2}.get(settings.model, 0.0)
         points = tuple(Landmark(n, float(x + rng.normal(0, 1)), float(y + (24 if moved else 0) + rng.normal(0, 1))) for n, (x, y) in corners(values[0]).items())
         sure = 0.55 if settings.model == "shifted" else 0.97
         findings = [Finding("levels", "certain", {"certain": sure, "uncertain": 1 - sure})]

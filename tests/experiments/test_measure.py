@@ -92,6 +92,36 @@ def test_every_answer_carries_its_certainty_what_it_withheld_and_its_notes(tmp_p
     assert {row["levels_certainty"] for row in rows if row not in silent} == {"0.97"}
 
 
+def test_films_that_are_named_surely_and_otherwise_than_the_truth_are_shown(tmp_path):
+    """The truth is right here and the model is not: what is said has to leave that open."""
+    found, _ = evaluated(tmp_path, "certain")
+    levels = valid(tmp_path / "evaluation.json", "evaluation")["measured"]["levels"]
+    disputed = levels["disputed"]
+    assert (disputed["sure"], disputed["expected"]) == (levels["films"], pytest.approx(0.03 * levels["films"]))
+    assert len(disputed["films"]) == levels["film_off_by"]["+1"] > 0
+    assert {film["off_by"] for film in disputed["films"]} == {1}
+    (ours, theirs) = disputed["films"][0]["named"]
+    assert toy.LEVELS.index(theirs) == toy.LEVELS.index(ours) + 1
+    (said,) = (text for text in found.statements if "look at these films" in text)
+    assert said.startswith(
+        f"Of {levels['films']} films whose levels are named with a certainty of 85 % or more, {len(disputed['films'])} carry names in the truth"
+    )
+    assert f"(the answer's {ours} is the truth's {theirs}; certainty 97 %)" in said
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    section = page[page.index('<section id="disputed">') :].split("</section>")[0]
+    assert section.count("<figure>") == min(10, len(disputed["films"]))
+    assert "Films that the truth may have wrong" in section
+
+
+def test_films_that_are_named_unsurely_are_not_disputed(tmp_path):
+    found, _ = evaluated(tmp_path, "shifted")
+    body = valid(tmp_path / "evaluation.json", "evaluation")
+    assert body["measured"]["levels"]["film_off_by"]["+1"] > 0
+    assert body["measured"]["levels"]["disputed"]["films"] == []
+    assert not [text for text in found.statements if "look at these films" in text]
+    assert 'id="disputed"' not in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
 def test_no_minus_stands_before_nothing_on_the_console(tmp_path, capsys):
     measured = Measurement("tilt", -0.03, "deg", interval=(-0.04, 1.2))
     show.results([Result("scoliosis", "m", "film", measurements=(measured,))], tmp_path)

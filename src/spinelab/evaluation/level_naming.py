@@ -73,6 +73,8 @@ class LevelNaming:
         Vertebrae in the truth that were not found, and found under a name that the truth does not have.
     right
         (films,) whether all is right on it, in the order given; films without truth are left out.
+    shift
+        (films,) the commonest shift of its vertebrae; 0 where none was found.
     known
         (n,) which of the films given have a truth.
     certainty
@@ -90,6 +92,7 @@ class LevelNaming:
     missed: int
     invented: int
     right: NDArray[np.bool_]
+    shift: NDArray[np.int64]
     known: NDArray[np.bool_]
     certainty: Certainty | None
 
@@ -154,6 +157,7 @@ def level_naming(
         missed=int((present & ~seen).sum()),
         invented=int((seen & ~present).sum()),
         right=right,
+        shift=usual,
         known=known,
         certainty=None if certainty is None else certainty_calibration(none_wrong, np.asarray(certainty)[known], owners, bootstraps=bootstraps),
     )

@@ -22,7 +22,7 @@ from spinelab.experiments.constant_measures import learnt_constants
 from spinelab.experiments.data_check import SHOWN, DataCheck, announce, check_data, with_groups
 from spinelab.experiments.data_words import JUDGED_ON
 from spinelab.experiments.flags import of_training
-from spinelab.experiments.gallery import with_worst
+from spinelab.experiments.gallery import with_galleries
 from spinelab.experiments.heads import Head, judge_heads, sections
 from spinelab.experiments.looked import looked
 from spinelab.experiments.measured import Rows, has_measured_truth, measure, part_of
@@ -161,7 +161,7 @@ def _measured(task: Task, model: Model, examples: Examples, results: Sequence[Re
     if not constants:
         constants, source = learnt_constants(task.quantities(model.settings), examples, check.sizes), OWN_MEDIANS
     rows = Rows(tuple(examples), results, check.groups, check.sizes, check.spacings, [constants] * len(examples), source)
-    return with_worst(measure(task, model.settings, rows, bootstraps=bootstraps), task, model.settings, tuple(examples), results)
+    return with_galleries(measure(task, model.settings, rows, bootstraps=bootstraps), task, model.settings, tuple(examples), results)
 
 
 def _looks(

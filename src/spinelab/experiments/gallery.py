@@ -1,25 +1,30 @@
-"""The films on which a model was furthest from the truth, with both drawn over them."""
+"""The films on which a model was furthest from the truth, and those that it names surely otherwise, with both drawn over them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spinelab.core import Example, InputError, Result, Settings, Stroke, Task
+from spinelab.experiments.disputed import film_words
 from spinelab.experiments.measured_words import amount, lower_first, main_quantity
 from spinelab.io import to_uint8
 from spinelab.report.film_drawing import holds
 from spinelab.report.measured import Measured, ShownFilm
 
 SHOWN: Final = 10
+_PLACES: Final = ("outline", "landmark")
 
 
-def with_worst(measured: Measured, task: Task, settings: Settings, examples: Sequence[Example], answers: Sequence[Result]) -> Measured:
-    """Return the measurements with the ten worst films: by the error of the first quantity, else by the median error of the landmarks."""
+def with_galleries(measured: Measured, task: Task, settings: Settings, examples: Sequence[Example], answers: Sequence[Result]) -> Measured:
+    """Return the measurements with the ten worst films: by the error of the first quantity, else by the median error of the landmarks.
+
+    Up to ten films that the model names surely and otherwise than the truth go with them.
+    """
     errors, by = _errors(measured)
     known = np.flatnonzero(np.isfinite(errors))
     worst = known[np.argsort(-errors[known], kind="stable")][:SHOWN]
@@ -27,8 +32,25 @@ def with_worst(measured: Measured, task: Task, settings: Settings, examples: Seq
     def draw(result: Result) -> Sequence[Stroke]:
         return task.drawing(result, settings)
 
-    shown = (_shown(measured, int(row), draw, examples[int(row)], answers[int(row)]) for row in worst)
-    return replace(measured, shown=tuple(film for film in shown if film is not None), worst_by=by)
+    shown = (_shown(example, answers[row], draw, _facts(measured, row, answers[row])) for row, example in ((int(r), examples[int(r)]) for r in worst))
+    rows = {example.id: row for row, example in enumerate(examples)}
+    named = ((rows[film["image"]], film) for film in _disputed(measured))
+    disputed = (_shown(examples[row], answers[row], lambda result: _places(draw(result)), (film_words(film),)) for row, film in named)
+    return replace(measured, shown=_there(shown), worst_by=by, disputed=_there(disputed))
+
+
+def _disputed(measured: Measured) -> Sequence[Mapping[str, Any]]:
+    films: Sequence[Mapping[str, Any]] = ((measured.levels or {}).get("disputed") or {}).get("films", ())
+    return films[:SHOWN]
+
+
+def _places(strokes: Sequence[Stroke]) -> Sequence[Stroke]:
+    """Return where the landmarks and vertebrae are, without what is measured between them, if that is drawn apart."""
+    return [stroke for stroke in strokes if stroke.role in _PLACES] or strokes
+
+
+def _there(films: Iterable[ShownFilm | None]) -> tuple[ShownFilm, ...]:
+    return tuple(film for film in films if film is not None)
 
 
 def _errors(measured: Measured) -> tuple[NDArray[np.float64], str]:
@@ -47,11 +69,13 @@ def _median_rows(table: NDArray[np.float64]) -> NDArray[np.float64]:
     return medians
 
 
-def _shown(measured: Measured, row: int, draw: Callable[[Result], Sequence[Stroke]], example: Example, answer: Result) -> ShownFilm | None:
+def _shown(example: Example, answer: Result, draw: Callable[[Result], Sequence[Stroke]], facts: Sequence[str]) -> ShownFilm | None:
     truth, drawn = tuple(draw(example.truth)), tuple(draw(answer))
     picture = _picture(example, (*truth, *drawn))
-    if picture is None:
-        return None
+    return None if picture is None else ShownFilm(example.id, picture, truth, drawn, tuple(facts))
+
+
+def _facts(measured: Measured, row: int, answer: Result) -> tuple[str, ...]:
     facts = [
         f"{q.title}: {amount(float(q.value[row]), q.unit)}{_limits(float(q.lo[row]), float(q.hi[row]), q.unit)}, truth {amount(float(q.truth[row]), q.unit)}"
         for q in measured.quantities
@@ -59,7 +83,7 @@ def _shown(measured: Measured, row: int, draw: Callable[[Result], Sequence[Strok
     ][:3]
     if measured.landmarks is not None and np.isfinite(measured.landmarks.error_px[row]).any():
         facts.append(f"landmarks {amount(float(np.nanmedian(measured.landmarks.error_px[row])), 'px')} off in the median")
-    return ShownFilm(example.id, picture, truth, drawn, (*facts, *answer.notes[:1]))
+    return (*facts, *answer.notes[:1])
 
 
 def _limits(lo: float, hi: float, unit: str) -> str:

@@ -68,7 +68,7 @@ def measure(task: Task, settings: Settings, rows: Rows, *, bootstraps: int, seed
     if tables is not None:
         laid = mean_shapes(tables.names, rows.constants, rows.sizes)
         landmarks = with_figures(tables, rows.groups, task.regions(settings), rows.spacings, laid, bootstraps)
-        levels = level_figures(tables, rows.answers, rows.groups, bootstraps, seed)
+        levels = level_figures(tables, rows.answers, [e.id for e in rows.examples], rows.groups, bootstraps, seed)
     metrics = _metrics(quantities, rows.groups, bootstraps, seed)
     if landmarks is not None:
         metrics |= {f"landmark_median_{unit}": estimate(landmarks.rows[0][unit]["median"]) for unit in ("px", "mm")}

@@ -14,6 +14,7 @@ from spinelab.core import Result
 from spinelab.evaluation.landmark_error import ALL, LandmarkErrors, landmark_errors
 from spinelab.evaluation.level_naming import certainty_calibration, level_naming
 from spinelab.experiments.constant_measures import Sizes, laid_out
+from spinelab.experiments.disputed import disputed_names
 from spinelab.report.measured import MeasuredLandmarks
 from spinelab.report.reading import levels as stated_levels
 
@@ -91,10 +92,12 @@ def _heights(tables: MeasuredLandmarks) -> Floats:
     return heights
 
 
-def level_figures(tables: MeasuredLandmarks, answers: Sequence[Result], groups: Sequence[str], bootstraps: int, seed: int) -> dict[str, Any] | None:
-    """Return how often the levels are named right, and whether the stated certainty of that comes true; ``None`` where too few levels are named.
+def level_figures(
+    tables: MeasuredLandmarks, answers: Sequence[Result], images: Sequence[str], groups: Sequence[str], bootstraps: int, seed: int
+) -> dict[str, Any] | None:
+    """Return how often the levels are named right, whether the stated certainty of that comes true, and where the truth itself is in doubt.
 
-    Films on which no vertebra was found are counted as ``unanswered`` and not judged.
+    ``None`` where too few levels are named. Films on which no vertebra was found are counted as ``unanswered`` and not judged.
     """
     columns = level_columns(tables.names)
     if len(columns) < LEAST_LEVELS:
@@ -111,6 +114,7 @@ def level_figures(tables: MeasuredLandmarks, answers: Sequence[Result], groups: 
     if told.any():
         owners = np.asarray([g for g, k in zip(groups, known, strict=True) if k])[told]
         figures["certainty"] = certainty_calibration(naming.right[told], stated[told], owners, bootstraps=bootstraps, seed=seed).to_dict()
+        figures["disputed"] = disputed_names([image for image, k in zip(images, known, strict=True) if k], naming.shift, stated, list(columns))
     return figures
 
 

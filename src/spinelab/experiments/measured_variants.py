@@ -9,7 +9,7 @@ from typing import Any
 from spinelab.experiments.bench import Bench, Trained
 from spinelab.experiments.constant_measures import learnt_constants
 from spinelab.experiments.error_columns import common_rows, ranked_error
-from spinelab.experiments.gallery import with_worst
+from spinelab.experiments.gallery import with_galleries
 from spinelab.experiments.measured import Rows, has_measured_truth, measure
 from spinelab.experiments.measured_words import amount
 from spinelab.report.content import Variant
@@ -27,7 +27,7 @@ def measured_of(bench: Bench, trained: Trained) -> Measured | None:
     measured = measure(task, settings, rows, bootstraps=bench.design.bootstraps, seed=bench.design.seed)
     if measured.landmarks is None and not any(q.paired.any() for q in measured.quantities):
         return None
-    return with_worst(measured, task, settings, rows.examples, rows.answers)
+    return with_galleries(measured, task, settings, rows.examples, rows.answers)
 
 
 def _rows(bench: Bench, trained: Trained) -> Rows:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from spinelab.evaluation.types import Estimate
+from spinelab.experiments.disputed import disputed_words
 from spinelab.report.measured import Measured, MeasuredQuantity
 from spinelab.report.reading import SYMBOLS
 from spinelab.report.words import estimate, lower_start
@@ -89,7 +90,7 @@ def statements(measured: Measured) -> list[str]:
     told = [_others(measured), _coverage(measured), _withheld(measured)]
     if smape is not None:
         told.append(f"SMAPE of the three angles as the AASCE challenge counts it: {with_limits(smape, '%')}.")
-    told += [naming_in_words(measured.levels), _landmarks(measured), _source(measured)]
+    told += [naming_in_words(measured.levels), disputed_words((measured.levels or {}).get("disputed")), _landmarks(measured), _source(measured)]
     return [sentence for sentence in told if sentence]
 
 

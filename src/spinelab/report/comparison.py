@@ -73,6 +73,7 @@ def comparison_page(comparison: Comparison) -> str:
         "learning": learning is not None,
         "gallery": bool(comparison.gallery),
         "measured": any(v.measured is not None for v in variants),
+        "disputed": worst is not None and bool(worst.measured and worst.measured.disputed),
         "worst": worst is not None,
     }
     return render(
@@ -121,6 +122,7 @@ def evaluation_page(evaluation: Evaluation) -> str:
         "agreement": bool(measured and measured["grids"]),
         "landmarks": bool(measured and measured["landmarks"]),
         "levels": bool(measured and measured["levels"]),
+        "disputed": bool(measured and measured["disputed"]),
         "worst": bool(measured and measured["films"]),
     }
     return render(
@@ -165,6 +167,7 @@ _COMPARISON_SECTIONS = (
     ("models", "Models, ranked"),
     ("heads", "Each head"),
     ("measured", "Measured"),
+    ("disputed", "Films that the truth may have wrong"),
     ("worst", "The worst films"),
     ("flags", "Flags"),
     ("pairs", "Pairwise tests"),
@@ -187,6 +190,7 @@ _EVALUATION_SECTIONS = (
     ("metrics", "Metrics"),
     ("landmarks", "Landmarks"),
     ("levels", "Naming of the levels"),
+    ("disputed", "Films that the truth may have wrong"),
     ("worst", "The worst films"),
     ("flags", "Flags"),
     ("subgroups", "Subgroups"),

@@ -142,7 +142,9 @@ class Measured:
     remarks: tuple[Remarks, ...] = ()
     """One a row; empty where none were kept."""
     levels: Mapping[str, Any] | None = None
-    """``LevelNaming.to_dict()`` and, where answers state a certainty, ``certainty``: ``Certainty.to_dict()``."""
+    """``LevelNaming.to_dict()`` and, where answers state a certainty, ``certainty``: ``Certainty.to_dict()`` and ``disputed``: `disputed_names`."""
     shown: tuple[ShownFilm, ...] = ()
     worst_by: str = ""
     """By what the films shown are the worst."""
+    disputed: tuple[ShownFilm, ...] = ()
+    """Films whose levels are named surely and otherwise than in the truth."""

@@ -62,6 +62,7 @@ def measured_context(measured: Measured | None) -> dict[str, Any] | None:
         "levels": measured.levels,
         "films": [_film(one) for one in measured.shown],
         "worst_by": measured.worst_by,
+        "disputed": [_film(one) for one in measured.disputed],
     }
 
 
