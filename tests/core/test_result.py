@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from spinelab.core import Finding, InputError, Landmark, Mask, Measurement, Result
+from spinelab.core import Finding, InputError, Landmark, Mask, Measurement, Result, SlicePoint
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "core_result.json"
 
@@ -70,6 +70,11 @@ def test_what_is_measured_at_several_places_has_no_value_of_its_own():
     result = Result("lumbar-xray", "reader", "0001", measurements=slips)
     assert result.measured("slip", "%") == slips
     assert result.value("slip", "%") is None
+
+
+def test_a_place_needs_finite_coordinates():
+    with pytest.raises(InputError, match="finite coordinates"):
+        SlicePoint("7", 3, 10.0, float("nan"), (0.0, 0.0, 0.0))
 
 
 def test_a_misnamed_field_is_refused():

@@ -4,14 +4,16 @@ import csv
 import json
 import shutil
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 from types import SimpleNamespace
 
+import jsonschema
 import numpy as np
 import pytest
 
 from spinelab import tasks
-from spinelab.core import Examples, Explaining, Fact, InputError, Model, NotSureError, Result, Run, TaskError, unknown
+from spinelab.core import Examples, Explaining, Fact, InputError, Model, NotSureError, Result, Run, SlicePoint, TaskError, unknown
 from spinelab.evaluation.rsna import COLUMNS, CONDITIONS, GRADES, rsna_score
 from spinelab.evaluation.rsna_baselines import rsna_baselines
 from spinelab.evaluation.rsna_submission import read_submission
@@ -35,6 +37,7 @@ from spinelab.tasks.lumbar_mri.parts import _notes, plane_of_row
 from spinelab.tasks.lumbar_mri.phantom import write_phantoms
 from spinelab.tasks.lumbar_mri.questions import question_of_row
 from spinelab.tasks.lumbar_mri.settings import LumbarMriSettings
+from spinelab.tasks.lumbar_mri.tables import read_marks
 from spinelab.tasks.lumbar_mri.targets import GRADE_NAMES, QUESTIONS
 
 TASK = tasks.load("lumbar-mri")
@@ -199,6 +202,35 @@ def test_a_missing_axial_series_withholds_its_questions(model: Model, data: Exam
     assert {f.name for f in withheld} == {"subarticular_stenosis"}
     assert len(withheld) == 10
     assert any(note.startswith("Withheld") and "subarticular" in note for note in result.notes)
+
+
+def test_every_grade_says_where_it_was_asked(model: Model, data: Examples, tmp_path: Path) -> None:
+    """The table is in the layout of the readers' own, so that it can be laid beside theirs, and learnt from."""
+    results = [replace(TASK.predict(model, example.open()), study=example.id) for example in data.subset([0, 1])]
+    assert Result.from_dict(json.loads(results[0].to_json())) == results[0]
+    jsonschema.validate(json.loads(results[0].to_json()), json.loads((files("spinelab.report") / "schemas" / "result.schema.json").read_text(encoding="utf-8")))
+    marked = {place.target.question.place: place for place in data[0].open().facts["places"].value}
+    for question in QUESTIONS:
+        found = results[0].finding(question.finding, site=question.level, side=question.side)
+        place = marked.get(question.place)
+        assert found is not None
+        assert found.place == (None if place is None else SlicePoint(place.target.mark.series, place.target.mark.instance, place.x, place.y, place.point_mm))
+    (tmp_path / "train_label_coordinates.csv").write_text(TASK.tables(model, results)["label_coordinates.csv"], encoding="utf-8")
+    marks, notes = read_marks(tmp_path)
+    assert notes == []
+    known = {(mark.study, mark.question): mark for mark in marks}
+    for example in data.subset([0, 1]):
+        for place in example.open().facts["places"].value:
+            mark = known.pop((example.id, place.target.question))
+            assert (mark.series, mark.instance) == (place.target.mark.series, place.target.mark.instance)
+            assert (mark.x, mark.y) == pytest.approx((place.x, place.y), abs=1e-3)
+    assert known == {}
+
+
+def test_an_answer_without_places_writes_no_table_of_them(model: Model, data: Examples) -> None:
+    graded = Result("lumbar-mri", "m", "8", findings=tuple(q.answer("Severe", dict(zip(GRADE_NAMES, (0.1, 0.1, 0.8), strict=True))) for q in QUESTIONS))
+    assert list(TASK.tables(model, [graded])) == ["submission.csv"]
+    assert "place" not in graded.to_dict()["findings"][0]
 
 
 def test_a_bare_examination_needs_a_level_finder(model: Model, data: Examples) -> None:

@@ -5,7 +5,7 @@ from spinelab.core.errors import InputError, NotSureError, SpinelabError, TaskEr
 from spinelab.core.explaining import LANDMARK_MAPS, Explaining, Explanation, Sheet
 from spinelab.core.measuring import Quantity, Reference, Stroke
 from spinelab.core.model import Model
-from spinelab.core.result import Finding, Heatmap, Landmark, Mask, Measurement, Result, at_several_places
+from spinelab.core.result import Finding, Heatmap, Landmark, Mask, Measurement, Result, SlicePoint, at_several_places
 from spinelab.core.settings import Settings, setting
 from spinelab.core.study import Fact, Image, Signal, Study, unknown
 from spinelab.core.task import DIFFICULTIES, Example, Examples, Judgement, Progress, Run, Task, silent
@@ -37,6 +37,7 @@ __all__ = [
     "Settings",
     "Sheet",
     "Signal",
+    "SlicePoint",
     "SpinelabError",
     "Stroke",
     "Study",

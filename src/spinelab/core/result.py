@@ -38,10 +38,28 @@ def _check_interval(interval: Interval | None, what: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class SlicePoint:
+    """A point on a slice: ``x`` to the right and ``y`` down in pixels of the original slice (centres at integers), and the same in the patient (LPS, mm).
+
+    ``slice_number`` is the number by which files and tables name the slice.
+    """
+
+    series: str
+    slice_number: int
+    x: float
+    y: float
+    point_mm: tuple[float, float, float]
+
+    def __post_init__(self) -> None:
+        if not all(map(math.isfinite, (self.x, self.y, *self.point_mm))):
+            raise _refuse(f"({self.x}, {self.y}) on slice {self.slice_number}, {self.point_mm} mm", "finite coordinates; leave an unknown place out")
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """A classification: the label, and the probability of every class.
 
-    ``interval`` bounds the probability of ``label``.
+    ``interval`` bounds the probability of ``label``; ``place`` is where the question was asked, of a question that is asked at a point.
     """
 
     name: str
@@ -50,6 +68,7 @@ class Finding:
     site: str | None = None
     side: str | None = None
     interval: Interval | None = None
+    place: SlicePoint | None = None
 
     def __post_init__(self) -> None:
         _check_side(self.side)
@@ -177,8 +196,9 @@ class Result:
         return found[0].value if len(found) == 1 else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the body of ``result.json``; ``explanations`` is left out where there are none."""
+        """Return the body of ``result.json``; ``explanations`` is left out where there are none, and so is the ``place`` of a finding that has none."""
         body = {key: value for key, value in asdict(self).items() if key != "explanations" or value}
+        body["findings"] = [{key: value for key, value in one.items() if key != "place" or value} for one in body["findings"]]
         return {"schema": SCHEMA, **{key: list(value) if isinstance(value, tuple) else value for key, value in body.items()}}
 
     def to_json(self) -> str:
@@ -195,7 +215,7 @@ class Result:
                 task=body["task"],
                 model=body["model"],
                 study=body["study"],
-                findings=tuple(Finding(**_tupled(f)) for f in body.get("findings", ())),
+                findings=tuple(Finding(**_placed(_tupled(f))) for f in body.get("findings", ())),
                 measurements=tuple(Measurement(**_tupled(m)) for m in body.get("measurements", ())),
                 landmarks=tuple(Landmark(**p) for p in body.get("landmarks", ())),
                 masks=tuple(Mask(**m) for m in body.get("masks", ())),
@@ -208,7 +228,7 @@ class Result:
             ) from error
 
 
-_TUPLES: Final = ("interval", "size", "peak", "flags", "peak_mm", "noise_aucs")
+_TUPLES: Final = ("interval", "size", "peak", "flags", "peak_mm", "noise_aucs", "point_mm")
 
 
 def at_several_places(results: Iterable[Result]) -> set[tuple[str, str]]:
@@ -224,3 +244,9 @@ def _tupled(body: Mapping[str, Any]) -> dict[str, Any]:
     """Turn intervals, places and pairs of areas, lists in JSON, back into tuples."""
     lists = {key: value for key, value in body.items() if key in _TUPLES and value is not None}
     return {**body, **{key: tuple(tuple(one) if isinstance(one, list) else one for one in value) for key, value in lists.items()}}
+
+
+def _placed(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn the place of a finding back into a point."""
+    place = body.get("place")
+    return {**body, "place": None if place is None else SlicePoint(**_tupled(place))}

@@ -19,7 +19,7 @@ from spinelab.geometry.planes import project, unit_normal
 from spinelab.io.write_mr import MrHeader, write_mr_series
 from spinelab.phantoms import write_marker, write_truth
 from spinelab.phantoms.lumbar_mr import LumbarMrPhantom, MrPhantomSeries, lumbar_mr
-from spinelab.tasks.lumbar_mri.tables import COORDINATES_FILE, GRADES_FILE, IMAGES_FOLDER, SERIES_FILE
+from spinelab.tasks.lumbar_mri.tables import COORDINATES_FILE, COORDINATES_HEADER, GRADES_FILE, IMAGES_FOLDER, SERIES_FILE
 from spinelab.tasks.lumbar_mri.targets import QUESTIONS, TASK_NAME, Question
 
 AUTHOR: Final = "phantom"
@@ -146,8 +146,7 @@ def write_phantoms(out: Path, *, n: int, seed: int, difficulty: str = "typical",
             progress(done, n, f"study {done} of {n}")
     _table(out / GRADES_FILE, ("study_id", *COLUMNS), ((study, *item.grades) for study, item in zip(studies, written, strict=True)))
     _table(out / SERIES_FILE, ("study_id", "series_id", "series_description"), (row for item in written for row in item.series))
-    header = ("study_id", "series_id", "instance_number", "condition", "level", "x", "y")
-    _table(out / COORDINATES_FILE, header, (row for item in written for row in item.marks))
+    _table(out / COORDINATES_FILE, COORDINATES_HEADER, (row for item in written for row in item.marks))
     write_truth(out, [item.truth for item in written])
     write_marker(out, task=TASK_NAME, n=n, seed=seed, difficulty=difficulty)
 
@@ -210,8 +209,7 @@ def _mark(
     point = drawn.spine.target(_STRUCTURES[question.finding], question.level, question.side)
     found = project(point, item.affines, (item.pixels.shape[1], item.pixels.shape[2]))
     x, y = np.array([found.x, found.y]) + rng.normal(0, habits.hand_px, 2)
-    condition = (f"{question.side} " if question.side else "") + question.finding.replace("_", " ")
-    return (*names, instances[found.index], condition.title(), question.level, f"{x:.6f}", f"{y:.6f}")
+    return (*names, instances[found.index], question.title, question.level, f"{x:.6f}", f"{y:.6f}")
 
 
 def _table(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from spinelab.core import SlicePoint
 from spinelab.evaluation.rsna import LEVELS, RsnaLabels
 from spinelab.geometry.planes import to_patient
 from spinelab.io.mr_slices import MrSeries
@@ -113,6 +114,12 @@ class Place:
     x: float
     y: float
     point_mm: tuple[float, float, float]
+
+    @property
+    def point(self) -> SlicePoint | None:
+        """Where it lies, as an answer states it; ``None`` without a mark."""
+        mark = self.target.mark
+        return None if mark is None else SlicePoint(mark.series, mark.instance, self.x, self.y, self.point_mm)
 
 
 def find_places(targets: Sequence[Target], series: Mapping[str, MrSeries]) -> tuple[list[Place], list[str]]:

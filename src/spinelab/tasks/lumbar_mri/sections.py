@@ -1,8 +1,10 @@
-"""The task's own tables: scores beside constants, figures by question, the competition's submission."""
+"""The task's own tables: scores beside constants, figures by question, the competition's submission and where its questions were asked."""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping, Sequence
+from io import StringIO
 from typing import Any, Final
 
 import numpy as np
@@ -13,9 +15,11 @@ from spinelab.evaluation.rsna_submission import submission_text
 from spinelab.tasks.lumbar_mri import scores
 from spinelab.tasks.lumbar_mri.questions import question_of_row
 from spinelab.tasks.lumbar_mri.settings import SEVERITY
-from spinelab.tasks.lumbar_mri.targets import GRADE_NAMES, QUESTIONS, TASK_NAME
+from spinelab.tasks.lumbar_mri.tables import COORDINATES_HEADER
+from spinelab.tasks.lumbar_mri.targets import GRADE_NAMES, QUESTIONS, TASK_NAME, Question
 
 SUBMISSION: Final = "submission.csv"
+COORDINATES: Final = "label_coordinates.csv"
 
 
 def of_answers(answers: Mapping[str, Any], *, bootstraps: int) -> list[dict[str, Any]]:
@@ -62,11 +66,32 @@ def submission(model: Model, results: Sequence[Result]) -> dict[str, str]:
     return {SUBMISSION: submission_text([result.study for result in results], np.array([_rows(result, constant) for result in results]))}
 
 
+def coordinates(results: Sequence[Result]) -> dict[str, str]:
+    """Return where the questions were asked, in the layout of the competition's table of coordinates; nothing where no answer tells it."""
+    rows = [
+        (result.study, at.series, at.slice_number, question.title, question.level, f"{at.x:.3f}", f"{at.y:.3f}")
+        for result in results
+        for question in QUESTIONS
+        if (found := _answered(result, question)) is not None and (at := found.place) is not None
+    ]
+    if not rows:
+        return {}
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COORDINATES_HEADER)
+    writer.writerows(rows)
+    return {COORDINATES: text.getvalue()}
+
+
+def _answered(result: Result, question: Question) -> Finding | None:
+    return result.finding(question.finding, site=question.level, side=question.side)
+
+
 def _rows(result: Result, constant: Mapping[str, Mapping[str, float]]) -> list[list[float]]:
     """Return the probabilities of the 25 targets."""
     rows = []
     for question, column in zip(QUESTIONS, COLUMNS, strict=True):
-        found = result.finding(question.finding, site=question.level, side=question.side)
+        found = _answered(result, question)
         shares = found.probabilities if found is not None else {}
         rows.append([shares[name] for name in GRADE_NAMES] if shares else [constant[column][grade] for grade in GRADES])
     return rows

@@ -19,6 +19,7 @@ from spinelab.tasks.lumbar_mri.targets import DESCRIPTIONS, Question, grade_of, 
 GRADES_FILE: Final = "train.csv"
 STUDY: Final = "study_id"
 COORDINATES_FILE: Final = "train_label_coordinates.csv"
+COORDINATES_HEADER: Final = (STUDY, "series_id", "instance_number", "condition", "level", "x", "y")
 SERIES_FILE: Final = "train_series_descriptions.csv"
 IMAGES_FOLDER: Final = "train_images"
 LAYOUT: Final = f"a folder with {GRADES_FILE}, {COORDINATES_FILE}, {SERIES_FILE} and, for pictures, {IMAGES_FOLDER}/<study>/<series>/<instance>.dcm"
@@ -95,7 +96,7 @@ def read_marks(root: Path) -> tuple[list[Mark], list[str]]:
     """Read the coordinates; rows whose point is no number are left out, and said so."""
     marks, left_out = [], []
     path = root / COORDINATES_FILE
-    for line, row in rows_of(path, (STUDY, "series_id", "instance_number", "condition", "level", "x", "y")):
+    for line, row in rows_of(path, COORDINATES_HEADER):
         study, series = (_identifier(row[key], f"{path} line {line}: {key}") for key in (STUDY, "series_id"))
         try:
             question = question_of(row["condition"], row["level"])

@@ -59,6 +59,11 @@ class Question:
         return f"{side}{self.finding.replace('_', ' ')} {self.level}"
 
     @property
+    def title(self) -> str:
+        """Condition with its side as the table of coordinates writes it: ``Left Neural Foraminal Narrowing``."""
+        return self.condition_name.replace("_", " ").title()
+
+    @property
     def mirrored(self) -> Question:
         """The same on the other side; the canal's has none and is its own."""
         if self.side is None:

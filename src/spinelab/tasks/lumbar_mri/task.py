@@ -27,6 +27,7 @@ from spinelab.core import (
     Run,
     Settings,
     Sheet,
+    SlicePoint,
     Study,
     silent,
 )
@@ -123,10 +124,13 @@ class LumbarMri(NetworkTask):
         return sections.together(examples, results)
 
     def tables(self, model: Model, results: Sequence[Result]) -> dict[str, str]:
-        """Return the competition's submission; what was withheld or refused gets the training data's weighted frequencies."""
+        """Return the competition's submission and where its questions were asked.
+
+        In the submission, what was withheld or refused gets the training data's weighted frequencies.
+        """
         from spinelab.tasks.lumbar_mri import sections
 
-        return sections.submission(model, results)
+        return sections.submission(model, results) | sections.coordinates(results)
 
     def shown(self, model: Model, study: Study) -> Study:
         """Return the slices on which the questions are graded: canal, foramina of either side, and the recesses of each level."""
@@ -244,12 +248,13 @@ class LumbarMri(NetworkTask):
         located = finding.located(model, study)
         answers = self._graded(model, located.study, located.places)
         withheld = dict(located.withheld)
+        points = {place.target.question.place: place.point for place in located.places}
         findings, missing = [], dict[int, str]()
         for question in QUESTIONS:
             shares = answers.get(question.place)
             if shares is None:
                 missing[question.place] = withheld.get(question.place, f"the model has learnt no {question.series} pictures")
-            findings.append(_answer(question, shares))
+            findings.append(_answer(question, shares, points.get(question.place)))
         notes = (*located.notes, *finding.withheld_notes(missing))
         return Result(self.name, model.name, study.id, findings=tuple(findings), notes=notes), missing
 
@@ -339,11 +344,11 @@ def _most(name: str, classes: Sequence[str], shares: NDArray[np.float64]) -> Fin
     return Finding(name, classes[int(np.argmax(shares))], {label: float(p) for label, p in zip(classes, shares, strict=True)})
 
 
-def _answer(question: Question, shares: NDArray[np.float64] | None) -> Finding:
+def _answer(question: Question, shares: NDArray[np.float64] | None, point: SlicePoint | None) -> Finding:
     if shares is None:
         return question.answer(None)
     most = _most("", GRADE_NAMES, shares)
-    return question.answer(most.label, dict(most.probabilities))
+    return replace(question.answer(most.label, dict(most.probabilities)), place=point)
 
 
 def _of_question(whole: Result, missing: Mapping[int, str], row: Example) -> Result:
