@@ -88,6 +88,31 @@ def test_other_modalities_and_absent_orientation():
     assert "plane not known" in series_kind(ct).reason
 
 
+@pytest.mark.parametrize(
+    ("leaning_deg", "description", "expected"),
+    [
+        (30, "", "AXIAL"),
+        (52, "", "CORONAL"),
+        (52, "T2_TSE_TRA L5-S1", "AXIAL"),
+        (52, "AX T2", "AXIAL"),
+        (52, "SAG T2", "CORONAL"),
+        (52, "ax and cor", "CORONAL"),
+        (65, "AX T2", "CORONAL"),
+        (30, "COR T2", "AXIAL"),
+    ],
+)
+def test_slices_along_the_disc_l5_s1_are_axial_where_the_description_says_so(leaning_deg, description, expected):
+    c, s = np.cos(np.radians(leaning_deg)), np.sin(np.radians(leaning_deg))
+    affine = np.eye(4)
+    affine[:3, :3] = np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
+    facts = {"SeriesDescription": Fact(description, "x")} if description else {}
+    image = Image(np.zeros((2, 4, 4)), affine=Fact(affine, "orientation"), modality=Fact("MR", "x"), axes="ZYX", facts=facts)
+    found = series_kind(image).plane
+    assert found.value == expected
+    assert f"degrees from {'axial' if leaning_deg < 45 else 'coronal'}" in found.source
+    assert (description in found.source and f"{leaning_deg} from axial" in found.source) == (expected == "AXIAL" and leaning_deg > 45)
+
+
 def test_every_header_of_a_public_collection():
     """447 lumbar series whose names say T1 or T2: from the sequence's times alone, and with their descriptions."""
     path = Path(__file__).parents[2].parent / "shared" / "data" / "lumbar-mri-gradings" / "overview.csv"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -66,7 +66,7 @@ _WORDS: Final = {
     "LATERAL": r"lat|lateral|ll|rl",
     "OBLIQUE": r"obl|oblique",
 }
-_PLANES: Final = {"AXIAL": r"ax|axial|tra|transverse", "SAGITTAL": r"sag|sagittal", "CORONAL": r"cor|coronal"}
+PLANE_WORDS: Final = {"AXIAL": r"ax|axial|tra|transverse", "SAGITTAL": r"sag|sagittal", "CORONAL": r"cor|coronal"}
 _YEARS_A_UNIT: Final = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.2425, "D": 1 / 365.2425}
 
 
@@ -153,17 +153,17 @@ def _view(header: Header) -> Fact:
         return Fact(_POSITIONS[stated.upper()], f"DICOM {tag('ViewPosition')} = {stated}")
     for item in header.items("ViewCodeSequence"):
         meaning = item.text("CodeMeaning") or ""
-        if found := _named(meaning, _WORDS):
+        if found := named(meaning, _WORDS):
             return Fact(found, f"DICOM {tag('ViewCodeSequence')}, meaning {meaning!r}")
     description = header.text("SeriesDescription") or ""
-    words = _PLANES if header.text("Modality") in ("CT", "MR", "PT") else _WORDS
-    if found := _named(description, words):
+    words = PLANE_WORDS if header.text("Modality") in ("CT", "MR", "PT") else _WORDS
+    if found := named(description, words):
         return Fact(found, f"DICOM {tag('SeriesDescription')} = {description!r}")
     also = f" (ViewPosition is {stated!r})" if stated else ""
     return unknown(f"DICOM ViewPosition, ViewCodeSequence and SeriesDescription state no view{also}")
 
 
-def _named(text: str, words: dict[str, str]) -> str | None:
+def named(text: str, words: Mapping[str, str]) -> str | None:
     """Return the one view that a text names as a whole word; ``None`` for none or several."""
     found = [name for name, pattern in words.items() if re.search(rf"(?<![a-z])(?:{pattern})(?![a-z])", text.lower())]
     return found[0] if len(found) == 1 else None

@@ -15,7 +15,8 @@ from typing import Any, Final
 import numpy as np
 
 from spinelab.core import Fact, Image, unknown
-from spinelab.geometry.planes import plane_of
+from spinelab.geometry.planes import AXES_NAMES, OBLIQUE_BEYOND_DEG, plane_of, unit_normal
+from spinelab.io.dicom_facts import PLANE_WORDS, named
 
 WEIGHTINGS: Final = ("T1", "T2", "STIR", "PD")
 
@@ -31,6 +32,9 @@ T2_TR_MS: Final = 900.0
 STIR_TI_MS: Final = (80.0, 260.0)
 """Inversion times that null fat, from 0.2 T to 3 T."""
 FLAIR_TI_MS: Final = (500.0, 3000.0)
+
+LEANING_DEG: Final = 60.0
+"""Angle to the plane that a description names up to which it is believed; the disc L5/S1 seldom leans more."""
 
 _TIMES: Final = ("EchoTime", "RepetitionTime", "InversionTime")
 _TEXTS: Final = ("SeriesDescription", "ProtocolName")
@@ -97,10 +101,23 @@ def plane_fact(image: Image) -> Fact:
         return unknown(f"the orientation is probably a placeholder ({affine.source})")
     if affine.known:
         name, degrees = plane_of(affine.value)
-        return Fact(name, f"{affine.source}: {degrees:.0f} degrees from {_nearest(affine.value).lower()}{_isotropic(image)}")
+        reason = f"{affine.source}: {degrees:.0f} degrees from {_nearest(affine.value).lower()}{_isotropic(image)}"
+        return _described_plane(image, reason) or Fact(name, reason)
     if image.view.value in ("SAGITTAL", "AXIAL", "CORONAL", "OBLIQUE"):
         return Fact(image.view.value, image.view.source)
     return unknown(f"{affine.source}; {image.view.source}")
+
+
+def _described_plane(image: Image, reason: str) -> Fact | None:
+    """Return the plane that the description names, if the slices lean towards it though another is nearer, as axial slices along the disc L5/S1 often do."""
+    normal = np.abs(unit_normal(image.affine.value))
+    for key in _TEXTS:
+        stated = image.facts.get(key)
+        if stated is None or not stated.known or (plane := named(str(stated.value), PLANE_WORDS)) is None:
+            continue
+        degrees = float(np.degrees(np.arccos(min(1.0, float(normal[AXES_NAMES.index(plane)])))))
+        return Fact(plane, f"{key} {stated.value!r}; {reason}, {degrees:.0f} from {plane.lower()}") if OBLIQUE_BEYOND_DEG < degrees <= LEANING_DEG else None
+    return None
 
 
 def _isotropic(image: Image) -> str:
