@@ -113,6 +113,42 @@ def test_films_that_are_named_surely_and_otherwise_than_the_truth_are_shown(tmp_
     assert "Films that the truth may have wrong" in section
 
 
+class Moody(toy.Measuring):
+    """Names some films a level off, others in every training."""
+
+    def fit(self, examples, settings, run):
+        model = super().fit(examples, settings, run)
+        return replace(model, tensors={"n": np.array([len(self.fitted)])})
+
+    def predict(self, model, study):
+        given = super().predict(model, study)
+        if toy.noise(study.id, int(model.tensors["n"][0])).random() > 0.3:
+            return given
+        return replace(given, landmarks=tuple(replace(point, y=point.y + 24) for point in given.landmarks))
+
+
+def test_a_film_that_was_held_out_in_several_repeats_is_disputed_and_shown_once(tmp_path):
+    design, settings = replace(QUICK, repeats=3), toy.MeasuringSettings()
+    found = compare(Moody(), examples_of(40), out=tmp_path, settings=settings, vary={}, design=design, resume=False, run=Run())
+    measured = found.variants[0].measured
+    disputed = measured.levels["disputed"]
+    names = [film["image"] for film in disputed["films"]]
+    first = {name for name, off in zip(measured.images[:40], _a_level_off(measured)[:40], strict=True) if off}
+    assert set(names) == first
+    assert 0 < len(first) < len({name for name, off in zip(measured.images, _a_level_off(measured), strict=True) if off})
+    assert len(names) == len(first)
+    assert (disputed["sure"], disputed["expected"]) == (40, pytest.approx(0.03 * 40))
+    assert len({film.image for film in measured.shown}) == len(measured.shown) == 10
+    for film in measured.disputed:
+        down = [ours.points[0][1] - true.points[0][1] for ours, true in zip(film.answer, film.truth, strict=True)]
+        assert np.median(down) > 12
+
+
+def _a_level_off(measured):
+    tables = measured.landmarks
+    return np.median(tables.predicted[..., 1] - tables.truth[..., 1], axis=1) > 12
+
+
 def test_films_that_are_named_unsurely_are_not_disputed(tmp_path):
     found, _ = evaluated(tmp_path, "shifted")
     body = valid(tmp_path / "evaluation.json", "evaluation")

@@ -27,7 +27,8 @@ def disputed_names(images: Sequence[str], shift: NDArray[np.int64], certainty: N
     Parameters
     ----------
     images, shift, certainty
-        One a film: its name, the commonest shift of its vertebrae (`LevelNaming.shift`), and the stated probability that all names are right (nan: none).
+        One an answer: its film's name, the commonest shift of its vertebrae (`LevelNaming.shift`), and the stated probability that all names are right (nan:
+        none). Of a film with several answers, one a repeat, the first counts: the surest of them would promise more than a certainty does.
     levels
         Names of the vertebrae, from top to bottom.
 
@@ -37,12 +38,12 @@ def disputed_names(images: Sequence[str], shift: NDArray[np.int64], certainty: N
         ``from``, the least certainty; ``sure``, how many films are that sure; ``expected``, how many of them are named wrong if the certainties are true; and
         ``films``: ``image``, ``certainty``, ``off_by`` and ``named``, a level as the answer and as the truth calls it.
     """
-    sure = np.nan_to_num(certainty, nan=0.0) >= SURE
-    otherwise = sorted(np.flatnonzero(sure & (shift != 0)).tolist(), key=lambda row: float(certainty[row]))
-    surest = {images[row]: row for row in otherwise}
+    first = np.zeros(len(images), dtype=bool)
+    first[[images.index(image) for image in set(images)]] = True
+    sure = first & (np.nan_to_num(certainty, nan=0.0) >= SURE)
+    otherwise = sorted(np.flatnonzero(sure & (shift != 0)).tolist(), key=lambda row: -float(certainty[row]))
     films = [
-        {"image": image, "certainty": float(certainty[row]), "off_by": int(shift[row]), "named": _named(levels, int(shift[row]))}
-        for image, row in reversed(surest.items())
+        {"image": images[row], "certainty": float(certainty[row]), "off_by": int(shift[row]), "named": _named(levels, int(shift[row]))} for row in otherwise
     ]
     return {"from": SURE, "sure": int(sure.sum()), "expected": float((1 - certainty[sure]).sum()), "films": films}
 

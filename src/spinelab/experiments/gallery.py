@@ -23,18 +23,21 @@ _PLACES: Final = ("outline", "landmark")
 def with_galleries(measured: Measured, task: Task, settings: Settings, examples: Sequence[Example], answers: Sequence[Result]) -> Measured:
     """Return the measurements with the ten worst films: by the error of the first quantity, else by the median error of the landmarks.
 
-    Up to ten films that the model names surely and otherwise than the truth go with them.
+    Up to ten films that the model names surely and otherwise than the truth go with them. A film that was answered in several repeats is shown once: by its
+    worst answer, and by the one that is disputed.
     """
     errors, by = _errors(measured)
     known = np.flatnonzero(np.isfinite(errors))
-    worst = known[np.argsort(-errors[known], kind="stable")][:SHOWN]
+    ordered = known[np.argsort(-errors[known], kind="stable")].tolist()
+    of_film = {measured.images[row]: row for row in reversed(ordered)}
+    worst = [row for row in ordered if of_film[measured.images[row]] == row][:SHOWN]
 
     def draw(result: Result) -> Sequence[Stroke]:
         return task.drawing(result, settings)
 
-    shown = (_shown(example, answers[row], draw, _facts(measured, row, answers[row])) for row, example in ((int(r), examples[int(r)]) for r in worst))
-    rows = {example.id: row for row, example in enumerate(examples)}
-    named = ((rows[film["image"]], film) for film in _disputed(measured))
+    shown = (_shown(examples[row], answers[row], draw, _facts(measured, row, answers[row])) for row in worst)
+    rows = {(measured.images[row], measured.remarks[row].certainty): row for row in reversed(range(len(examples)))}
+    named = ((rows[film["image"], film["certainty"]], film) for film in _disputed(measured))
     disputed = (_shown(examples[row], answers[row], lambda result: _places(draw(result)), (film_words(film),)) for row, film in named)
     return replace(measured, shown=_there(shown), worst_by=by, disputed=_there(disputed))
 
