@@ -74,6 +74,7 @@ def test_level_naming_by_hand():
     found[4, 9] = truth[4, 10] - [0, 10]  # one name wrong
     table = level_naming(found, truth)
     assert table.right.tolist() == [True, False, False, False, False, True]
+    assert table.unmistaken.tolist() == [True, False, False, True, False, True]
     assert table.all_right == wilson(2, 6)
     assert table.none_wrong == wilson(3, 6)
     assert table.numbered_right == wilson(4, 6)  # one missed and one wrong name shift no column

@@ -144,6 +144,25 @@ def test_a_film_that_was_held_out_in_several_repeats_is_disputed_and_shown_once(
         assert np.median(down) > 12
 
 
+class Missing(toy.Measuring):
+    """Does not find the first vertebra of half of the films, and names all others right."""
+
+    def predict(self, model, study):
+        given = super().predict(model, study)
+        whole = toy.noise("whole", study.id).random() < 0.5
+        return given if whole else replace(given, landmarks=tuple(point for point in given.landmarks if not point.name.startswith(toy.LEVELS[0])))
+
+
+def test_the_certainty_of_names_is_held_against_the_names_that_were_given(tmp_path):
+    """It says that no vertebra carries a wrong name; a vertebra that was not found carries none."""
+    task = Missing()
+    evaluate(task, model_of(task=task), examples_of(40, seed=1), out=tmp_path, run=Run(), bootstraps=200)
+    levels = valid(tmp_path / "evaluation.json", "evaluation")["measured"]["levels"]
+    assert levels["all_right"]["value"] < 0.8
+    assert levels["none_wrong"]["value"] == 1
+    assert levels["certainty"]["came_true"]["value"] == 1
+
+
 def _a_level_off(measured):
     tables = measured.landmarks
     return np.median(tables.predicted[..., 1] - tables.truth[..., 1], axis=1) > 12

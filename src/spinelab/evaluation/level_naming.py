@@ -73,6 +73,8 @@ class LevelNaming:
         Vertebrae in the truth that were not found, and found under a name that the truth does not have.
     right
         (films,) whether all is right on it, in the order given; films without truth are left out.
+    unmistaken
+        (films,) whether no vertebra carries a wrong name, which is what a certainty of the names speaks of; some may be missing. False where none was found.
     shift
         (films,) the commonest shift of its vertebrae; 0 where none was found.
     known
@@ -92,6 +94,7 @@ class LevelNaming:
     missed: int
     invented: int
     right: NDArray[np.bool_]
+    unmistaken: NDArray[np.bool_]
     shift: NDArray[np.int64]
     known: NDArray[np.bool_]
     certainty: Certainty | None
@@ -157,6 +160,7 @@ def level_naming(
         missed=int((present & ~seen).sum()),
         invented=int((seen & ~present).sum()),
         right=right,
+        unmistaken=none_wrong,
         shift=usual,
         known=known,
         certainty=None if certainty is None else certainty_calibration(none_wrong, np.asarray(certainty)[known], owners, bootstraps=bootstraps),
@@ -196,7 +200,7 @@ def certainty_calibration(
     Parameters
     ----------
     right
-        (n,) whether the film was named right, such as `LevelNaming.right`.
+        (n,) whether the film was named right, such as `LevelNaming.unmistaken`.
     certainty
         (n,) stated probability of that, 0 to 1.
     patients

@@ -113,7 +113,7 @@ def level_figures(
     told = np.isfinite(stated)
     if told.any():
         owners = np.asarray([g for g, k in zip(groups, known, strict=True) if k])[told]
-        figures["certainty"] = certainty_calibration(naming.right[told], stated[told], owners, bootstraps=bootstraps, seed=seed).to_dict()
+        figures["certainty"] = certainty_calibration(naming.unmistaken[told], stated[told], owners, bootstraps=bootstraps, seed=seed).to_dict()
         figures["disputed"] = disputed_names([image for image, k in zip(images, known, strict=True) if k], naming.shift, stated, list(columns))
     return figures
 
