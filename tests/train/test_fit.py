@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from spinelab.core import Fact, InputError, Run, TaskError
+from spinelab.core import Fact, InputError, NotSureError, Run, TaskError
 
 
 def probabilities(results):
@@ -181,6 +181,23 @@ def test_dual_learns_only_from_complete_examinations_and_says_when_it_cannot_ans
     assert all(r.findings for r in results[:20])
     assert not any(r.findings for r in results[20:])
     assert "view 1 is missing" in results[20].notes[0]
+
+
+def test_an_examination_that_is_refused_costs_no_other_its_answer(toy, make, settings, run, monkeypatch):
+    model, others = toy.fit(make(16), settings.with_overrides({"epochs": 1}), run), make(4, seed=5)
+    expected, prepare = toy.predict_many(model, others, run), type(toy).prepare
+
+    def picky(self, study, settings):
+        if study.id == "e1":
+            raise NotSureError("a drawing", expected="a film", action="give the film")
+        return prepare(self, study, settings)
+
+    monkeypatch.setattr(type(toy), "prepare", picky)
+    apart = replace(run, cache=run.cache / "apart")
+    results = toy.predict_many(model, others, apart)
+    assert [r.findings for r in results] == [r.findings if i != 1 else () for i, r in enumerate(expected)]
+    assert "a drawing" in results[1].notes[0]
+    assert [r.findings for r in toy.predict_many(model, others.subset([1]), apart)] == [()]
 
 
 def test_progress_never_goes_back(toy, make, settings, run):

@@ -27,6 +27,7 @@ from spinelab.core import (
 from spinelab.evaluation import Conformal, error_metrics
 from spinelab.train.canvas import PreparedCanvas
 from spinelab.train.landmark_calibration import LEAST_MISFIT, _agreement, calibrate, usual
+from spinelab.train.landmark_film import FilmKind
 from spinelab.train.landmark_fitting import Material, _notes, _record
 from spinelab.train.landmark_head import Sighting
 from spinelab.train.landmark_heat import seen_where
@@ -230,6 +231,32 @@ def test_a_refusal_names_the_way_of_a_film_only_where_one_is_clearly_the_surest(
     canvas = PreparedCanvas(film, facts={"shape": [128, 64]})
     with pytest.raises(NotSureError, match=f"{said}( |\\.)"):
         task._require_usual(task._read(model, canvas, example(0).open()), model, example(0).open(), canvas)
+
+
+class OfRadiographs(Ruler):
+    """Takes pictures in grey only."""
+
+    films = FilmKind(modalities=("DX",))
+
+    def sightings(self, model, pixels, shapes, run=None, *, near=True):
+        return [sighting(0.0) for _ in pixels]
+
+
+def photograph(number):
+    colours = np.zeros((128, 64, 3), np.uint8)
+    colours[..., 0] = 200
+    return replace(example(number), open=lambda: Study(f"f{number}", images=(Image(colours, "YXC", spacing_mm=unknown("none")),)))
+
+
+def test_a_film_that_is_refused_before_it_is_seen_costs_no_other_its_answer(tmp_path):
+    model = Model("ruler", SETTINGS, (), {}, {"landmarks": list(NAMES), "calibration": {}})
+    films = Examples((example(0), photograph(1), example(2), photograph(3)), Path("ruler"))
+    answers = OfRadiographs().predict_many(model, films, Run(cache=tmp_path))
+    assert [answer.study for answer in answers] == ["f0", "f1", "f2", "f3"]
+    assert [len(answer.landmarks) for answer in answers] == [3, 0, 3, 0]
+    assert all("the picture is in colour" in answer.notes[0] for answer in answers[1::2])
+    none = OfRadiographs().predict_many(model, films.subset([1, 3]), Run(cache=tmp_path))
+    assert [answer.landmarks for answer in none] == [(), ()]
 
 
 def test_two_pictures_and_other_settings_are_refused():

@@ -190,17 +190,21 @@ class LandmarkTask(Task):
 
     def predict_many(self, model: Model, examples: Examples, run: Run) -> list[Result]:
         """Measure many, in batches, from the films in the cache; a film that is refused gets a result that says why."""
-        from spinelab.io.cache import ImageCache
+        from spinelab.train.accepted import load_accepted
 
         settings = model.settings
-        films, _ = ImageCache(run.cache).load(examples, lambda e: self.prepare(e.open(), settings), self.preparation(settings), run.progress)
-        results = []
-        for start in range(0, len(examples), READING_BATCH):
-            rows = range(start, min(start + READING_BATCH, len(examples)))
+        shown = load_accepted(examples, lambda e: self.prepare(e.open(), settings), self.preparation(settings), run)
+        results = {i: self._refused(model, examples[i], why) for i, why in shown.refused.items()}
+        films, at = shown.films, shown.at.tolist()
+        for start in range(0, len(at), READING_BATCH):
+            rows = range(start, min(start + READING_BATCH, len(at)))
             seen = self.sightings(model, films[np.array(rows)], [films.facts[i]["shape"] for i in rows], run)
-            results += [self._answer(model, examples[i], one, films[i], films.facts[i]["shape"]) for i, one in zip(rows, seen, strict=True)]
+            results |= {at[i]: self._answer(model, examples[at[i]], one, films[i], films.facts[i]["shape"]) for i, one in zip(rows, seen, strict=True)}
             run.progress(len(results), len(examples), "measuring")
-        return results
+        return [results[i] for i in range(len(examples))]
+
+    def _refused(self, model: Model, example: Example, why: SpinelabError) -> Result:
+        return Result(self.name, model.name, example.id, notes=(f"No answer: {why}",))
 
     def _answer(self, model: Model, example: Example, seen: Sighting, pixels: NDArray[np.uint8], shape: Sequence[int]) -> Result:
         study = replace(example.open(), id=example.id)
@@ -209,7 +213,7 @@ class LandmarkTask(Task):
             self._require_usual(reading, model, study, PreparedCanvas(pixels, facts={"shape": list(shape)}))
             return self._result(reading, model, study)
         except SpinelabError as refusal:
-            return Result(self.name, model.name, example.id, notes=(f"No answer: {refusal}",))
+            return self._refused(model, example, refusal)
 
     def sightings(
         self, model: Model, pixels: NDArray[np.uint8], shapes: Sequence[Sequence[int]], run: Run | None = None, *, near: bool = True

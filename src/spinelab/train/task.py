@@ -99,21 +99,28 @@ class NetworkTask(Task):
         return self.interpret(shares[0], model, study.id)
 
     def predict_many(self, model: Model, examples: Examples, run: Run) -> list[Result]:
-        """Answer for many, in batches, from the films in the cache; a study without a required view gets a result without findings and a note."""
-        from spinelab.io.cache import ImageCache
+        """Answer for many, in batches, from the films in the cache.
+
+        A study without a required view, and one that the task refuses, gets a result without findings and a note.
+        """
+        from spinelab.train.accepted import load_accepted
         from spinelab.train.precision import choose_device
 
         settings = model.settings
         net = self._live(model).to(choose_device(run))
         prepare = self.prepare
-        films, available = ImageCache(run.cache).load(examples, lambda e: prepare(e.open(), settings), self.preparation(settings), run.progress)
+        shown = load_accepted(examples, lambda e: prepare(e.open(), settings), self.preparation(settings), run)
         every = bool(getattr(net, "requires_all_views", False))
-        able = np.flatnonzero(available.all(axis=1) if every else available.any(axis=1))
-        results = {i: self._unanswered(model, examples[i].id, available[i]) for i in set(range(len(examples))) - set(able.tolist())}
+        enough = shown.available.all(axis=1) if every else shown.available.any(axis=1)
+        results = {i: self._unanswered(model, examples[i].id, str(why)) for i, why in shown.refused.items()}
+        for row in np.flatnonzero(~enough):
+            name = examples[int(shown.at[row])].id
+            results[int(shown.at[row])] = self._unanswered(model, name, f"{self._missing(model, shown.available[row])}.")
+        able = np.flatnonzero(enough)
         for start in range(0, len(able), PREDICTION_BATCH):
             rows = able[start : start + PREDICTION_BATCH]
-            shares = self._shares(net, settings, films[rows], available[rows])
-            results |= {int(i): replace(self.interpret(p, model, examples[int(i)].id), study=examples[int(i)].id) for i, p in zip(rows, shares, strict=True)}
+            shares, names = self._shares(net, settings, shown.films[rows], shown.available[rows]), [examples[int(i)].id for i in shown.at[rows]]
+            results |= {int(i): replace(self.interpret(p, model, name), study=name) for i, p, name in zip(shown.at[rows], shares, names, strict=True)}
             run.progress(start + len(rows), len(able), "reading")
         return [results[i] for i in range(len(examples))]
 
@@ -162,8 +169,8 @@ class NetworkTask(Task):
         names = [view or str(v + 1) for v, view in enumerate(self.view_names(model.settings)) if not available[v]]
         return f"view {', '.join(names)} is missing"
 
-    def _unanswered(self, model: Model, study_id: str, available: NDArray[np.bool_]) -> Result:
-        return Result(self.name, model.name, study_id, notes=(f"No answer: {self._missing(model, available)}.",))
+    def _unanswered(self, model: Model, study_id: str, why: str) -> Result:
+        return Result(self.name, model.name, study_id, notes=(f"No answer: {why}",))
 
 
 def _own(settings: Settings) -> ImageSettings:
