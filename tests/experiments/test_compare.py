@@ -181,10 +181,19 @@ def test_other_data_folds_or_an_occupied_folder_are_refused(toy, make_examples, 
         run(toy, make_examples(), tmp_path / "mine", quick_run)
 
 
-def test_a_damaged_fold_is_named(toy, make_examples, tmp_path, quick_run):
+@pytest.mark.parametrize(
+    ("name", "harm"),
+    [
+        ("fold.json", lambda raw: b"{"),
+        ("arrays.npz", lambda raw: b""),
+        ("arrays.npz", lambda raw: raw[: len(raw) // 2]),
+        ("arrays.npz", lambda raw: raw[:60] + bytes(20) + raw[80:]),
+    ],
+)
+def test_a_damaged_fold_is_named(toy, make_examples, tmp_path, quick_run, name, harm):
     run(toy, make_examples(), tmp_path / "out", quick_run)
-    broken = next((tmp_path / "out" / "folds").glob("mean-*/repeat0-fold0/fold.json"))
-    broken.write_text("{")
+    broken = next((tmp_path / "out" / "folds").glob(f"mean-*/repeat0-fold0/{name}"))
+    broken.write_bytes(harm(broken.read_bytes()))
     with pytest.raises(InputError, match="damaged"):
         run(toy, make_examples(), tmp_path / "out", quick_run, resume=True)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
+import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +25,10 @@ FOLD_SCHEMA: Final = "spinelab.fold/1"
 _RESULTS: Final = "results.json"
 _HEAD: Final = "head_"
 """Before the name of a head that is not judged: its probabilities among the arrays."""
+
+
+_DAMAGED: Final = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+"""What files that were cut short or overwritten raise when they are read."""
 
 
 def run_fold(bench: Bench, settings: Settings, split: Split, *, folder: Path, leg: Leg, explain: bool) -> FoldResult:
@@ -130,14 +136,14 @@ def _load(folder: Path, split: Split, heads: Collection[str] = ()) -> FoldResult
         return None
     try:
         body = json.loads((folder / "fold.json").read_text(encoding="utf-8"))
-        with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
+        with (folder / "arrays.npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             stored = {name: arrays[name] for name in arrays.files}
         cases = tuple(_case(stored, c, case) for c, case in enumerate(body["cases"]))
         written = folder / _RESULTS
         answers = tuple(Result.from_dict(r) for r in json.loads(written.read_text(encoding="utf-8"))) if written.is_file() else ()
         others = {name: stored[f"{_HEAD}{name}"] for name in heads if f"{_HEAD}{name}" in stored}
         result = FoldResult(split, stored["probabilities"], body["record"], body["parameters"], body["predict_ms"], cases, answers, others)
-    except (OSError, ValueError, KeyError) as error:
+    except _DAMAGED as error:
         raise InputError(
             f"{folder} is damaged: {error}", expected="a finished fold", action="delete that folder and run again with --resume; only that fold is repeated"
         ) from error
