@@ -139,6 +139,34 @@ def test_a_damaged_pack_is_made_again(examples, folder, harm):
     assert pack not in packs(folder)
 
 
+def test_films_that_are_gone_in_another_process_are_told_and_never_exchanged(examples, folder, monkeypatch):
+    monkeypatch.setattr(module, "PACK_EXAMPLES", 2)
+    films, _ = ImageCache(folder).load(examples, Prepare(), HOW)
+    sent = pickle.dumps(films)
+    assert np.asarray(pickle.loads(sent))[:, 0, 0, 0].tolist() == [10, 11, 12, 13, 14]  # noqa: S301
+    packs(folder)[0].unlink()
+    with pytest.raises(InputError, match="is gone or damaged"):
+        pickle.loads(sent)  # noqa: S301
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EACCES, errno.EIO])
+def test_a_pack_that_cannot_be_opened_now_is_not_deleted(examples, folder, monkeypatch, number):
+    prepare = Prepare()
+    ImageCache(folder).load(examples, prepare, HOW)
+    (pack,) = packs(folder)
+    usual = Path.open
+
+    def refusing(self, *args, **kwargs):
+        if self == pack:
+            raise OSError(number, "no")
+        return usual(self, *args, **kwargs)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", refusing)
+        ImageCache(folder).load(examples, prepare, HOW)
+    assert pack in packs(folder)
+
+
 def test_what_a_killed_process_left_is_not_read_and_swept_later(examples, folder):
     ImageCache(folder).load(examples[:1], Prepare(), HOW)
     place = packs(folder)[0].parent

@@ -84,8 +84,17 @@ class Films(Sequence[NDArray[np.uint8]]):
 
 
 def _reopen(files: Sequence[str], pack: NDArray[np.int64], row: NDArray[np.int64], facts: Sequence[Mapping[str, Any]]) -> Films:
-    packs = [_open(Path(name)) for name in files]
-    return Films([kept.pixels for kept in packs if kept is not None], pack, row, facts)
+    return Films([_reopened(Path(name)) for name in files], pack, row, facts)
+
+
+def _reopened(path: Path) -> np.memmap[Any, np.dtype[np.uint8]]:
+    try:
+        kept = _open(path)
+    except OSError:
+        kept = None
+    if kept is None:
+        raise InputError(f"{path} is gone or damaged", expected="decoded films that stay while they are used", action="run again: they are decoded anew")
+    return kept.pixels
 
 
 @dataclass(frozen=True)
@@ -209,7 +218,10 @@ def _prepared(example: Example, prepare: Callable[[Example], PreparedFilms]) -> 
 
 def _packs(folder: Path) -> Iterator[_Pack]:
     for path in sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else ():
-        pack = _open(path)
+        try:
+            pack = _open(path)
+        except OSError:  # too many open files, a disk that does not answer: it says nothing of the pack
+            continue
         if pack is not None:
             yield pack
         else:
@@ -217,7 +229,7 @@ def _packs(folder: Path) -> Iterator[_Pack]:
 
 
 def _open(path: Path) -> _Pack | None:
-    """Return a pack, or ``None`` where it is damaged or cut short."""
+    """Return a pack, or ``None`` where it is damaged or cut short; raises `OSError` where it cannot be looked at."""
     try:
         with path.open("rb") as stream:
             header = json.loads(stream.readline(64 * 1024 * 1024))
@@ -228,7 +240,7 @@ def _open(path: Path) -> _Pack | None:
             pixels = np.memmap(stream, np.uint8, "r", offset, shape)
         facts = list(header.get("facts") or [{}] * shape[0])
         return _Pack(path, pixels, list(header["keys"]), np.array(header["available"], dtype=bool).reshape(shape[:2]), facts)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return None
 
 
@@ -246,9 +258,9 @@ def _write(folder: Path, keys: list[str], films: Sequence[PreparedFilms]) -> _Pa
         folder.mkdir(parents=True, exist_ok=True)
         _sweep(folder)
         _fill(target, (json.dumps(header) + "\n").encode().ljust(header["offset"], b"\0"), films)
+        pack = _open(target)
     except OSError as error:
         raise _cannot_write(folder, total, error) from error
-    pack = _open(target)
     if pack is None:
         raise InputError(f"{target} is damaged right after writing", expected="a disk that keeps what it is given", action="check the disk, or choose --cache")
     return pack
