@@ -2,7 +2,9 @@
 
 import csv
 import json
+import os
 import re
+from collections import OrderedDict
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from spinelab.tasks.lumbar_mri import data, phantom
 from spinelab.tasks.lumbar_mri.gradings import DISCS, read_gradings
 from spinelab.tasks.lumbar_mri.laterality import mirror, mirrors_sides
 from spinelab.tasks.lumbar_mri.places import out_of_order
+from spinelab.tasks.lumbar_mri.questions import Shelf
 from spinelab.tasks.lumbar_mri.targets import GRADE_NAMES, LEVEL_NAMES, QUESTIONS, grade_of, question_of
 
 SAGITTAL = np.array([[0, 0, -4.0, 0], [0.7, 0, 0, 0], [0, -0.7, 0, 0], [0, 0, 0, 1]])
@@ -302,6 +305,33 @@ def test_headers_tell_nothing_of_the_grade_and_file_names_nothing_of_the_place(w
     orders = [[item.instance for item in read_mr_series(folder).slices] for folder in folders]
     assert any(order != sorted(order) for order in orders)
     assert all(read_mr_series(folder).kind.description is not None for folder in folders)
+
+
+def test_pictures_that_are_brought_or_added_later_are_found(tables):
+    save, *_ = tables
+    root = save()
+    example, question = data.examples(root).items[0], QUESTIONS[0]
+    assert data.series_files(example, question) == {}
+    folder = root / "train_images" / example.id / data.target_of(example, question).mark.series
+    folder.mkdir(parents=True)
+    for count in (1, 2):
+        (folder / f"{count}.dcm").write_bytes(b"")
+        os.utime(folder, (count, count))  # both files may be written within one tick of the clock
+        assert len(data.series_files(example, question)) == count
+
+
+def test_an_examination_that_is_put_away_while_it_is_asked_for_is_given_all_the_same():
+    class PutAway(OrderedDict):
+        """Another thread opens other examinations between looking and taking."""
+
+        def __contains__(self, key):
+            found = super().__contains__(key)
+            self.pop(key, None)
+            return found
+
+    shelf, example = Shelf(), phantom.phantom(np.random.default_rng(1), "easy", scale=0.2)
+    shelf._studies = PutAway()
+    assert shelf.open(example).id == shelf.open(example).id
 
 
 def test_a_phantom_in_memory():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache, partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Final
 
@@ -125,13 +125,15 @@ def series_files(example: Example, question: Question) -> dict[str, Path]:
     if target is None or target.mark is None:
         return {}
     mark = target.mark
-    files = _files(example.facts["folder"].value / mark.series)
+    folder = example.facts["folder"].value / mark.series
+    files = _files(folder, folder.stat().st_mtime_ns) if folder.is_dir() else ()
     return {f"slice {mark.instance} at {mark.x}, {mark.y}: {path.name}": path for path in files}
 
 
-@cache
-def _files(folder: Path) -> tuple[Path, ...]:
-    return tuple(sorted(p for p in folder.iterdir() if p.is_file())) if folder.is_dir() else ()
+@lru_cache(maxsize=16)
+def _files(folder: Path, _changed_ns: int) -> tuple[Path, ...]:
+    """Return the files of a series, listed once for all questions that are marked on it; again if some came or went."""
+    return tuple(sorted(p for p in folder.iterdir() if p.is_file()))
 
 
 def grades_of(examples: Examples) -> RsnaLabels:

@@ -31,14 +31,16 @@ class Shelf:
         with self._lock:
             own = self._locks.setdefault(example.id, threading.Lock())
         with own:
-            if example.id not in self._studies:
-                study = example.open()
-                with self._lock:
-                    self._studies[example.id] = study
-                    while len(self._studies) > KEPT:
-                        self._studies.popitem(last=False)
-                return study
-            return self._studies[example.id]
+            with self._lock:
+                known = self._studies.get(example.id)
+            if known is not None:
+                return known
+            study = example.open()
+            with self._lock:
+                self._studies[example.id] = study
+                while len(self._studies) > KEPT:
+                    self._studies.popitem(last=False)
+            return study
 
 
 def row_id(study: str, question: Question) -> str:
