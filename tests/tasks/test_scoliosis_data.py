@@ -58,6 +58,19 @@ def read(folder):
     return scoliosis.TASK.examples(folder)
 
 
+def test_a_film_that_its_file_turns_has_its_corners_where_the_turned_picture_has_them(layout):
+    """The table's shares are of the picture as it is seen."""
+    expected = next(example for example in read(layout) if example.id == f"training/{NAMES[0]}")
+    upright = Picture.fromarray(np.full((ROWS, COLUMNS), 90, np.uint8))
+    exif = Picture.Exif()
+    exif[274] = 6  # stored lying; to be turned by 90 degrees clockwise
+    upright.transpose(Picture.Transpose.ROTATE_90).save(layout / "data" / "training" / NAMES[0], exif=exif)
+    turned = next(example for example in read(layout) if example.id == expected.id)
+    assert turned.open().images[0].shape_yx == (ROWS, COLUMNS)
+    ours, theirs = ([(p.x, p.y) for p in one.truth.landmarks] for one in (turned, expected))
+    np.testing.assert_allclose(ours, theirs)
+
+
 def values(example):
     return {(m.name, m.unit): m.value for m in example.truth.measurements}
 

@@ -32,7 +32,7 @@ def look(path: Path, views: Sequence[str]) -> Header:
     if kind not in ("picture", "tiff"):
         raise InputError(f"{path.name} is no film", expected="DICOM, JPG, PNG or TIFF", action="export it again, or leave it out")
     nobody = unknown("only DICOM states it")
-    size = _size(path)
+    size = picture_size(path)
     if size is None and kind == "picture":
         raise InputError(f"{path.name} is damaged", expected="a complete JPG or PNG", action="export it again, or leave it out")
     kind_name = path.suffix.lstrip(".").upper() or "picture"
@@ -64,7 +64,8 @@ def in_words(views: Sequence[str]) -> str:
     return " or ".join(view if len(view) == 2 else view.lower() for view in views)
 
 
-def _size(path: Path) -> tuple[int, int] | None:
+def picture_size(path: Path) -> tuple[int, int] | None:
+    """Return columns and rows of a JPG, PNG or TIFF as it is seen, turned where it says so; ``None`` where only decoding tells, or it is damaged."""
     from PIL import Image as Picture
 
     try:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from spinelab.core import Example, Examples, Fact, Finding, InputError, Study
 from spinelab.geometry import CORNER_LANDMARKS
+from spinelab.io.film_header import picture_size
 from spinelab.io.tables import read_cells
 from spinelab.phantoms import is_phantom
 from spinelab.tasks.scoliosis import films
@@ -160,13 +161,10 @@ def _open(path: Path) -> Study:
 
 def _size(path: Path) -> tuple[int, int]:
     """Return rows and columns without decoding the picture."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as picture:
-            return picture.height, picture.width
-    except (UnidentifiedImageError, OSError) as error:
-        raise InputError(f"{path} is no picture that can be read: {error}", expected="a JPG, PNG or TIFF file", action="replace the file") from error
+    size = picture_size(path)
+    if size is None:
+        raise InputError(f"{path} is no picture that can be read", expected="a JPG, PNG or TIFF file", action="replace the file")
+    return size[1], size[0]
 
 
 def _rows(path: Path) -> list[list[str]]:
