@@ -200,6 +200,21 @@ def test_a_map_of_where_landmarks_were_seen_is_highest_at_each_of_them():
     assert heat.max() <= 1
 
 
+def test_a_film_is_shown_to_a_network_where_the_network_is():
+    """After reading many films it is where they were read; ``meta`` stands for an accelerator."""
+
+    class Elsewhere(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.zeros(1, device="meta"))
+
+        def forward(self, films):
+            assert films.device == self.weight.device
+            return torch.zeros(1, 2, 8, 4), torch.zeros(1, 2)
+
+    assert seen_where(Elsewhere(), np.zeros((1, 32, 16), np.uint8)).shape == (32, 16)
+
+
 class Lying(Ruler):
     """Sees a film as surely as is given for each way in which it is shown; the film is dark with a bright corner at the top."""
 
