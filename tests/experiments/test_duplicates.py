@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from spinelab.experiments.duplicates import Duplicate, find_duplicates, fingerprint, merge_groups, perceptual_hash
-from spinelab.experiments.local_features import overlays
+from spinelab.experiments.local_features import _shared, overlays
 from spinelab.tasks.landmarks.phantom import draw
 
 RNG = np.random.default_rng(0)
@@ -52,6 +52,13 @@ def test_copies_that_are_known_are_not_laid_on_each_other_again(monkeypatch):
     found = find_duplicates(prints(film(1), film(1), CHANGES["recompressed"](film(1)), film(2)))
     assert [(d.a, d.b, d.kind) for d in found] == [(0, 1, "exact"), (0, 2, "near")]
     assert not laid
+
+
+def test_what_pictures_share_is_counted_alike_whatever_was_done_before():
+    pictures = [one.structures for one in prints(*(film(seed) for seed in range(12)))]
+    first = _shared(pictures)
+    cv2.setRNGSeed(7)
+    assert _shared(pictures) == first == _shared(pictures)
 
 
 def test_overlays_leave_out_pairs_that_are_known():

@@ -29,6 +29,7 @@ LEAST_ALIGNED: Final = 10
 _SEEN_CHECKS: Final = 32
 _TREES: Final = 4
 _NEAREST: Final = 4
+_SEED: Final = 0
 _CONTRAST: Final = (3.0, (4, 4))
 _RATIO: Final = 0.8
 """Lowe's: how much nearer than the second best the best match of a structure has to be."""
@@ -90,13 +91,17 @@ def overlays(pictures: Sequence[Structures], known: Collection[tuple[int, int]] 
 
 
 def _shared(pictures: Sequence[Structures]) -> Counter[tuple[int, int]]:
-    """Return for two pictures how many structures of either have their nearest neighbour in the other."""
+    """Return for two pictures how many structures of either have their nearest neighbour in the other.
+
+    The trees of the search are drawn by chance, from the one generator that the library has; begun anew here, so that the same pictures give the same counts.
+    """
     owner = np.repeat(np.arange(len(pictures)), [len(one.places) for one in pictures])
     if len(set(owner.tolist())) < 2 or len(owner) < _NEAREST:
         return Counter()
     everything = np.concatenate([one.descriptors for one in pictures]).astype(np.float32)
     matcher = cv2.FlannBasedMatcher({"algorithm": _KD_TREE, "trees": _TREES}, {"checks": _SEEN_CHECKS})
     matcher.add([everything])
+    cv2.setRNGSeed(_SEED)
     matcher.train()
     shared: Counter[tuple[int, int]] = Counter()
     for own, near in zip(owner.tolist(), matcher.knnMatch(everything, k=_NEAREST), strict=True):
