@@ -8,7 +8,7 @@ import pytest
 
 from spinelab.core import Example, Examples, Fact, Finding, Image, NotSureError, Result, Run, Study, TaskError
 from spinelab.geometry import CORNER_LANDMARKS
-from spinelab.tasks.scoliosis.classifier import settings_of
+from spinelab.tasks.scoliosis.classifier import Classifier, settings_of
 from spinelab.tasks.scoliosis.measure import CLASSES, TARGET
 from spinelab.tasks.scoliosis.settings import ScoliosisSettings
 from spinelab.tasks.scoliosis.task import Scoliosis
@@ -58,6 +58,17 @@ def test_a_classifier_answers_with_a_class_and_says_that_nothing_was_measured(cl
     assert alone.measurements == ()
     assert "nothing was measured" in alone.notes[0]
     assert TASK.explain(model, films[0].open())
+
+
+def test_the_network_of_a_classifier_is_made_once_for_all_films(classified, monkeypatch):
+    model, films, _ = classified
+    made, network = [], Classifier.network
+    monkeypatch.setattr(Classifier, "network", lambda *args: made.append(1) or network(*args))
+    fresh = replace(model, network=None, kept={})
+    for film in films[:3]:
+        TASK.predict(fresh, film.open())
+        TASK.explain(fresh, film.open())
+    assert len(made) == 1
 
 
 def test_weights_from_elsewhere_are_for_classifiers_alone(classified):

@@ -215,7 +215,7 @@ class Scoliosis(LandmarkTask):
         from spinelab.tasks.scoliosis.classifier import settings_of
 
         model = _classifier().fit(examples, settings_of(_own(settings)), run)
-        return replace(model, settings=settings)
+        return replace(model, settings=settings, kept={})
 
     def predict(self, model: Model, study: Study) -> Result:
         return super().predict(model, study) if self.route(model.settings) == "measures" else _classifier().predict(_as_classifier(model), study)
@@ -238,9 +238,14 @@ def _classifier() -> Classifier:
 
 
 def _as_classifier(model: Model) -> Model:
+    """Return the model as the classifier knows it, which is kept: with it live its network and what was made for its heatmaps."""
     from spinelab.tasks.scoliosis.classifier import settings_of
 
-    return replace(model, settings=settings_of(_own(model.settings)))
+    known: Model | None = model.kept.get("classifier")
+    settings = settings_of(_own(model.settings))
+    if known is None or known.tensors is not model.tensors or known.settings != settings:
+        known = model.kept["classifier"] = replace(model, settings=settings, kept={})
+    return known
 
 
 def _unknown_region(reading: Reading, quantity: Quantity) -> str:
