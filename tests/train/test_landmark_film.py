@@ -8,7 +8,7 @@ import pytest
 from spinelab import tasks
 from spinelab.core import Fact, Image, InputError, Model, NotSureError, Study, unknown
 from spinelab.tasks.scoliosis.classifier import Classifier
-from spinelab.train import ImageSettings
+from spinelab.train import ImageSettings, film_scale
 from spinelab.train.landmark_film import contradiction
 
 GREY = np.zeros((900, 400), np.uint8)
@@ -51,6 +51,14 @@ def test_the_page_shows_the_film_that_is_measured_on(name, wanted):
 def test_what_cannot_be_such_a_film_is_refused(task, image, says):
     with pytest.raises(NotSureError, match=says):
         film(task, image)
+
+
+@pytest.mark.parametrize(("axes", "spacing"), [("ZYX", (3.0, 0.2, 0.1)), ("TYX", (0.2, 0.1))])
+def test_a_stack_of_one_picture_is_that_picture_with_its_own_spacing(axes, spacing):
+    """A spacing of three numbers begins with that of the slices."""
+    one = film("scoliosis", Image(GREY[None], axes=axes, spacing_mm=Fact(spacing, "made up")))
+    assert (one.axes, one.shape_yx, one.spacing_mm.value) == ("YX", (900, 400), (0.2, 0.1))
+    assert film_scale.notes(one, "Distances are")[0] == "Pixel spacing: 0.2 mm (rows) x 0.1 mm (columns) (made up)."
 
 
 def oriented(image: Image, orientation: str) -> Image:

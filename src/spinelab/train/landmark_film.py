@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -36,7 +36,7 @@ class FilmKind:
 
 
 def film_of(study: Study, kind: FilmKind, takes: str) -> Image:
-    """Return the study's film: the one of a view that the task takes, or the only picture.
+    """Return the study's film as one picture: the one of a view that the task takes, or the only picture.
 
     Raises
     ------
@@ -54,7 +54,14 @@ def film_of(study: Study, kind: FilmKind, takes: str) -> Image:
     reason = _refusal(image, kind)
     if reason:
         raise NotSureError(f"{study.id}: {reason}", expected=takes, action="check which film this is")
-    return image
+    return image if image.axes in ("YX", "YXC") else _alone(image)
+
+
+def _alone(image: Image) -> Image:
+    """Return the only picture of a stack or loop of one, whose spacing is that of rows and columns."""
+    spacing = image.spacing_mm
+    in_plane = replace(spacing, value=spacing.value[-2:]) if spacing.known else spacing
+    return replace(image, pixels=image.pixels[0], axes=image.axes[1:], spacing_mm=in_plane)
 
 
 def _refusal(image: Image, kind: FilmKind) -> str:
