@@ -412,6 +412,29 @@ def test_another_model_or_other_settings_are_refused_by_name(model, three, tmp_p
     assert tree(tmp_path / "out") == before
 
 
+def test_a_film_that_vanishes_or_cannot_be_read_costs_no_other_its_answer(model, three, tmp_path):
+    def progress(done, total, text):
+        if text == "reading b":
+            (three / "b.dcm").unlink()
+
+    found = api.read(three, model, tmp_path / "out", run=Run(progress=progress))
+    assert [bool(result.measurements) for result in found] == [True, False, True]
+    assert found[1].notes[0].startswith("No answer: ")
+    assert not (tmp_path / "out.work").exists()
+
+
+def test_a_finished_film_that_cannot_be_read_any_more_is_answered_so_and_stops_no_other(model, three, tmp_path, monkeypatch):
+    read = interrupt(three, model, tmp_path / "out", monkeypatch)
+
+    def progress(done, total, text):
+        if text == "reading a":
+            (three / "a.dcm").unlink()
+
+    found = api.read(three, model, tmp_path / "out", run=Run(resume=True, progress=progress))
+    assert [bool(result.measurements) for result in found] == [False, True, True]
+    assert read == ["c"]
+
+
 def test_what_was_read_and_is_gone_is_refused(model, three, tmp_path, monkeypatch):
     interrupt(three, model, tmp_path / "out", monkeypatch)
     (three / "a.dcm").unlink()

@@ -66,7 +66,7 @@ class Journal:
         if line is None:
             return None
         place = self._places[name]
-        if (line["content"], line["folder"]) != (content_of(self._files[name]), place.name) or not (place / "result.json").is_file():
+        if (line["content"], line["folder"]) != (self._content(name), place.name) or not (place / "result.json").is_file():
             del self._lines[name]
             shutil.rmtree(place, ignore_errors=True)
             return None
@@ -75,10 +75,13 @@ class Journal:
         return Finished(result, visit, {quantity: Reference(**usual) for quantity, usual in line["references"].items()}, line["picture"])
 
     def add(self, name: str, visit: Visit, references: Mapping[str, Reference], picture: str) -> None:
-        """Keep an examination whose files are all written."""
+        """Keep an examination whose files are all written; one of which a file cannot be read is not kept, and is tried again."""
+        content = self._content(name)
+        if content is None:
+            return
         day = None if visit.day is None else visit.day.isoformat()
         self._lines[name] = {
-            "content": content_of(self._files[name]),
+            "content": content,
             "folder": self._places[name].name,
             "patient": visit.patient,
             "day": day,
@@ -87,6 +90,13 @@ class Journal:
         }
         with self._path.open("a", encoding="utf-8") as file:
             file.write(_line(name, self._lines[name]))
+
+    def _content(self, name: str) -> str | None:
+        """Return the digest of an examination's files; nothing where one of them cannot be read."""
+        try:
+            return content_of(self._files[name])
+        except InputError:
+            return None
 
     def _write(self) -> None:
         """Write the lines anew: the last one may have been cut off."""
