@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -78,6 +80,22 @@ def test_a_holdout_of_one_class_alone_is_refused():
         grouped_holdout(labels, groups, fraction=0.15, repeats=1, seed=0)
     (split,) = grouped_holdout(labels, groups, fraction=0.3, repeats=1, seed=0)
     assert {labels[i] for i in split.test} == {"rare", "common"}
+
+
+def of_several_classes(seed):
+    """Patients whose films belong to classes of their own, so that one patient counts for several."""
+    rng, groups = np.random.default_rng(seed), [str(patient) for patient in range(7) for _ in range(3)]
+    return ["abc"[min(2, int(drawn))] for drawn in rng.exponential(0.7, len(groups))], groups
+
+
+@pytest.mark.parametrize("seed", [45, 49, 111])
+def test_splits_that_leave_no_film_of_a_class_to_learn_from_are_refused(seed):
+    """Its patients stand for other classes too, and all of them can be held out at once."""
+    labels, groups = of_several_classes(seed)
+    assert set(patients_per_class(labels, groups)) == set("abc")
+    for make in (partial(grouped_holdout, fraction=0.4), partial(grouped_folds, folds=2)):
+        with pytest.raises(InputError, match=r"all patients of class '[abc]' are held out at once"):
+            make(labels, groups, repeats=1, seed=seed)
 
 
 def test_repeated_holdouts_differ_and_seeds_reproduce_them():

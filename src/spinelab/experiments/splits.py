@@ -28,12 +28,14 @@ def grouped_folds(labels: Sequence[str], groups: Sequence[str], *, folds: int, r
     Raises
     ------
     InputError
-        If a class has fewer patients than folds: some model would be tested on a class that it never met.
+        If a class has fewer patients than folds, or all of them are held out at once: some model would be tested on a class that it never met.
     """
     _require_patients(labels, groups, folds, f"{folds} folds", "use fewer folds (--folds) or collect more patients of that class")
-    return [
+    splits = [
         Split(repeat, fold, train, test) for repeat in range(repeats) for fold, (train, test) in enumerate(_stratified(labels, groups, folds, seed + repeat))
     ]
+    _require_met(splits, labels)
+    return splits
 
 
 def grouped_holdout(labels: Sequence[str], groups: Sequence[str], *, fraction: float, repeats: int, seed: int) -> list[Split]:
@@ -42,11 +44,12 @@ def grouped_holdout(labels: Sequence[str], groups: Sequence[str], *, fraction: f
     Raises
     ------
     InputError
-        If the share is none, a class has fewer than two patients, or all held-out patients would be of one class.
+        If the share is none, a class has fewer than two patients, all held-out patients would be of one class, or all patients of a class would be held out.
     """
     _require_share(fraction)
     _require_patients(labels, groups, 2, "a hold-out", "collect more patients of that class or leave the class out")
     splits = [Split(repeat, 0, *_held_out(labels, groups, fraction, seed + repeat)) for repeat in range(repeats)]
+    _require_met(splits, labels)
     for split in splits:
         held = {labels[int(i)] for i in split.test}
         if len(held) < 2:
@@ -119,6 +122,18 @@ def patients_per_class(labels: Sequence[str], groups: Sequence[str]) -> dict[str
     """Return the number of different patients of every class, rarest first."""
     counts = {label: len({g for g, other in zip(groups, labels, strict=True) if other == label}) for label in sorted(set(labels))}
     return dict(sorted(counts.items(), key=lambda item: item[1]))
+
+
+def _require_met(splits: Sequence[Split], labels: Sequence[str]) -> None:
+    """Refuse splits of which one leaves a class to nobody to learn from; patients who stand for several classes can be held out for another one's sake."""
+    for split in splits:
+        unmet = sorted(set(labels) - {labels[int(i)] for i in split.train})
+        if unmet:
+            raise InputError(
+                f"In one split all patients of class {unmet[0]!r} are held out at once",
+                expected="patients of every class to learn from; here some patients have several classes",
+                action="choose another --seed or number of --folds, or collect more patients of that class",
+            )
 
 
 def _require_share(fraction: float) -> None:
