@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
-from spinelab.core import InputError, Judgement, TaskError
+from spinelab.core import InputError, Judgement, NotSureError, TaskError
 from spinelab.evaluation import compute_metrics
 from spinelab.evaluation.types import Estimate, Predictions
-from spinelab.experiments import Design, compare
+from spinelab.experiments import Design, compare, learning_curve
 from spinelab.experiments.folds import fold_folder
 from spinelab.experiments.rank import Ranking
 from spinelab.experiments.ranked_words import headline
@@ -229,6 +229,26 @@ def test_repeated_holdouts_are_refused_before_anything_is_trained(toy, make_exam
 def test_a_holdout_reports_on_the_held_out_patients_only(toy, make_examples, tmp_path, quick_run):
     found = run(toy, make_examples(), tmp_path / "out", quick_run, design=replace(QUICK, holdout=0.25))
     assert found.variants[0].predictions.probabilities.shape == (1, 20, 2)
+
+
+@pytest.mark.parametrize(("declines", "compared"), [("0123456789", 0), ("56789", 30)])
+def test_a_learning_curve_is_about_what_was_answered_at_every_point(toy, make_examples, tmp_path, quick_run, monkeypatch, declines, compared):
+    """A model that learnt from few declines what one that learnt from many answers."""
+    predict = type(toy).predict
+
+    def choosy(self, model, study):
+        if int(model.tensors["n"][0]) < 20 and study.id[-3] in declines:
+            raise NotSureError("never seen", expected="a film", action="bring more")
+        return predict(self, model, study)
+
+    told, judged, usual = [], [], learning_curve.compute_metrics
+    monkeypatch.setattr(type(toy), "predict", choosy)
+    monkeypatch.setattr(learning_curve, "compute_metrics", lambda answers, **how: judged.append(len(answers.images)) or usual(answers, **how))
+    design = replace(QUICK, folds=3, learning_curve=True)
+    found = run(toy, make_examples(patients=60, films=1), tmp_path / "out", replace(quick_run, tell=told.append), design=design, models=("mean",))
+    assert (found.learning_curve is None) == (not compared)
+    assert judged == [compared] * 3 * bool(compared)
+    assert any("No learning curve" in sentence for sentence in told) == (not compared)
 
 
 def test_the_learning_curve_uses_fewer_patients_and_the_same_test_films(toy, make_examples, tmp_path, quick_run):

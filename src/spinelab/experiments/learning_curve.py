@@ -34,22 +34,31 @@ def extra_folds(bench: Bench) -> float:
 
 
 def learning_curve(bench: Bench, trained: Sequence[Trained], variants: Sequence[Variant], course: Course) -> LearningCurve | None:
-    """Return accuracy and ranking metric of the first-ranked model against the number of training patients, on the first folds."""
+    """Return accuracy and ranking metric of the first-ranked model against the number of training patients, on the first folds.
+
+    All points are about the examinations that were answered at every point; there is no curve where that is none.
+    """
     best = next((v for v in variants if v.rank == 1), None)
     parts = _parts(bench)
     if best is None or not parts:
         return None
     source = next(t for t in trained if t.plan.name == best.name)
     begins = float(len(bench.splits) * len(trained))
-    points: list[tuple[int, Mapping[str, Estimate]]] = []
+    taught: list[Sequence[FoldResult]] = []
     for fraction, splits in parts:
         try:
             folds = [_part(bench, source.plan, split, fraction, course, begins + n * fraction) for n, split in enumerate(splits)]
         except TaskError:
             return None
         begins += fraction * len(splits)
-        points.append(_point(bench, source.plan, folds))
-    points.append(_point(bench, source.plan, source.folds[: len(parts[0][1])]))
+        taught.append(folds)
+    taught.append(source.folds[: len(parts[0][1])])
+    single = replace(bench, design=replace(bench.design, repeats=1))
+    answered = _answered(single, source.plan, taught)
+    if not bench.ranking.measures and not answered.any():
+        bench.run.tell("No learning curve: no examination was answered by the models of every size of the training part.")
+        return None
+    points = [_point(single, source.plan, folds, answered) for folds in taught]
     metric, figures = bench.ranking.metric, [f for _, f in points]
     return LearningCurve(
         variant=best.name,
@@ -86,15 +95,19 @@ def _subset(bench: Bench, split: Split, fraction: float) -> NDArray[np.int64] | 
     return np.array([i for i in split.train if bench.examples[int(i)].group in chosen], dtype=np.int64)
 
 
-def _point(bench: Bench, plan: Plan, folds: Sequence[FoldResult]) -> tuple[int, Mapping[str, Estimate]]:
-    """Return the number of training patients, and what was reached with them."""
-    counts = [len({bench.examples[int(i)].group for i in f.split.train}) for f in folds]
+def _answered(single: Bench, plan: Plan, taught: Sequence[Sequence[FoldResult]]) -> NDArray[np.bool_]:
+    """Return which examinations were answered at every point of the curve; none where nothing is classified."""
+    tables = [table_of(single, Trained(plan, tuple(folds)))[0] for folds in taught]
+    return np.asarray(np.all([np.isfinite(table).all(axis=(0, 2)) for table in tables], axis=0), np.bool_)
+
+
+def _point(single: Bench, plan: Plan, folds: Sequence[FoldResult], answered: NDArray[np.bool_]) -> tuple[int, Mapping[str, Estimate]]:
+    """Return the number of training patients, and what was reached with them, of classes on these examinations; ``single`` has one repeat."""
+    counts = [len({single.examples[int(i)].group for i in f.split.train}) for f in folds]
     patients, trained = round(float(np.mean(counts))), Trained(plan, tuple(folds))
-    if bench.ranking.measures:
-        measured = measured_of(bench, trained)
+    if single.ranking.measures:
+        measured = measured_of(single, trained)
         return patients, {} if measured is None else measured.metrics
-    single = replace(bench, design=replace(bench.design, repeats=1))
     table, numbers = table_of(single, trained)
-    keep = np.asarray(np.isfinite(table).all(axis=(0, 2)))
-    predictions = predictions_of(single, table, numbers, keep)
-    return patients, compute_metrics(predictions, metrics=["accuracy", bench.ranking.metric], bootstraps=bench.design.bootstraps)
+    predictions = predictions_of(single, table, numbers, answered)
+    return patients, compute_metrics(predictions, metrics=["accuracy", single.ranking.metric], bootstraps=single.design.bootstraps)
