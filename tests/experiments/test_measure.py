@@ -16,6 +16,7 @@ import pytest
 from spinelab.core import Fact, InputError, Measurement, Quantity, Result, Run, TaskError
 from spinelab.evaluation import icc, measurement_agreement
 from spinelab.experiments import Design, baselines, compare, evaluate, fit
+from spinelab.experiments.disputed import disputed_names, disputed_words
 from spinelab.experiments.measured_flags import of_measured
 from spinelab.experiments.measured_landmarks import with_figures
 from spinelab.experiments.measured_words import naming_in_words, reasons
@@ -111,6 +112,15 @@ def test_films_that_are_named_surely_and_otherwise_than_the_truth_are_shown(tmp_
     section = page[page.index('<section id="disputed">') :].split("</section>")[0]
     assert section.count("<figure>") == min(10, len(disputed["films"]))
     assert "Films that the truth may have wrong" in section
+
+
+def test_one_disputed_film_is_told_in_the_singular():
+    found = disputed_names(["a", "b"], np.array([0, 1]), np.array([0.9, 0.95]), list(toy.LEVELS))
+    said = disputed_words(found)
+    assert said.startswith(
+        "Of 2 films whose levels are named with a certainty of 85 % or more, 1 carries names in the truth that are one level off as a whole: b ("
+    )
+    assert said.endswith("look at this film, for the truth may be.")
 
 
 class Moody(toy.Measuring):

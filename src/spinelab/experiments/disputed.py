@@ -62,10 +62,11 @@ def disputed_words(found: Mapping[str, Any] | None) -> str:
     named = ", ".join(f"{film['image']} ({film_words(film)})" for film in films[:NAMED])
     more = f" and {len(films) - NAMED} more" if len(films) > NAMED else ""
     off = "one level" if all(abs(film["off_by"]) == 1 for film in films) else "a level or more"
+    carry, these = ("carries", "this film") if len(films) == 1 else ("carry", "these films")
     return (
-        f"Of {plural(found['sure'], 'film')} whose levels are named with a certainty of {100 * found['from']:.0f} % or more, {len(films)} carry names in the "
-        f"truth that are {off} off as a whole: {named}{more}. Certainties that come true leave the model wrong on about {found['expected']:.0f}; look at these "
-        "films, for the truth may be."
+        f"Of {plural(found['sure'], 'film')} whose levels are named with a certainty of {100 * found['from']:.0f} % or more, {len(films)} {carry} names in the "
+        f"truth that are {off} off as a whole: {named}{more}. Certainties that come true leave the model wrong on about {found['expected']:.0f}; look at "
+        f"{these}, for the truth may be."
     )
 
 
