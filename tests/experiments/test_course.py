@@ -47,26 +47,37 @@ def test_what_a_part_took_decides_what_it_is_expected_to_take(listening, heard, 
     assert heard[-1][0] == pytest.approx(1.125)
 
 
-def test_progress_never_goes_back_and_decoding_is_work_of_its_own(listening, heard):
-    run = Leg(Course(listening, 2), 1, 1.0, "cnn").begin("training")
+def test_progress_never_goes_back_and_decoding_does_not_advance_it(listening, heard):
+    course = Course(listening, 2)
+    run = Leg(course, 1, 1.0, "cnn").begin("training")
     run.progress(3, 4, f"Axial T2: {DECODING}")
-    assert heard[-1] == (3, 4, f"cnn: {DECODING}")
+    assert heard[-1] == (1, course.total, f"cnn: {DECODING}, 75% of them done")
     for done in (0.5, 0.25):
         run.progress(done, 1, "epoch")
         assert heard[-1][0] == pytest.approx(1 + 0.5 * USUAL["training"])
 
 
-def test_folds_and_learning_curve_are_one_whole_that_is_never_finished_before_the_figures(toy, make_examples, tmp_path, listening, heard):
+def test_folds_figures_learning_curve_and_page_are_one_whole_that_never_goes_back(toy, make_examples, tmp_path, listening, heard):
     design = Design(folds=4, bootstraps=100)
     compare(toy, make_examples(), out=tmp_path, settings=toy.settings_type(), vary={"model": ["mean", "constant"]}, design=design, resume=False, run=listening)
     whole = (2 * 4 + 3 * (0.25 + 0.5)) / (1 - FIGURES)
-    course = [(done, text) for done, total, text in heard if total == pytest.approx(whole)]
-    assert [done for done, _ in course] == sorted(done for done, _ in course)
-    assert course[-1][1] == "learning curve of mean, 50% of the patients, fold 3: answering"
-    assert all(done < whole for done, _ in course)
     texts = [text for *_, text in heard]
-    assert texts.index("figures and intervals of mean") > texts.index("constant, fold 4 of 4: drawing heatmaps")
-    assert texts[-1] == "writing the report"
+    course = heard[texts.index("mean, fold 1 of 4: training") :]
+    assert [total for _, total, _ in course] == pytest.approx([whole] * len(course))
+    assert [done for done, *_ in course] == sorted(done for done, *_ in course)
+    assert all(done < whole for done, *_ in course)
+    figures = texts.index("figures and intervals of mean")
+    assert texts.index("constant, fold 4 of 4: drawing heatmaps") < figures < texts.index("learning curve of mean, 25% of the patients, fold 1: training")
+    assert texts[-2:] == ["learning curve of mean, 50% of the patients, fold 3: answering", "writing the report"]
+
+
+def test_the_page_comes_last_although_nothing_ranks_for_a_learning_curve(listening, heard):
+    course = Course(listening, 8, 2)
+    course.figures(1.0, "figures and intervals")
+    assert heard[-1][0] == course.curve_begins > 8
+    course.page()
+    assert course.curve_begins + 2 == pytest.approx(heard[-1][0])
+    assert heard[-1][0] < course.total
 
 
 def test_without_a_learning_curve_the_folds_are_the_whole(toy, make_examples, tmp_path, listening, heard):

@@ -116,6 +116,16 @@ def test_progress_lines_come_seldom(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     ]
 
 
+def test_time_in_which_nothing_advances_is_no_part_of_the_speed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    told = ((0.0, 0), (20.0, 0), (320.0, 0), (340.0, 1), (400.0, 1), (420.0, 2))
+    times = iter([0.0, *(now for now, _ in told)])
+    monkeypatch.setattr("time.monotonic", lambda: next(times))
+    lines = Lines()
+    for _, done in told:
+        lines(done, 4, "cnn")
+    assert capsys.readouterr().err.splitlines() == ["  0% cnn", "  0% cnn", " 25% cnn, about 1 min 0 s left", " 25% cnn", " 50% cnn, about 40 s left"]
+
+
 def test_no_time_is_stated_where_nothing_is_left_and_never_none_where_something_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     clock = iter([0.0, 1.0, 21.0, 41.0])
     monkeypatch.setattr("time.monotonic", lambda: next(clock))

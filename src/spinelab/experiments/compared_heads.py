@@ -10,11 +10,14 @@ from spinelab.core import TaskError
 from spinelab.experiments import words
 from spinelab.experiments.assemble import answers_together, judged_of
 from spinelab.experiments.bench import Bench, Trained
+from spinelab.experiments.course import Course
 from spinelab.experiments.judged import baseline_of
 from spinelab.report.content import ComparedHead, HeadFigures, Variant
 
 
-def compare_heads(bench: Bench, trained: Sequence[Trained], variants: Sequence[Variant], base: Mapping[str, Any]) -> tuple[list[ComparedHead], list[str]]:
+def compare_heads(
+    bench: Bench, trained: Sequence[Trained], variants: Sequence[Variant], base: Mapping[str, Any], course: Course
+) -> tuple[list[ComparedHead], list[str]]:
     """Return every head of models with several, the one that ranks among them, and what must be said of heads that nobody answered."""
     place = {v.name: i for i, v in enumerate(variants)}
     trained = sorted(trained, key=lambda t: place[t.plan.name])
@@ -22,7 +25,7 @@ def compare_heads(bench: Bench, trained: Sequence[Trained], variants: Sequence[V
     heads, told = [], []
     for name in names:
         try:
-            heads.append(_judged(bench, variants, base) if name == bench.target else _other(bench, trained, name))
+            heads.append(_judged(bench, variants, base) if name == bench.target else _other(bench, trained, name, course))
         except TaskError as error:
             told.append(f"The head {name} is not reported: {error.given}.")
     return heads, told
@@ -39,9 +42,9 @@ def _judged(bench: Bench, variants: Sequence[Variant], base: Mapping[str, Any]) 
     return ComparedHead(bench.target, bench.classes, _without_answers(base), models)
 
 
-def _other(bench: Bench, trained: Sequence[Trained], name: str) -> ComparedHead:
+def _other(bench: Bench, trained: Sequence[Trained], name: str, course: Course) -> ComparedHead:
     """Return a head as if it were the one that is judged: by the same folds, constants and flags."""
-    bench.run.progress(0, 1, f"figures and intervals of the head {name}")
+    course.figures(1.0, f"figures and intervals of the head {name}")
     having = [t for t in trained if name in bench.task.heads(t.plan.settings) and t.failure is None]
     classes = bench.task.heads(having[0].plan.settings)[name]
     own = replace(bench, target=name, classes=classes, labels=tuple(bench.examples.labels(name)))

@@ -90,7 +90,7 @@ def compare(
         check.spacings,
         part.name,
     )
-    course = Course(run, len(splits) * len(variants) + extra_folds(bench))
+    course = Course(run, len(splits) * len(variants), extra_folds(bench))
     trained = _train_all(bench, variants, course)
     comparison = _conclude(bench, trained, check.summary, course, started)
     write_comparison(comparison, out)
@@ -162,7 +162,7 @@ def _conclude(bench: Bench, trained: Sequence[Trained], data: DataSummary, cours
     predictions, compared = answers_together(bench, trained)
     some = next(iter(predictions.values()), None)
     base = {} if some is None else baseline_of(bench.task, bench.examples, some, bootstraps=bench.design.bootstraps)
-    variants = _variants(bench, trained, predictions, base)
+    variants = _variants(bench, trained, predictions, base, course)
     skipped = ""
     if ranking.measures:
         skipped = skipped_films(bench, variants)
@@ -173,10 +173,10 @@ def _conclude(bench: Bench, trained: Sequence[Trained], data: DataSummary, cours
         base = {**base, **constant, "metrics": {**base.get("metrics", {}), **constant["metrics"]}}
     pairs = compare_pairs(variants, bench.splits, bench.design, ranking)
     variants = _mark_few_patients(_mark_indistinguishable(variants, pairs), data)
-    heads, unheard = compare_heads(bench, trained, variants, base)
+    heads, unheard = compare_heads(bench, trained, variants, base, course)
     variants = with_other_heads(variants, heads, bench.target)
     curve = learning_curve(bench, trained, variants, course) if bench.design.learning_curve else None
-    bench.run.progress(0, 1, "writing the report")
+    course.page()
     design = _design_facts(bench, started) | compared
     routes = measured_words.routes([(v.name, v.route) for v in variants if v.answered and v.name not in compared.get("left_out", ())])
     told = (routes, *head_statements(heads, bench.target), *unheard, *words.statements(variants, pairs, data, design), words.constants(base), skipped)
@@ -203,11 +203,11 @@ def _conclude(bench: Bench, trained: Sequence[Trained], data: DataSummary, cours
     )
 
 
-def _variants(bench: Bench, trained: Sequence[Trained], predictions: Mapping[str, Predictions], base: Mapping[str, Any]) -> list[Variant]:
-    """Return the models with their figures; how far that is is told as a piece of work of its own, for it takes long where there are many answers."""
+def _variants(bench: Bench, trained: Sequence[Trained], predictions: Mapping[str, Predictions], base: Mapping[str, Any], course: Course) -> list[Variant]:
+    """Return the models with their figures; how far that is is told, for it takes long where there are many answers."""
     found = []
     for done, t in enumerate(trained):
-        bench.run.progress(done, len(trained), f"figures and intervals of {t.plan.name}")
+        course.figures(done / len(trained), f"figures and intervals of {t.plan.name}")
         found.append(variant_of(bench, t, predictions.get(t.plan.key), base, measured_of(bench, t)))
     return found
 

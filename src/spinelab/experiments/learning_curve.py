@@ -43,7 +43,7 @@ def learning_curve(bench: Bench, trained: Sequence[Trained], variants: Sequence[
     if best is None or not parts:
         return None
     source = next(t for t in trained if t.plan.name == best.name)
-    begins = float(len(bench.splits) * len(trained))
+    begins = course.curve_begins
     taught: list[Sequence[FoldResult]] = []
     for fraction, splits in parts:
         try:

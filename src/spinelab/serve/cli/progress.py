@@ -45,23 +45,30 @@ def _bar() -> Iterator[Progress]:
 
 
 class Stage:
-    """A piece of work: tells when another one begins, and how long the rest takes at the speed so far, for that of the one before is of no use."""
+    """A piece of work: tells when another one begins, and how long the rest takes at the speed so far, for that of the one before is of no use.
+
+    Time in which it is told of and does not advance, as while films are decoded once for all that comes, is no part of that speed.
+    """
 
     def __init__(self) -> None:
         self._done, self._total = math.inf, math.nan
-        self._from, self._since = 0.0, 0.0
+        self._from, self._since, self._told = 0.0, 0.0, 0.0
+        self._stands = False
 
     def begins(self, done: float, total: float, now: float) -> bool:
         """Note how far it is at a time in seconds, and return whether that is another piece of work."""
         new = done < self._done or total != self._total
+        self._stands = not new and done == self._done
         if new:
             self._from, self._since = done, now
-        self._done, self._total = done, total
+        elif self._stands:
+            self._since += now - self._told
+        self._done, self._total, self._told = done, total, now
         return new
 
     def left(self, now: float) -> str:
-        """Say how long the rest takes, once there is a speed; nothing where nothing is left, for what comes next tells its own time."""
-        if not self._from < self._done < self._total:
+        """Say how long the rest takes, once there is a speed; nothing while it stands, and where nothing is left, for what comes next tells its own time."""
+        if self._stands or not self._from < self._done < self._total:
             return ""
         share = (self._total - self._done) / (self._done - self._from)
         return f"about {duration(max(1.0, (now - self._since) * share))} left"
