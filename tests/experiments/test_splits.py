@@ -131,3 +131,9 @@ def test_the_answer_clock_leaves_decoding_out(monkeypatch):
         clock.run.progress(1, 2, text)
     assert heard == [DECODING, "reading", DECODING]
     assert clock.milliseconds(3) == 250.0
+
+
+def test_measured_values_of_fewer_films_a_third_than_folds_are_dealt_out_all_the_same():
+    splits = banded_splits(list(map(float, range(12))), [f"P{i}" for i in range(12)], folds=5, holdout=None, repeats=1, seed=0)
+    assert sorted(np.concatenate([split.test for split in splits]).tolist()) == list(range(12))
+    assert {len(split.test) for split in splits} <= {2, 3}

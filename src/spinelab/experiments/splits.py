@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -65,6 +66,8 @@ def grouped_holdout(labels: Sequence[str], groups: Sequence[str], *, fraction: f
 def banded_splits(values: Sequence[float], groups: Sequence[str], *, folds: int, holdout: float | None, repeats: int, seed: int) -> list[Split]:
     """Return patient-grouped splits for measured values: thirds of the values are dealt out like classes; an unknown value is a band of its own.
 
+    Where no third has as many films as there are parts, films are dealt out whatever their values.
+
     Raises
     ------
     InputError
@@ -77,6 +80,8 @@ def banded_splits(values: Sequence[float], groups: Sequence[str], *, folds: int,
     if holdout is not None:
         _require_share(holdout)
         return [Split(repeat, 0, *_held_out(bands, groups, holdout, seed + repeat)) for repeat in range(repeats)]
+    if max(Counter(bands).values()) < parts:
+        bands = [""] * len(bands)
     made = [(repeat, _stratified(bands, groups, parts, seed + repeat)) for repeat in range(repeats)]
     return [Split(repeat, fold, *splits[fold]) for repeat, splits in made for fold in range(parts)]
 
