@@ -236,6 +236,10 @@ class Task(ABC):
         """Return examples whose truth has the classes that these settings draw (see ``draws_classes``); as they are by default."""
         return examples
 
+    def settled(self, examples: Examples, settings: Settings) -> Settings:
+        """Return settings with what the data themselves declare to be measured; as they are by default."""
+        return settings
+
     def asked(self, examples: Examples, settings: Settings) -> Examples:
         """Return one example a question, each with its whole examination as ``of``; the examinations themselves where each is one question."""
         return examples

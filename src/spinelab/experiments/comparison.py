@@ -50,7 +50,7 @@ def compare(
     """
     started = time.perf_counter()
     part = part_to_learn(examples, design.split, run.tell)
-    variants = plans(settings, vary)
+    variants = plans(task.settled(part.examples, settings), vary)
     asked = ask(task, part.examples, variants[0].settings)
     examples = asked.examinations
     target = _common_target(task, variants)

@@ -50,6 +50,7 @@ def baselines(task: Task, examples: Examples, settings: Settings) -> dict[str, A
     Nothing is trained; pictures are opened only where their size is needed for the mean shape. Of examinations that are asked several questions,
     ``questions`` is their number, and ``images`` of a class counts questions.
     """
+    settings = task.settled(examples, settings)
     target = task.target(settings)
     asked = ask(task, examples, settings)
     body: dict[str, Any] = {

@@ -17,10 +17,12 @@ def fit(task: Task, examples: Examples, settings: Settings, run: Run, *, split: 
     whoever uses the model learns what it was made from.
     """
     part = part_to_learn(examples, split, run.tell)
-    quantities = task.quantities(settings)
+    settings = task.settled(part.examples, settings)
+    quantities, measures = task.quantities(settings), task.route(settings) == "measures"
     asked = ask(task, part.examples, settings)
     examples = asked.examinations
-    check = check_data(examples, task.target(settings), run.progress, measures=bool(quantities), asked=asked, quantities=quantities, doubts=task.doubts)
+    target = task.target(settings)
+    check = check_data(examples, target, run.progress, measures=measures, asked=asked, quantities=quantities, doubts=task.doubts)
     announce(check.summary, run)
     model = task.fit(with_groups(asked.questions, asked.spread(check.groups)), settings, run)
     model = task.complete(model, check.merged(examples), run)
@@ -40,6 +42,6 @@ def fit(task: Task, examples: Examples, settings: Settings, run: Run, *, split: 
     }
     if part.name:
         model.record["data"]["split"] = part.name
-    if quantities:
+    if measures:
         model.record["data"]["constants"] = learnt_constants(quantities, examples, check.sizes)
     return model

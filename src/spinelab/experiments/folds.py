@@ -48,7 +48,7 @@ def run_fold(bench: Bench, settings: Settings, split: Split, *, folder: Path, le
     probabilities = probability_table(results, bench.classes, bench.target)
     cases = _cases(bench, model, split, held_out, probabilities, leg.begin("drawing heatmaps")) if explain and bench.target else ()
     leg.end()
-    kept = tuple(results) if task.quantities(settings) else ()
+    kept = tuple(results) if task.route(settings) == "measures" else ()
     heads = {name: probability_table(results, classes, name) for name, classes in others.items()}
     result = FoldResult(split, probabilities, model.record, model.parameters, predict_ms, cases, kept, heads)
     _save(result, folder)

@@ -54,7 +54,9 @@ class Rows:
 def has_measured_truth(task: Task, settings: Settings, examples: Sequence[Example]) -> bool:
     """Return whether there is anything to hold this task's measurements or landmarks against."""
     wanted = {(q.name, q.unit) for q in task.quantities(settings)}
-    return bool(wanted) and any(e.truth.landmarks or any((m.name, m.unit) in wanted and m.value is not None for m in e.truth.measurements) for e in examples)
+    return task.route(settings) == "measures" and any(
+        e.truth.landmarks or any((m.name, m.unit) in wanted and m.value is not None for m in e.truth.measurements) for e in examples
+    )
 
 
 def measure(task: Task, settings: Settings, rows: Rows, *, bootstraps: int, seed: int = 0) -> Measured:

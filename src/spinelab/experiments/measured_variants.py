@@ -14,6 +14,7 @@ from spinelab.experiments.measured import Rows, has_measured_truth, measure
 from spinelab.experiments.measured_words import amount
 from spinelab.report.content import Variant
 from spinelab.report.measured import Measured
+from spinelab.report.words import estimate
 
 SOURCE = "the medians of each fold's training part"
 
@@ -81,7 +82,7 @@ def constant_error(bench: Bench, variants: Sequence[Variant]) -> dict[str, Any]:
 def _mean_shape(bench: Bench, measured: Measured | None) -> dict[str, Any]:
     landmarks = None if measured is None else measured.landmarks
     row = next((r for r in (landmarks.rows if landmarks is not None else ()) if r["kind"] == "constant"), None)
-    return {"name": "a mean shape over every film", "metrics": {} if row is None else {bench.ranking.metric: row[bench.ranking.unit]["median"]}}
+    return {"name": "a mean shape over every film", "metrics": {} if row is None else {bench.ranking.metric: estimate(row[bench.ranking.unit]["median"])}}
 
 
 def skipped_films(bench: Bench, variants: Sequence[Variant]) -> str:

@@ -81,7 +81,10 @@ def _median(q: MeasuredQuantity) -> str:
 
 def _landmarks_only(model: str, measured: Measured) -> str:
     median = measured.metrics.get("landmark_median_px")
-    return f"{model} places landmarks with a median error of {with_limits(median, 'px')}." if median else f"{model} measured nothing whose truth is known."
+    if median is None or measured.landmarks is None:
+        return f"{model} measured nothing whose truth is known."
+    constant = next((row for row in measured.landmarks.rows if row["kind"] == "constant"), None)
+    return f"{model} places landmarks with a median error of {with_limits(median, 'px')}{_beside(constant, 'px')}."
 
 
 def statements(measured: Measured) -> list[str]:
@@ -107,6 +110,8 @@ def _others(measured: Measured) -> str:
 def _coverage(measured: Measured) -> str:
     stated = [(q, q.of_interval("coverage")) for q in in_words(measured)]
     known = sorted(((q, held, held.value) for q, held in stated if held.value is not None), key=lambda item: item[2])
+    if not stated:
+        return ""
     if not known:
         return "No intervals were stated: nothing says how sure a single value is."
     if len(known) > MOST_TOLD:
@@ -165,9 +170,13 @@ def _landmarks(measured: Measured) -> str:
     rows = {row["kind"]: row for row in measured.landmarks.rows}
     every, constant = rows["all"], rows.get("constant")
     unit = "mm" if estimate(every["mm"]["median"]).value is not None else "px"
-    beside = f"; a mean shape laid over every film has {amount(estimate(constant[unit]['median']).value, unit)}" if constant else ""
     missed = f"; {every['missed']} of {every['present']} landmarks were not found" if every["missed"] else ""
-    return f"Landmarks lie {with_limits(estimate(every[unit]['median']), unit)} from the truth in the median{beside}{missed}."
+    return f"Landmarks lie {with_limits(estimate(every[unit]['median']), unit)} from the truth in the median{_beside(constant, unit)}{missed}."
+
+
+def _beside(constant: Mapping[str, Any] | None, unit: str) -> str:
+    """Return what a mean shape reaches, as the end of a sentence."""
+    return f"; a mean shape laid over every film has {amount(estimate(constant[unit]['median']).value, unit)}" if constant else ""
 
 
 def _source(measured: Measured) -> str:

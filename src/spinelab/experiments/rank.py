@@ -50,13 +50,13 @@ def ranking_of(asked: str | None, task: Task, plans: Sequence[Plan], target: str
     """
     quantities = list(dict.fromkeys(q for plan in plans for q in task.quantities(plan.settings)))
     errors = {metric_name(q.name, "mae", q.unit): q for q in quantities}
-    known = [*(CHANCE if target else ()), *errors, *(LANDMARKS if quantities else ())]
+    known = [*(CHANCE if target else ()), *errors, *(LANDMARKS if any(task.route(plan.settings) == "measures" for plan in plans) else ())]
     metric = asked if asked is not None else next(iter(known), "")
     if metric not in known:
         raise TaskError(
             f"Ranking by {metric!r}" if metric else f"{task.name} with these settings",
-            expected=f"one of {', '.join(known) or 'none: nothing is measured'}",
-            action="choose another --rank-by",
+            expected=f"one of {', '.join(known)}" if known else "a class to tell or landmarks to find, by which models can be ranked",
+            action="choose another --rank-by" if known else "choose other settings",
         )
     if metric in errors:
         q = errors[metric]

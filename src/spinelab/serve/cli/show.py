@@ -282,7 +282,8 @@ def _against(found: Mapping[str, Any]) -> str:
 
 def _measured_baselines(found: Mapping[str, Any]) -> None:
     rows = [(q["title"], f"{q['answer']:.1f} {q['unit']}", str(q["films"]), estimate(SimpleNamespace(**q["mae"]))) for q in found["quantities"].values()]
-    table(("quantity", "always answering", "films", "mean absolute error"), rows)
+    if rows:
+        table(("quantity", "always answering", "films", "mean absolute error"), rows)
     for unit, shape in found["mean_shape"].items():
         say(f"A mean shape laid over every film: median landmark error {estimate(SimpleNamespace(**shape))} {unit}.")
 
