@@ -52,6 +52,10 @@ _STYLE: Final[dict[str, Any]] = {
 _MARGINS_IN: Final = (0.56, 0.1, 0.42, 0.08)
 """Room left, right, below and above the axes: fixed, for it is a third faster than letting matplotlib find it, and panels line up."""
 
+_CHARACTERS: Final = 4
+"""Characters of a number on the upright axis, such as ``0.75``, for which there is room."""
+_CHARACTER_IN: Final = 0.075
+
 _UNUSED: Final = re.compile(r"<metadata>.*?</metadata>\s*|<\?xml.*?\?>\s*|<!DOCTYPE.*?>\s*|<!--.*?-->\s*", re.DOTALL)
 _FAMILY: Final = re.compile(r"(font-family: )'[^;\"]*")
 _SHORTHAND: Final = re.compile(r"font: (?:(\w+) )?([\d.]+)px '[^;\"]*")
@@ -100,9 +104,20 @@ def inline(text: str, key: str, alt: str) -> Markup:
 
 
 def plain_axis(axes: Axes, x: str, y: str) -> None:
-    """Name the axes."""
+    """Name the axes, once all is drawn; longer numbers push the margin out, so that the name of the upright axis is never cut."""
     axes.set_xlabel(x)
     axes.set_ylabel(y)
+    if y:
+        _make_room(axes)
+
+
+def _make_room(axes: Axes) -> None:
+    low, high = sorted(axes.get_ylim())
+    shown = [place for place in axes.get_yticks() if low <= place <= high]
+    longest = max(map(len, axes.yaxis.get_major_formatter().format_ticks(shown)), default=0)
+    figure = axes.get_figure(root=True)
+    if figure is not None and longest > _CHARACTERS:
+        figure.subplots_adjust(left=figure.subplotpars.left + (longest - _CHARACTERS) * _CHARACTER_IN / figure.get_figwidth())
 
 
 def _short_path(found: re.Match[str]) -> str:
