@@ -95,6 +95,8 @@ def test_nothing_was_learnt_is_said_only_where_no_model_is_better_than_chance():
     assert said(one, one).startswith("Both models collapsed to one answer: nothing was learnt.")
     assert said(one, other).startswith("Both models answer nearly always 'Normal/Mild' and are not ranked. Better than chance in some metric: ckan.")
     assert "nothing was learnt" not in said(other)
+    silent = replace(one, flags=(), predictions=None, metrics={})
+    assert said(silent, one).startswith("No model could be ranked: each failed, collapsed to one answer or declined too many examinations.")
 
 
 def test_equal_models_are_not_distinguishable(toy, make_examples, tmp_path, quick_run):

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spinelab.core import Examples, Fact, InputError, Run
+from spinelab.core import Examples, Fact, Finding, InputError, Result, Run
 from spinelab.experiments.data_check import announce, check_data, with_groups
 from spinelab.experiments.shortcuts import picture_facts, probe
 from spinelab.report.documents import data_document
@@ -65,6 +65,14 @@ def test_unknown_patients_and_few_patients_are_said(make_examples, relabel):
     check = check_data(examples, "label")
     assert {"patients-unknown", "too-few-patients"} <= codes(check)
     assert check.summary.patients is None
+
+
+def test_one_patient_is_no_patients(make_examples, relabel):
+    odd = Result("toy", "reader", "x", findings=(Finding("label", "odd"),))
+    check = check_data(relabel(make_examples(patients=20), 0, truth=odd), "label")
+    assert [f.text for f in check.summary.flags if f.code == "too-few-patients"] == [
+        "The rarest class, odd, has 1 patient: too few to rank models that are close."
+    ]
 
 
 def test_brightness_that_gives_the_class_away_is_a_shortcut(make_examples):

@@ -356,13 +356,13 @@ def test_the_test_split_is_evaluated_unless_another_is_named(tmp_path):
     assert found.design["split"] == "test"
     assert any("test was chosen" in sentence for sentence in said)
     assert evaluated(tmp_path / "b", data=data, split="val")[0].data.examinations == 12
-    with pytest.raises(TaskError, match=r"no split 'dev'.*test 12, train 12, val 12"):
+    with pytest.raises(TaskError, match=r"no split 'dev'.*Expected: test \(12 examinations\), train \(12 examinations\)"):
         evaluated(tmp_path / "c", data=data, split="dev")
     with pytest.raises(TaskError, match="without splits"):
         evaluated(tmp_path / "d", split="test")
     everything, said = evaluated(tmp_path / "e", data=examples_of(36, seed=1, splits=("a", "b")))
     assert everything.data.examinations == 36
-    assert any("none called test" in sentence for sentence in said)
+    assert any("no split called test" in sentence for sentence in said)
 
 
 @pytest.mark.parametrize(("splits", "asked", "patients"), [(("train", "test"), None, 15), (("a", "b", "test"), None, 20), (("train", "test"), "test", 15)])
@@ -373,6 +373,8 @@ def test_a_fit_never_takes_the_test_split_silently(splits, asked, patients):
     assert len(task.fitted[0]) == patients
     assert bool(names & set(task.fitted[0])) == (asked == "test")
     assert model.record["data"]["split"]
+    few = next(flag["text"] for flag in model.record["data"]["flags"] if flag["code"] == "too-few-patients")
+    assert few == f"There are {patients} patients: few to learn from, and too few to say how good a model is."
     assert asked == "test" or any("splits" in sentence for sentence in said)
 
 

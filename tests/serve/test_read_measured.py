@@ -456,4 +456,4 @@ def test_the_command_goes_on_with_resume(model, three, tmp_path, monkeypatch):
     said = CliRunner().invoke(app, ["read", str(three), "--model", "ruler", "--out", str(tmp_path / "out"), "--resume"])
     assert said.exit_code == 0
     assert read == ["c"]
-    assert "3 examination(s)" in said.output
+    assert "3 examinations" in said.output

@@ -180,6 +180,8 @@ def test_each_network_that_was_cut_short_is_told_with_its_own_minutes():
     record = _record(loops, [60.0, 120.0], material(), SETTINGS)
     assert record["stopped"] == "minutes"
     assert [stage["stopped"] for stage in record["stages"]] == ["last-epoch", "minutes"]
+    short = _notes([Ended(7, "minutes", minutes=1.0)], material(), SETTINGS, (0, 1, 2))
+    assert short == ["Training was ended after 7 of 60 passes by its limit of 1 minute."]
     assert "Training was ended after 7 of 60 passes by its limit of 3 minutes." in _notes([Ended(7, "minutes")], material(), SETTINGS, (0, 1, 2))
     assert _record([Ended(60, "last-epoch")], [1.0], material(), SETTINGS)["stopped"] == "last-epoch"
 

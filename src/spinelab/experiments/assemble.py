@@ -47,9 +47,9 @@ def answered(trained: Sequence[Trained], tables: Mapping[str, Any]) -> tuple[NDA
     if not judged or not everyone.any():
         counts = ", ".join(f"{name} declined {count}" for name, count in unanswered.items())
         raise TaskError(
-            f"No examination was answered by every model ({counts or 'no common test set'})",
+            f"No examination was answered by every model ({counts})",
             expected="some examinations that all models answer",
-            action="use folds instead of repeated hold-outs, compare models that accept the same views, or train them for longer",
+            action="train them for longer, or compare models that accept the same views",
         )
     return everyone, judged, unanswered
 

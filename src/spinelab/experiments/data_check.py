@@ -279,9 +279,10 @@ def _few(asked: Asked, labels: Sequence[str], groups: Sequence[str], consequence
     rarest, count = next(iter(patients_per_class(labels, groups).items())) if labels else ("", len(set(groups)))
     if count >= FEW_PATIENTS:
         return None
-    who = "patients" if asked.examinations.patients_known else f"{'examinations' if asked.several else 'images'} (patients are not known)"
-    whose = f"The rarest class, {rarest}, has" if labels else "There are"
-    return f"{whose} {count} {who}: {consequence}."
+    known = asked.examinations.patients_known
+    number = plural(count, "patient" if known else "examination" if asked.several else "image") + " (patients are not known)" * (not known)
+    whose = f"The rarest class, {rarest}, has" if labels else f"There {'is' if count == 1 else 'are'}"
+    return f"{whose} {number}: {consequence}."
 
 
 def _across(leaks: Sequence[Mapping[str, Any]], consequence: str) -> str:

@@ -1,8 +1,8 @@
-"""What a finding about a data set means: for models that learn from the data, and for a finished model that is judged on them."""
+"""What a finding about a data set means: for models that are compared, for one that is made for use, and for a finished model that is judged on them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 
@@ -22,6 +22,7 @@ LEARNT_FROM: Final = DataWords(
     across="they stand on one side of every split",
     few="too few to rank models that are close",
 )
+FOR_USE: Final = replace(LEARNT_FROM, few="few to learn from, and too few to say how good a model is")
 JUDGED_ON: Final = DataWords(
     unknown="examinations of one patient may count as several patients, and every interval may be too narrow",
     copies="each of them is judged, so the same picture counts more than once",

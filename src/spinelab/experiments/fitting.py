@@ -6,6 +6,7 @@ from spinelab.core import Examples, Model, Run, Settings, Task
 from spinelab.experiments.asked import ask
 from spinelab.experiments.constant_measures import learnt_constants
 from spinelab.experiments.data_check import announce, check_data, with_groups
+from spinelab.experiments.data_words import FOR_USE
 from spinelab.experiments.named_splits import part_to_learn
 
 
@@ -22,7 +23,7 @@ def fit(task: Task, examples: Examples, settings: Settings, run: Run, *, split: 
     asked = ask(task, part.examples, settings)
     examples = asked.examinations
     target = task.target(settings)
-    check = check_data(examples, target, run.progress, measures=measures, asked=asked, quantities=quantities, doubts=task.doubts)
+    check = check_data(examples, target, run.progress, measures=measures, asked=asked, words=FOR_USE, quantities=quantities, doubts=task.doubts)
     announce(check.summary, run)
     model = task.fit(with_groups(asked.questions, asked.spread(check.groups)), settings, run)
     model = task.complete(model, check.merged(examples), run)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from spinelab.core import Example, Examples, TaskError
+from spinelab.core import Example, Examples, TaskError, plural
 
 FACT: Final = "split"
 """The fact of an example that names its part of the data."""
@@ -38,7 +38,7 @@ def part_to_try(examples: Examples, asked: str | None, tell: Callable[[str], Non
     if chosen is not None:
         return _told(examples, chosen, counts, tell, "only it is evaluated")
     if counts:
-        tell(f"The data have splits ({_listed(counts)}) but none called test: all of them are evaluated.")
+        tell(f"The data have no split called test, only {_listed(counts)}: all is evaluated.")
     return Part(examples)
 
 
@@ -64,7 +64,7 @@ def part_to_learn(examples: Examples, asked: str | None, tell: Callable[[str], N
     if not rest:
         raise TaskError(f"{examples.root} holds the test split only", expected="examinations to learn from", action="say --split test if these are meant")
     if len(rest) < len(examples):
-        tell(f"The data have splits ({_listed(counts)}): the test split is left out.")
+        tell(f"The data have the splits {_listed(counts)}. The test split is left out.")
     return Part(_noted(examples.subset(rest), "everything but test", len(examples)), "not test") if len(rest) < len(examples) else Part(examples)
 
 
@@ -84,15 +84,15 @@ def _named(examples: Examples, asked: str, counts: dict[str, int]) -> Part:
     if asked not in counts:
         raise TaskError(
             f"{examples.root} has no split {asked!r}",
-            expected=f"one of {_listed(counts)}" if counts else "no --split: these data come without splits",
-            action="choose one of these with --split" if counts else "leave --split out",
+            expected=_listed(counts) if counts else "no --split: these data come without splits",
+            action="name one that is there with --split" if counts else "leave --split out",
         )
     return _only(examples, asked)
 
 
 def _told(examples: Examples, name: str, counts: dict[str, int], tell: Callable[[str], None], use: str) -> Part:
     if len(counts) > 1:
-        tell(f"The data have splits ({_listed(counts)}): {name} was chosen, and {use}; --split names another.")
+        tell(f"The data have the splits {_listed(counts)}. Of these {name} was chosen, and {use}; --split names another.")
     return _only(examples, name)
 
 
@@ -106,4 +106,4 @@ def _noted(part: Examples, name: str, total: int) -> Examples:
 
 
 def _listed(counts: dict[str, int]) -> str:
-    return ", ".join(f"{name or 'without a name'} {count}" for name, count in sorted(counts.items()))
+    return ", ".join(f"{name or 'no name'} ({plural(count, 'examination')})" for name, count in sorted(counts.items()))

@@ -35,7 +35,7 @@ def _context(data: DataSummary, baseline: Mapping[str, Any], ranking: Ranking) -
 def _verdict(variants: Sequence[Variant], ranked: Sequence[Variant], pairs: Sequence[Pair], ranking: Ranking) -> str:
     if not ranked:
         every = all(has(v, "collapsed") for v in variants)
-        return _all_collapsed(variants) if every else "No model could be ranked: each failed or collapsed to one answer."
+        return _all_collapsed(variants) if every else "No model could be ranked: each failed, collapsed to one answer or declined too many examinations."
     best = ranked[0]
     metric, score = ranking.word, ranking.say(best.figures[ranking.metric])
     extreme = "lowest" if ranking.measures else "highest"
@@ -96,7 +96,7 @@ def pair_words(a: str, b: str, ranking: Ranking, difference: Estimate, p_holm: f
         return f"{a} and {b} are not distinguishable on these data: difference in {word} {span}, and no test can be made."
     if not distinguishable:
         includes = low is None or high is None or low <= 0 <= high
-        reason = "the interval includes zero" if includes else f"not after correction for the number of pairs (Holm p = {p_holm:.3f})"
+        reason = "the interval includes zero" if includes else f"no longer shown after correction for the number of pairs (Holm p = {p_holm:.3f})"
         return f"{a} and {b} are not distinguishable on these data: difference in {word} {span}, {reason}."
     ahead, behind = (a, b) if (difference.value > 0) is not ranking.measures else (b, a)
     doubt = (

@@ -61,7 +61,7 @@ def _outcome(asked: str, used: str, why: str, source: str | None = None) -> Star
 
 def _from_file(backbones: list[Backbone], asked: str, place: Path) -> Started:
     if any(b.name == "simple-cnn" for b in backbones):
-        return _outcome("scratch", "scratch", "simple-cnn has no pretrained weights: it is trained from scratch by design")
+        return _outcome("scratch", "scratch", "simple-cnn has no pretrained weights by design")
     used = []
     for one in backbones:
         file = _file_for(one.name, place)
@@ -100,7 +100,7 @@ def _check_file(file: Path) -> None:
 def _from_hub(backbones: list[Backbone], asked: str) -> Started:
     names = {b.name for b in backbones}
     if "simple-cnn" in names:
-        return _outcome("scratch", "scratch", "simple-cnn has no pretrained weights: it is trained from scratch by design")
+        return _outcome("scratch", "scratch", "simple-cnn has no pretrained weights by design")
     why_not = next(filter(None, (_hub_trouble(timm_name(name)) for name in sorted(names))), None)
     if why_not is not None:
         return _outcome(asked, "scratch", why_not)

@@ -18,6 +18,7 @@ from urllib.request import getproxies
 
 import numpy as np
 
+from spinelab.core import plural
 from spinelab.core.versions import version as installed
 
 LIBRARIES: Final = (
@@ -71,7 +72,7 @@ def in_words(found: dict[str, Any]) -> list[tuple[str, list[str]]]:
         (
             "Devices",
             [
-                f"{devices['cores']} CPU core(s) for this process: {devices['cpu']}; {', '.join(devices['flags']) or 'no AVX-512, no AMX'}",
+                f"{plural(devices['cores'], 'CPU core')} for this process: {devices['cpu']}; {', '.join(devices['flags']) or 'no AVX-512, no AMX'}",
                 *(devices["gpus"] or ["no GPU found"]),
             ],
         ),
@@ -97,7 +98,7 @@ def what_will_be_slow(found: dict[str, Any]) -> list[str]:
     if not devices["gpus"]:
         limits = ", ".join(f"{name} {found['gflops'] / need:.0f}" for name, need in GFLOP_PER_IMAGE.items())
         said.append(
-            f"No GPU: networks train on {devices['cores']} core(s), which multiply matrices at {found['gflops']:.0f} GFLOP/s in 32 bits "
+            f"No GPU: networks train on {plural(devices['cores'], 'core')}, which multiply matrices at {found['gflops']:.0f} GFLOP/s in 32 bits "
             f"(measured just now). In 32 bits at 224 x 224 that allows at most so many training images a second: {limits}. Real training is slower"
             + ("; 16 bits on AMX are faster." if "AMX bf16" in devices["flags"] else ".")
         )

@@ -188,7 +188,7 @@ def _notes(loops: Sequence[LandmarkLoop], material: Material, settings: Landmark
         if loop.stopped == "minutes":
             own = loop.landmark_settings
             which = f"Training of the {stage} network" if len(loops) > 1 else "Training"
-            said.append(f"{which} was ended after {loop.epoch} of {own.epochs} passes by its limit of {own.minutes:g} minutes.")
+            said.append(f"{which} was ended after {loop.epoch} of {own.epochs} passes by its limit of {own.minutes:g} minute{'s' * (own.minutes != 1)}.")
     if not len(material.held_out):
         said.append("No patients were held out to learn how wrong the model is: its answers have no intervals.")
     return said

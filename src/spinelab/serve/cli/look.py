@@ -64,10 +64,11 @@ def phantom(
     ] = None,
 ) -> None:
     """Draw phantoms of known truth, written in the public data set's own layout, or in another with --layout."""
+    from spinelab.core import plural
     from spinelab.serve import api
     from spinelab.serve.cli.progress import shown
 
     with shown() as progress:
         folder = api.phantom(task, out, n=n, seed=seed, difficulty=difficulty, layout=layout, progress=progress)
-    show.say(f"{n} {difficulty} phantom(s) of {task}, seed {seed}: {folder}")
+    show.say(f"{plural(n, f'{difficulty} phantom')} of {task}, seed {seed}: {folder}")
     show.say("Phantoms test the program. They are no evidence about patients.")

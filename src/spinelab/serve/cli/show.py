@@ -290,6 +290,7 @@ def _measured_baselines(found: Mapping[str, Any]) -> None:
 
 def results(found: Sequence[Result], out: Path) -> None:
     """Print each finding and measurement, one line each."""
+    from spinelab.core import plural
     from spinelab.report.words import chance
 
     for result in found:
@@ -303,7 +304,7 @@ def results(found: Sequence[Result], out: Path) -> None:
             say(f"  {_named(measure)}: {value}{limits}")
         for note in result.notes:
             say(f"  note: {note}")
-    say(f"{len(found)} examination(s). Report{'s' if len(found) > 1 else ''}: {out}")
+    say(f"{plural(len(found), 'examination')}. Report{'s' if len(found) > 1 else ''}: {out}")
 
 
 def maps(result: Result) -> None:
