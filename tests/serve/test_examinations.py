@@ -21,6 +21,12 @@ class TwoViews(Settings):
         return "AP", "LATERAL"
 
 
+@dataclass(frozen=True)
+class OwnReader(Settings):
+    def read_study(self, source: object) -> None:
+        """Read the slices of a study."""
+
+
 ONE, TWO = Settings(), TwoViews()
 
 
@@ -30,12 +36,12 @@ def picture(path: Path) -> Path:
     return path
 
 
-def film(path: Path, study: str, view: str, patient: str = "P1") -> Path:
+def film(path: Path, study: str, view: str, patient: str = "P1", modality: str = "CR") -> Path:
     data = Dataset()
     data.file_meta = FileMetaDataset()
     data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     data.SOPClassUID, data.SOPInstanceUID = ComputedRadiographyImageStorage, generate_uid()
-    data.StudyInstanceUID, data.SeriesInstanceUID, data.Modality = study, generate_uid(), "CR"
+    data.StudyInstanceUID, data.SeriesInstanceUID, data.Modality = study, generate_uid(), modality
     data.PatientID, data.ViewPosition = patient, view
     data.Rows = data.Columns = 8
     data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
@@ -235,3 +241,54 @@ def test_studies_are_opened_again_when_asked_for(tmp_path: Path) -> None:
     assert explained.get("a") == []
     assert list(explained) == ["a", "b"]
     assert len(explained) == len(studies) == 2
+
+
+@pytest.mark.parametrize("modality", ["OT", "SC", ""])
+def test_exported_films_of_a_study_are_one_each_and_a_broken_file_beside_them_stops_none(tmp_path: Path, modality: str) -> None:
+    film(tmp_path / "a.dcm", "1.2.3", "LL", modality=modality)
+    film(tmp_path / "b.dcm", "1.2.3", "LL", modality=modality)
+    (tmp_path / "c.dcm").touch()
+    assert names(tmp_path, ONE) == ["a", "b", "c"]
+    assert names(tmp_path, TWO) == [tmp_path.name], "a model of several views gets them together"
+
+
+def test_a_screenshot_beside_slices_stays_with_them(tmp_path: Path) -> None:
+    film(tmp_path / "one" / "a.dcm", "1.2.3", "", modality="MR")
+    film(tmp_path / "one" / "b.dcm", "1.2.3", "", modality="OT")
+    film(tmp_path / "two" / "a.dcm", "1.2.4", "", modality="MR")
+    assert names(tmp_path, OwnReader()) == ["one", "two/a"]
+
+
+def test_a_file_that_cannot_be_opened_stops_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    film(tmp_path / "a.dcm", "1.2.3", "LL")
+    film(tmp_path / "b.dcm", "1.2.4", "LL")
+    film(tmp_path / "c", "1.2.5", "LL")
+    opened = Path.open
+
+    def closed(path: Path, *how: object, **more: object) -> object:
+        if path.stem in ("b", "c"):
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *how, **more)
+
+    monkeypatch.setattr(Path, "open", closed)
+    found = {one.name: one for one in find(tmp_path, ONE)}
+    assert list(found) == ["a", "b", "c"]
+    assert found["a"].open().images
+    with pytest.raises(InputError, match="Permission denied"):
+        found["b"].open()
+
+
+def test_a_folder_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    film(tmp_path / "a.dcm", "1.2.3", "LL")
+    film(tmp_path / "closed" / "b.dcm", "1.2.4", "LL")
+    monkeypatch.setattr("os.access", lambda path, _mode: Path(path).name != "closed")
+    with pytest.raises(InputError, match=r"closed may not be read"):
+        find(tmp_path, ONE)
+
+
+def test_pictures_of_formats_that_no_reader_takes_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    picture(tmp_path / "a.png")
+    picture(tmp_path / "b.bmp")
+    picture(tmp_path / "c.png").rename(tmp_path / "c.webp")
+    assert names(tmp_path, ONE) == ["a", "c.webp"], "what a file is, not what it is called, tells whether it can be read"
+    assert "left out 1 picture of a format that cannot be read, such as b.bmp" in caplog.text

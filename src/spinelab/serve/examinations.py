@@ -28,6 +28,10 @@ _VIEW_MARK: Final = re.compile(r"(?:Y[01]|[-_ ](?:AP|PA|LA|LAT|LATERAL))$", re.I
 _VIEW_FOLDERS: Final = ("ap", "pa", "la", "lat", "lateral")
 _PICTURES: Final = (*PROJECTIONS, "US")
 """Modalities whose files are pictures of their own; a model of one picture answers for each."""
+_EXPORTED: Final = ("OT", "SC", "HC", "XC", "")
+"""What films that were scanned or exported call themselves, if anything; beside slices they are screenshots, so that a model's own reader gets them with these."""
+_NOT_READ: Final = (".bmp", ".gif", ".webp", ".jp2", ".j2k", ".heic", ".heif", ".avif")
+"""How pictures are called that no reader takes."""
 
 Reader = Callable[[Any], Study]
 """Reads an examination from a path; a model's own reader takes the list of its files as well."""
@@ -136,23 +140,25 @@ def find(source: Path, settings: Settings) -> list[Examination]:
     answer for each film. Models that need more than the general reader gives (``settings.read_study``, called with a path or the files of one study) are
     given what their own reader makes of an examination, and may name the only one in a folder (``settings.study_name``). An examination in a part of a data
     set (``test_images`` beside its tables) is named as if that part alone was read; those that would share a name keep the part before it.
-    Pictures that an earlier reading wrote are left out, and the log says how many.
+    Pictures that an earlier reading wrote are left out, as those are that no reader takes, and the log says how many.
 
     Raises
     ------
     InputError
-        If a folder holds nothing but such pictures.
+        If a folder holds nothing but such pictures, or a folder in it that may not be read.
     """
     read: Reader = getattr(settings, "read_study", io.read)
     if source.is_file():
         return [Examination(study_id(source), partial(read, source), (source,))]
     groups: dict[str, list[Path]] = defaultdict(list)
     together = len(getattr(settings, "views", ())) > 1
+    lone = () if together else _PICTURES if hasattr(settings, "read_study") else (*_PICTURES, *_EXPORTED)
     files = _files(source)
     foreign = [path for path in files if not _own(path)]
     _tell_left_out(source, len(files) - len(foreign), of=len(files))
+    _tell_not_read(source)
     for path in foreign:
-        groups[_key(path, source, together=together)].append(path)
+        groups[_key(path, source, lone, together=together)].append(path)
     groups = _with_unreadable(groups)
     parts = _parts(source)
     if len(groups) <= 1:
@@ -179,7 +185,7 @@ def _with_unreadable(groups: Mapping[str, list[Path]]) -> dict[str, list[Path]]:
                 inside[_study_folder(folder, places)].add(key)
     found: dict[str, list[Path]] = defaultdict(list)
     for key, paths in groups.items():
-        if key.startswith(_STUDY) or len(paths) > 1 or kind_of(paths[0], str(paths[0])):
+        if key.startswith(_STUDY) or len(paths) > 1 or _kind(paths[0]):
             found[key] += paths
             continue
         folder = paths[0].parent
@@ -231,9 +237,26 @@ def lone_files(found: Iterable[Examination], source: Path) -> dict[str, str]:
 
 
 def _files(source: Path) -> list[Path]:
-    """Return what is a picture, a volume or an archive by content, or claims to be one by name."""
-    found = (p for p in sorted(source.rglob("*")) if p.is_file() and not p.name.startswith(".") and p.name.lower() != _DIRECTORY)
-    return [p for p in found if p.name.lower().endswith(io.IMAGE_SUFFIXES) or kind_of(p, str(p))]
+    """Return what is a picture, a volume or an archive by content, or claims to be one by name; what cannot be opened may be one."""
+    return [p for p in _inside(source) if p.name.lower().endswith(io.IMAGE_SUFFIXES) or _kind(p) != ""]
+
+
+def _inside(source: Path) -> list[Path]:
+    """Return the files under a folder, without hidden ones; raises `InputError` for a folder among them that may not be read, for films may lie in it."""
+    found = sorted(source.rglob("*"))
+    closed = next((p for p in found if p.is_dir() and not os.access(p, os.R_OK | os.X_OK)), None)
+    if closed is not None:
+        action = "change its permissions, or move it away"
+        raise InputError(f"The folder {closed} may not be read by this user", expected="folders that can be read", action=action)
+    return [p for p in found if p.is_file() and not p.name.startswith(".") and p.name.lower() != _DIRECTORY]
+
+
+def _kind(path: Path) -> str | None:
+    """Return what a file is by its content, ``None`` where it cannot be opened: whoever reads it says why, and the other files are read."""
+    try:
+        return kind_of(path, str(path))
+    except InputError:
+        return None
 
 
 def _own(path: Path) -> bool:
@@ -253,12 +276,19 @@ def _tell_left_out(source: Path, left_out: int, *, of: int) -> None:
         logging.getLogger(__name__).warning("%s: left out %s of earlier readings, beside %s", source, plural(left_out, "picture"), _RESULT)
 
 
-def _key(path: Path, source: Path, *, together: bool) -> str:
-    """Return what the files of one examination have in common."""
-    if kind_of(path, str(path)) == "dicom":
+def _tell_not_read(source: Path) -> None:
+    """Say which pictures are left out because no reader takes them; they would be missed in the table otherwise."""
+    found = [path for path in _inside(source) if path.suffix.lower() in _NOT_READ and _kind(path) == ""]
+    if found:
+        said = "%s: left out %s of a format that cannot be read, such as %s; save them as PNG, without loss"
+        logging.getLogger(__name__).warning(said, source, plural(len(found), "picture"), found[0].name)
+
+
+def _key(path: Path, source: Path, lone: Collection[str], *, together: bool) -> str:
+    """Return what the files of one examination have in common; DICOM files of a modality in ``lone`` are one each."""
+    if _kind(path) == "dicom":
         uid, modality = header_texts(path, "StudyInstanceUID", "Modality")
-        single = modality in _PICTURES and not together
-        return f"{_STUDY}{uid}" if uid and not single else f"file {path}"
+        return f"{_STUDY}{uid}" if uid and modality not in lone else f"file {path}"
     if together and _VIEW_MARK.search(path.stem):
         return f"films {_without_view(path.relative_to(source)).lower()}"
     return f"file {path}"
@@ -281,7 +311,7 @@ def patients(found: Iterable[Examination]) -> set[str]:
 def _patients_of(files: Sequence[Path]) -> set[str]:
     """Return whom the first DICOM file of an examination names, or the files of an archive; an archive that is refused names nobody."""
     for path in files:
-        kind = kind_of(path, str(path))
+        kind = _kind(path)
         if kind == "dicom":
             return set(header_texts(path, "PatientID"))
         if kind == "zip":
