@@ -124,6 +124,13 @@ def test_pages_of_two_sizes_are_refused(tmp_path):
         io.read_image(tmp_path / "a.tif")
 
 
+def test_inks_are_not_taken_for_red_green_and_blue(tmp_path):
+    inks = np.asarray(Picture.fromarray(GREY8).convert("CMYK"))
+    tifffile.imwrite(tmp_path / "inks.tif", inks, photometric="separated")
+    with pytest.raises(InputError, match=r"SEPARATED.*grey or RGB"):
+        io.read_image(tmp_path / "inks.tif")
+
+
 def test_a_wrong_ending_does_not_matter(tmp_path):
     Picture.fromarray(GREY8).save(tmp_path / "a.png")
     (tmp_path / "a.png").rename(tmp_path / "a.jpg")

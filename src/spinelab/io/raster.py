@@ -13,6 +13,8 @@ from spinelab.io.gate import check_size, decoding
 
 _EXPECTED: Final = "a complete JPG, PNG or TIFF"
 _ACTION: Final = "open it in a viewer; if it is damaged, copy or export it again"
+_COLOURS: Final = ("MINISWHITE", "MINISBLACK", "RGB", "PALETTE", "YCBCR")
+"""What the samples of a TIFF may mean; YCBCR is decoded to RGB."""
 
 
 def read_jpg_png(path: Path, name: str) -> Image:
@@ -93,6 +95,7 @@ def read_tiff(path: Path, name: str) -> Image:
         axes = file.series[0].axes if file.series else ""
         first = pages[0]
         samples, rows, columns = int(first.samplesperpixel), int(first.imagelength), int(first.imagewidth)
+    _check_colours(first, name)
     if len(shapes) > 1:
         raise InputError(f"{name} has pages of different sizes or depths", expected="pages that are frames of one picture", action="save each page as a file")
     check_size(name, rows=rows, columns=columns, pages=len(pages), channels=samples)
@@ -105,6 +108,13 @@ def read_tiff(path: Path, name: str) -> Image:
         facts["alpha"] = Fact("dropped", "TIFF transparency")
     pixels = frames[0] if len(frames) == 1 else np.stack(frames)
     return _picture(pixels, name, "TIFF", facts, slices="Z" in axes)
+
+
+def _check_colours(page: Any, name: str) -> None:
+    """Refuse samples that are neither grey nor RGB: inks, taken for red, green and blue, would invert the picture."""
+    meant = str(getattr(page.photometric, "name", page.photometric))
+    if meant not in _COLOURS:
+        raise InputError(f"{name} has samples of the kind {meant}", expected="grey, RGB or a palette", action="save it as grey or RGB, for example as PNG")
 
 
 def _tiff_orientation(page: Any) -> int:
