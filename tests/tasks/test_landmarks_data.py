@@ -222,6 +222,13 @@ def test_several_categories_give_their_name_to_their_points(tmp_path):
         ({"images": [{"id": 1, "file_name": "1.png"}, {"id": 1, "file_name": "2.png"}]}, "a second image with id 1"),
         ({"images": [{"file_name": "1.png"}]}, "no id or file_name"),
         ({"images": "none"}, "is no COCO data set"),
+        ({"categories": [{"id": [7], "name": "spine", "keypoints": ["head", "tail"]}]}, "the category 'spine' has no id"),
+        ({"annotations": [{"image_id": 1, "category_id": [7], "keypoints": [1, 2, 2, 3, 4, 2]}]}, r"category_id \[7\]"),
+        (
+            {"images": [{"id": n, "file_name": f"{n}.png", "width": 2 * COLUMNS, "height": 2 * ROWS} for n in (1, 2)]},
+            "2 pictures of another size than was marked, such as 1.png",
+        ),
+        ({"images": [{"id": n, "file_name": f"{n}.png", "width": ROWS, "height": COLUMNS} for n in (1, 2)]}, "turned as EXIF says"),
     ],
 )
 def test_coco_that_cannot_be_used_is_refused_in_words(tmp_path, changes, says):
@@ -317,6 +324,24 @@ def test_labelme_counts_from_the_corner_of_the_first_pixel(tmp_path):
 def test_labelme_shapes_that_are_no_landmarks_are_refused(tmp_path, shape, says):
     labelme(tmp_path, "1", [point("a", 1, 1), shape])
     with pytest.raises(InputError, match=says):
+        examples(tmp_path)
+
+
+def test_labelme_of_another_size_than_the_picture_is_refused(tmp_path):
+    labelme(tmp_path, "1", [point("a", 1, 1)], imageWidth=COLUMNS, imageHeight=ROWS)
+    assert len(examples(tmp_path)) == 1
+    labelme(tmp_path, "2", [point("a", 1, 1)], imageWidth=3 * COLUMNS, imageHeight=3 * ROWS)
+    with pytest.raises(InputError, match=r"1 picture of another size than was marked, such as 2\.png"):
+        examples(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["{", "", "[" * 200_000])
+def test_a_broken_annotation_does_not_pass_for_a_picture_without_one(tmp_path, text):
+    labelme(tmp_path, "1", [point("a", 1, 1)])
+    labelme(tmp_path, "2", [point("a", 1, 1)])
+    (tmp_path / "patients.csv").write_text("image,patient\n1.png,P1\n2.png,P2\n", encoding="utf-8")
+    (tmp_path / "2.json").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=r"1 JSON file in .* cannot be read, such as 2.json"):
         examples(tmp_path)
 
 

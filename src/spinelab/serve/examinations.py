@@ -29,7 +29,7 @@ _VIEW_FOLDERS: Final = ("ap", "pa", "la", "lat", "lateral")
 _PICTURES: Final = (*PROJECTIONS, "US")
 """Modalities whose files are pictures of their own; a model of one picture answers for each."""
 _EXPORTED: Final = ("OT", "SC", "HC", "XC", "")
-"""What films that were scanned or exported call themselves, if anything; beside slices they are screenshots, so that a model's own reader gets them with these."""
+"""What films that were scanned or exported call themselves, if anything; beside slices they are screenshots, and a model's own reader gets all of them."""
 _NOT_READ: Final = (".bmp", ".gif", ".webp", ".jp2", ".j2k", ".heic", ".heif", ".avif")
 """How pictures are called that no reader takes."""
 

@@ -24,7 +24,8 @@ FACTS: Final = ("sex", "age", "site", "split")
 class Annotated:
     """A picture and its points, in pixels with pixel centres at whole numbers; absent points are left out.
 
-    ``name`` is the picture's path as the annotation gives it; ``where`` names the place in the file for messages.
+    ``name`` is the picture's path as the annotation gives it; ``where`` names the place in the file for messages; ``size`` is the columns and rows of the
+    picture that was marked, where the annotation states them.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Annotated:
     patient: str | None = None
     spacing_mm: tuple[float, float] | None = None
     facts: Mapping[str, Fact] = field(default_factory=dict)
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +57,11 @@ def number(text: object, where: str, what: str) -> float:
     if not math.isfinite(value):
         raise InputError(f"{where}: {what} is {str(text)[:40]!r}", expected="a number", action="correct it; leave a point that is not in the picture out")
     return value
+
+
+def size_of(columns: object, rows: object) -> tuple[int, int] | None:
+    """Return the size of a picture as an annotation states it, ``None`` where it states none."""
+    return (columns, rows) if isinstance(columns, int) and isinstance(rows, int) and columns > 0 and rows > 0 else None
 
 
 def stated(said: Mapping[str, str | None], where: str, source: str) -> dict[str, Fact]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from spinelab.core import Fact, InputError
 from spinelab.io.tables import spacing_of
 from spinelab.io.text import read_text
-from spinelab.tasks.landmarks.annotation import FACTS, Annotated, Book, Point, in_order, number, stated
+from spinelab.tasks.landmarks.annotation import FACTS, Annotated, Book, Point, in_order, number, size_of, stated
 
 SPLITS: Final = ("train", "val", "test")
 _EXPECTED: Final = "a COCO keypoints file: images, annotations with keypoints x, y, v, and categories with the names of their keypoints"
@@ -31,7 +31,7 @@ def read_coco(path: Path) -> Book:
     """
     try:
         body = json.loads(read_text(path, _EXPECTED))
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise InputError(f"{path} is no JSON: {error}", expected=_EXPECTED, action="export it again") from error
     if not is_coco(body):
         raise InputError(f"{path} is no COCO data set", expected=_EXPECTED, action="export it as COCO keypoints")
@@ -42,7 +42,7 @@ def read_coco(path: Path) -> Book:
     others = _without_keypoints(body)
     for place, entry in enumerate(body["annotations"]):
         where = f"{path.name} annotations[{place}]"
-        if isinstance(entry, Mapping) and entry.get("category_id") in others:
+        if _left_out(entry, others):
             continue
         image, category = _of(entry, "image_id", images, where), _of(entry, "category_id", categories, where)
         if (image, category) in seen:
@@ -56,7 +56,7 @@ def read_coco(path: Path) -> Book:
     annotated = tuple(_annotated(path, images[image], found) for image, found in points.items())
     bare = [images[i]["file_name"] for i in images if i not in points]
     notes = [f"{len(bare)} picture(s) of {path.name} have no annotation and were left out, such as {bare[0]}."] if bare else []
-    left = [others[entry["category_id"]] for entry in body["annotations"] if isinstance(entry, Mapping) and entry.get("category_id") in others]
+    left = [others[entry["category_id"]] for entry in body["annotations"] if _left_out(entry, others)]
     if left:
         notes.append(f"{len(left)} annotation(s) of {path.name} are of a category without keypoints and were left out: {', '.join(sorted(set(left)))}.")
     if not annotated:
@@ -93,7 +93,16 @@ def read_splits(root: Path, files: Sequence[Path]) -> Book:
 
 def _without_keypoints(body: Mapping[str, Any]) -> dict[Any, str]:
     """Return the names of the categories that have no keypoints, by id."""
-    return {c.get("id"): str(c.get("name")) for c in body["categories"] if isinstance(c, Mapping) and not c.get("keypoints")}
+    return {c["id"]: str(c.get("name")) for c in body["categories"] if isinstance(c, Mapping) and _is_id(c.get("id")) and not c.get("keypoints")}
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, int | str)
+
+
+def _left_out(entry: Any, others: Mapping[Any, str]) -> bool:
+    """Return whether an annotation is of a category without keypoints."""
+    return isinstance(entry, Mapping) and _is_id(entry.get("category_id")) and entry["category_id"] in others
 
 
 def _categories(path: Path, body: Mapping[str, Any]) -> dict[Any, tuple[str, ...]]:
@@ -103,6 +112,9 @@ def _categories(path: Path, body: Mapping[str, Any]) -> dict[Any, tuple[str, ...
         raise InputError(f"{path}: no category names its keypoints", expected=_EXPECTED, action="export keypoints, not boxes or outlines alone")
     found: dict[Any, tuple[str, ...]] = {}
     for category in listed:
+        if not _is_id(category.get("id")):
+            given = f"{path}: the category {str(category.get('name'))!r} has no id"
+            raise InputError(given, expected="an id, a number or a text, of every category", action="export it again")
         names = tuple(str(name) for name in category["keypoints"])
         found[category.get("id")] = names if len(listed) == 1 else tuple(f"{category.get('name')} {name}" for name in names)
     flat = [name for names in found.values() for name in names]
@@ -115,7 +127,7 @@ def _categories(path: Path, body: Mapping[str, Any]) -> dict[Any, tuple[str, ...
 def _images(path: Path, body: Mapping[str, Any]) -> dict[Any, Mapping[str, Any]]:
     found: dict[Any, Mapping[str, Any]] = {}
     for place, entry in enumerate(body["images"]):
-        if not isinstance(entry, Mapping) or not isinstance(entry.get("file_name"), str) or not isinstance(entry.get("id"), int | str):
+        if not isinstance(entry, Mapping) or not isinstance(entry.get("file_name"), str) or not _is_id(entry.get("id")):
             raise InputError(f"{path.name} images[{place}] has no id or file_name", expected=_EXPECTED, action="export it again")
         if entry["id"] in found:
             raise InputError(f"{path.name} images[{place}]: a second image with id {entry['id']!r}", expected="one id an image", action="export it again")
@@ -125,7 +137,7 @@ def _images(path: Path, body: Mapping[str, Any]) -> dict[Any, Mapping[str, Any]]
 
 def _of(entry: Any, key: str, known: Mapping[Any, Any], where: str) -> Any:
     value = entry.get(key) if isinstance(entry, Mapping) else None
-    if not isinstance(value, int | str) or value not in known:
+    if not _is_id(value) or value not in known:
         what = "an image of the file" if key == "image_id" else "a category with keypoints"
         raise InputError(f"{where}: {key} {value!r}", expected=what, action="export the file again, or remove the annotation")
     return value
@@ -149,5 +161,5 @@ def _points(entry: Mapping[str, Any], names: tuple[str, ...], where: str) -> dic
 def _annotated(path: Path, image: Mapping[str, Any], points: Mapping[str, Point]) -> Annotated:
     where = f"{path.name} image {image['id']!r}"
     said = {key: None if image.get(key) is None else str(image[key]).strip() for key in ("patient", "spacing_mm", *FACTS)}
-    facts = stated(said, where, path.name)
-    return Annotated(str(image["file_name"]), points, where, said["patient"] or None, spacing_of(said["spacing_mm"] or "", where), facts)
+    facts, size = stated(said, where, path.name), size_of(image.get("width"), image.get("height"))
+    return Annotated(str(image["file_name"]), points, where, said["patient"] or None, spacing_of(said["spacing_mm"] or "", where), facts, size)

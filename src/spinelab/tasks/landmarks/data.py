@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from spinelab import io
-from spinelab.core import Example, Examples, Fact, InputError, Landmark, Result, Study
+from spinelab.core import Example, Examples, Fact, InputError, Landmark, Result, Study, plural
 from spinelab.phantoms import is_phantom
 from spinelab.tasks.landmarks import csv_files
 from spinelab.tasks.landmarks.annotation import LAYOUT, Annotated, Book
@@ -53,6 +53,7 @@ def examples(root: Path) -> DeclaredExamples:
     home = root if root.is_dir() else root.parent
     declaration = _declaration(home, book)
     found, notes = _pictures(book)
+    _refuse_resized(found)
     found, more = _inside(found)
     notes = [*book.notes, *notes, *more]
     bare = [f.annotated.name for f in found if not any(name in f.annotated.points for name in declaration.landmarks)]
@@ -82,6 +83,8 @@ def _book(root: Path) -> Book:
     single = [(p, body) for p, body in bodies if isinstance(body, Mapping) and is_labelme(body)]
     if single:
         tables = [p for p in tables if p.name != PATIENTS]
+    if not tables:
+        _refuse_broken(root, [p for p, body in bodies if body is None])
     if len(sets) > 1 and not (single or tables):
         return read_splits(root, sets)
     kinds = [str(p.relative_to(root)) for p in (*tables, *sets)] + ([f"{len(single)} labelme file(s)"] if single else [])
@@ -91,6 +94,16 @@ def _book(root: Path) -> Book:
     if single:
         return read_labelme(root, single)
     return read_csv(tables[0]) if tables else read_coco(sets[0])
+
+
+def _refuse_broken(root: Path, broken: Sequence[Path]) -> None:
+    """Refuse files that may be annotations and cannot be read: their pictures would pass for unmarked ones."""
+    if broken:
+        raise InputError(
+            f"{plural(len(broken), 'JSON file')} in {root} cannot be read, such as {broken[0].relative_to(root)}",
+            expected="JSON, as UTF-8",
+            action="export it again, or move it away if it is no annotation",
+        )
 
 
 def _file(path: Path) -> Book:
@@ -166,6 +179,21 @@ def _inside(found: Sequence[_Found]) -> tuple[list[_Found], list[str]]:
         kept.append(replace(f, annotated=replace(f.annotated, points=points)))
     shown = ", ".join(f"{name} of {f.annotated.name}" for f, name in beyond[:_SHOWN])
     return kept, [f"{len(beyond)} point(s) lie outside their picture and count as absent: {shown}{' and others' if len(beyond) > _SHOWN else ''}."]
+
+
+def _refuse_resized(found: Sequence[_Found]) -> None:
+    """Refuse pictures of another size than those that were marked: the points would lie beside what they name."""
+    other = [f for f in found if f.header.size and f.annotated.size and f.header.size != f.annotated.size]
+    if not other:
+        return
+    (columns, rows), marked = other[0].header.size or (0, 0), other[0].annotated.size or (0, 0)
+    turned = marked == (rows, columns)
+    raise InputError(
+        f"{other[0].annotated.where}: {plural(len(other), 'picture')} of another size than was marked, such as {other[0].annotated.name}"
+        f" ({columns} x {rows} pixels, marked at {marked[0]} x {marked[1]})",
+        expected="the pictures that were marked, of the size that the annotation states" + (" and turned as EXIF says" if turned else ""),
+        action="save the pictures upright and mark these" if turned else "bring the pictures in their first size, or scale the points and the stated size",
+    )
 
 
 def _refuse_swapped(found: Sequence[_Found], beyond: set[str]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Final
 
 from spinelab.core import InputError
-from spinelab.tasks.landmarks.annotation import Annotated, Book, Point, in_order, number
+from spinelab.tasks.landmarks.annotation import Annotated, Book, Point, in_order, number, size_of
 from spinelab.tasks.landmarks.csv_files import read_patients
 
 _EXPECTED: Final = "a labelme file: imagePath, and shapes with label, shape_type and points"
@@ -42,7 +42,7 @@ def read_labelme(root: Path, files: Sequence[tuple[Path, Mapping[str, Any]]]) ->
             if label in points:
                 raise InputError(f"{where}: two points are called {label!r}", expected="every point once a picture", action="remove or rename one")
             points[label] = at
-        pictures.append(Annotated(_picture(root, path, body), points, where))
+        pictures.append(Annotated(_picture(root, path, body), points, where, size=size_of(body.get("imageWidth"), body.get("imageHeight"))))
     if not any(p.points for p in pictures):
         raise InputError(f"{root}: none of {len(files)} labelme file(s) holds a point", expected=_EXPECTED, action="mark the points")
     if (root / PATIENTS).is_file():
@@ -102,5 +102,5 @@ def load(path: Path) -> object:
     """Return a JSON file's content, ``None`` where it is no JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError):
         return None
