@@ -103,6 +103,22 @@ def test_monochrome1_is_the_mirror_of_monochrome2(dicom, picture, signed, slope,
     assert len(np.unique(io.to_uint8(plain))) > 50
 
 
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+@pytest.mark.parametrize("limit", [None, 65000])
+def test_what_fills_the_frame_of_a_projection_is_dark_and_takes_no_contrast(dicom, picture, photometric, limit):
+    """PS3.3 C.7.5.1.1.2: padding is no part of the picture, whatever its value; of slices it stays as it is."""
+    stored = picture.copy()
+    stored[:20] = 65535 if limit is None else 65300
+    elements = {"PixelPaddingValue": 65535, "PhotometricInterpretation": photometric} | ({} if limit is None else {"PixelPaddingRangeLimit": limit})
+    film = io.read_image(dicom(stored, "a.dcm", Modality="DX", **elements))
+    plain = io.read_image(dicom(picture, "b.dcm", Modality="DX", PhotometricInterpretation=photometric))
+    assert np.array_equal(film.pixels[20:], plain.pixels[20:])
+    assert (film.pixels[:20] == plain.pixels[20:].min()).all()
+    assert "PixelPaddingValue" in film.facts["PhotometricInterpretation"].source
+    slices = io.read_image(dicom(stored, "c.dcm", Modality="CT", PixelPaddingValue=65535))
+    assert np.array_equal(slices.pixels, stored)
+
+
 def test_rescale_gives_hounsfield_units(dicom, picture):
     image = io.read_image(dicom(picture, Modality="CT", RescaleSlope=1, RescaleIntercept=-1024))
     assert image.unit == "HU"

@@ -6,8 +6,8 @@ from pydicom.dataset import Dataset
 from pydicom.pixels import apply_voi, apply_windowing
 
 from spinelab import io
-from spinelab.core import Image, InputError
-from spinelab.io.display import percentiles
+from spinelab.core import Image, InputError, NotSureError, Study
+from spinelab.io.display import percentiles, require_content
 
 
 def ps33_linear(x, centre, width):
@@ -106,3 +106,22 @@ def test_percentiles_are_those_of_numpy_to_the_last_bit(kind):
         values = rng.integers(0, min(most, 255 if kind is np.uint8 else 30_000 if kind is np.int16 else most), size).reshape(1, size).astype(kind)
         shares = [0.5, 99.5, 0, 100, 50, *rng.uniform(0, 100, 20)]
         assert np.array_equal(percentiles(values, shares), np.percentile(values, shares))
+
+
+def study_of(image):
+    return Study("film", images=(image,))
+
+
+def test_a_film_on_which_nothing_is_seen_is_refused(dicom, picture):
+    require_content(study_of(io.read_image(dicom(picture, Modality="DX", WindowCenter=1000, WindowWidth=701))))
+    for number, (stored, window, says) in enumerate(
+        [
+            (np.full_like(picture, 700), {}, r"one grey value\. .* export the film again"),
+            (picture, {"WindowCenter": 60000, "WindowWidth": 10}, r"in the window of its header \(centre 60000, width 10\).* correct or remove the window"),
+        ]
+    ):
+        film = io.read_image(dicom(stored, f"{number}.dcm", Modality="DX", **window))
+        with pytest.raises(NotSureError, match=says):
+            require_content(study_of(film))
+    require_content(study_of(Image(np.zeros((3, 4, 5), np.uint8), axes="ZYX")))
+    require_content(study_of(io.read_image(dicom(np.full_like(picture, 700), "slice.dcm", Modality="MR"))))

@@ -206,6 +206,11 @@ def test_a_bad_model_is_refused(films: Path, model: Path, tmp_path: Path) -> Non
     assert str(changed) in refused("read", picture, "--model", changed, *out)
 
 
+def test_a_blank_film_gets_no_answer(model: Path, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "blank.png"), np.full((90, 70), 130, np.uint8))
+    assert "of one grey value" in refused("read", tmp_path / "blank.png", "--model", model, "--out", tmp_path / "out")
+
+
 def test_a_finished_model_is_not_overwritten(films: Path, model: Path) -> None:
     assert "never overwritten" in refused("fit", "images", "--data", films, "--out", model, *TINY)
 

@@ -173,6 +173,8 @@ def _origin_facts(header: Header, found: Layout, meant: Meaning) -> dict[str, Fa
         source += f"; inverted by the reader so that larger is brighter: value = {meant.mirror:g} - stored value after rescale"
     if found.photometric not in ("RGB", "MONOCHROME1", "MONOCHROME2"):
         source += "; converted to RGB by the reader"
+    if meant.padding is not None:
+        source += f"; {tag('PixelPaddingValue')} {meant.padding[0]:g} to {meant.padding[1]:g} made as dark as the darkest pixel by the reader"
     stated = bool(header.syntax)
     syntax = Fact(found.syntax, f"DICOM {tag('TransferSyntaxUID')}" if stated else "no file meta information: found from the data")
     return {

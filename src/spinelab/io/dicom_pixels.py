@@ -12,6 +12,7 @@ from spinelab.core import InputError
 from spinelab.io.codestream import stated_size
 from spinelab.io.dicom_header import Header, tag, uid
 from spinelab.io.dicom_layout import MONOCHROME, Layout
+from spinelab.io.dicom_spacing import PROJECTIONS
 from spinelab.io.frame_codecs import DIRECT, DIRECT_COLOUR, PLUGINS, decode_frame
 from spinelab.io.gate import decoding
 
@@ -25,6 +26,8 @@ _TELL_MEANING: Final = (
     "RescaleIntercept",
     "RescaleType",
     "Modality",
+    "PixelPaddingValue",
+    "PixelPaddingRangeLimit",
 )
 
 
@@ -33,12 +36,14 @@ class Meaning:
     """What the stored values of an object mean, from its header.
 
     ``rescale`` is slope and intercept of every frame, or of all (empty for a look-up table, and in colour), ``mirror`` the sum of a value before and
-    after the inversion of MONOCHROME1 (``None``: not inverted).
+    after the inversion of MONOCHROME1 (``None``: not inverted), ``padding`` the smallest and the largest stored value that is no part of a projection but
+    fills its frame (PS3.3 C.7.5.1.1.2).
     """
 
     rescale: tuple[tuple[float, float], ...]
     unit: str | None
     mirror: float | None
+    padding: tuple[float, float] | None = None
 
 
 def meaning(header: Header, found: Layout) -> Meaning:
@@ -55,7 +60,16 @@ def _meaning(header: Header, found: Layout) -> Meaning:
     else:
         rescale = tuple(_rescale(header, transform) for transform in _frame_transforms(header, found))
         unit, extremes = _unit(header, found), _extremes(rescale, found)
-    return Meaning(rescale, unit, extremes[0] + extremes[1] if found.photometric == "MONOCHROME1" else None)
+    mirror = extremes[0] + extremes[1] if found.photometric == "MONOCHROME1" else None
+    return Meaning(rescale, unit, mirror, _padding(header) if header.text("Modality") in PROJECTIONS else None)
+
+
+def _padding(header: Header) -> tuple[float, float] | None:
+    """Return the range of values that fill the frame, ``None`` where none is stated."""
+    value, limit = header.number("PixelPaddingValue"), header.number("PixelPaddingRangeLimit")
+    if value is None:
+        return None
+    return min(value, value if limit is None else limit), max(value, value if limit is None else limit)
 
 
 def read_values(header: Header, found: Layout, meant: Meaning) -> NDArray[Any]:
@@ -64,7 +78,8 @@ def read_values(header: Header, found: Layout, meant: Meaning) -> NDArray[Any]:
     if found.photometric not in MONOCHROME:
         return _palette(header, stored) if found.photometric == "PALETTE COLOR" else stored
     values = _modality(header, meant, stored)
-    return values if meant.mirror is None else _mirrored(values, meant.mirror)
+    values = values if meant.mirror is None else _mirrored(values, meant.mirror)
+    return values if meant.padding is None else _without_padding(values, stored, meant.padding)
 
 
 def _decode(header: Header, found: Layout) -> NDArray[Any]:
@@ -251,6 +266,14 @@ def _unit(header: Header, found: Layout) -> str | None:
     if stated not in (None, "US"):
         return stated
     return "HU" if header.text("Modality") == "CT" and stated is None and where.value("RescaleIntercept") is not None else None
+
+
+def _without_padding(values: NDArray[Any], stored: NDArray[Any], padding: tuple[float, float]) -> NDArray[Any]:
+    """Make what fills the frame as dark as the darkest pixel of the film: white padding would take the contrast from all else."""
+    fills = (stored >= padding[0]) & (stored <= padding[1])
+    if not fills.any() or fills.all():
+        return values
+    return np.where(fills, values[~fills].min(), values)
 
 
 def _mirrored(values: NDArray[Any], mirror: float) -> NDArray[Any]:

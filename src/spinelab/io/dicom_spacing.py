@@ -23,7 +23,7 @@ _TELL_SPACING: Final = (
     "PixelSpacingCalibrationType",
     "EstimatedRadiographicMagnificationFactor",
 )
-_SLICES: Final = ("CT", "MR", "PT", "NM")
+SLICES: Final = ("CT", "MR", "PT", "NM")
 _CENTIMETRES: Final = 3
 _TWO_DIMENSIONAL: Final = 1
 
@@ -43,7 +43,7 @@ def _in_plane(header: Header) -> tuple[Fact, dict[str, Fact]]:
     try:
         return _picture(header)
     except InputError as refusal:
-        if header.text("Modality") in _SLICES:
+        if header.text("Modality") in SLICES:
             raise
         return unknown(f"DICOM {refusal.given.removeprefix(f'{header.name}: ')}, expected {refusal.expected}: no spacing"), {}
 
@@ -119,7 +119,7 @@ def _not_a_size(keyword: str) -> Fact:
 def _plain(header: Header, pixel: tuple[float, ...] | None) -> Fact:
     if pixel is None:
         return unknown("DICOM PixelSpacing absent")
-    if header.text("Modality") not in _SLICES and _placeholder(pixel):
+    if header.text("Modality") not in SLICES and _placeholder(pixel):
         return _not_a_size("PixelSpacing")
     return Fact(pixel, f"DICOM {tag('PixelSpacing')}")
 

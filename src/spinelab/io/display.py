@@ -8,7 +8,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Image, InputError
+from spinelab.core import Image, InputError, NotSureError, Study
+from spinelab.io.dicom_spacing import SLICES
 
 PERCENTILES: Final = (0.5, 99.5)
 """Window of a picture deeper than eight bits whose file states none."""
@@ -36,6 +37,30 @@ def to_uint8(image: Image) -> NDArray[np.uint8]:
         return pixels.copy()
     low, high = _spread(pixels)
     return _by_values(pixels, lambda values: _stretch(values, low, high))
+
+
+def require_content(study: Study) -> None:
+    """Raise `NotSureError` for an examination with a film of one grey value throughout: it is blank, or its window shows nothing of it.
+
+    A blank slice among others is no reason.
+    """
+    for image in study.images:
+        if image.axes not in ("YX", "YXC") or image.modality.value in SLICES:
+            continue
+        grey = to_uint8(image)
+        if grey.min() == grey.max():
+            by = _window_in_words(image)
+            action = "correct or remove the window in its header" if by else "export the film again"
+            raise NotSureError(f"{study.id}: every pixel of the film is of one grey value{by}", expected="a film on which something is seen", action=action)
+
+
+def _window_in_words(image: Image) -> str:
+    """Return the window that makes a picture look all of one grey value, as its header states it; empty where none does."""
+    stated = image.facts.get("windows")
+    if stated is None or image.window is None or image.pixels.min() == image.pixels.max():
+        return ""
+    centre, width = stated.value[0]
+    return f" in the window of its header (centre {centre:g}, width {width:g})"
 
 
 def _single(image: Image) -> NDArray[Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from spinelab.core import Explaining, InputError, Model, Progress, Reference, Result, SpinelabError, Stroke, Study, Task
+from spinelab.io.display import require_content
 from spinelab.report import Material, Measuring, ResultWriter, Visit, folder_names, write_text
 from spinelab.serve import models
 from spinelab.serve.examinations import Examination, Explained, Reopened, Shown, lone_files
@@ -60,6 +61,7 @@ class Reading:
         try:
             study = self._studies[name]
             self._people.note(study)
+            require_content(study)
             return models.with_origin(self._model, self._task.predict(self._model, study))
         except SpinelabError as refusal:
             if len(self._studies) == 1:
