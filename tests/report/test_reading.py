@@ -450,8 +450,20 @@ def test_without_dates_no_change_is_claimed():
     assert "one day" in series.remarks[0]
 
 
+def test_a_picture_that_stands_twice_is_compared_once_and_with_two_dates_not_at_all():
+    films = [result("a"), result("copy"), result("new", cobb=60.0)]
+    one_day = visits(a=date(2021, 1, 1), copy=date(2021, 1, 1), new=date(2023, 1, 1))
+    (series,) = find_series(films, one_day, QUANTITIES, agreement={}, one_patient=False)
+    assert [(one.earlier, one.later) for one in series.follow_ups] == [("a", "new")]
+    assert "a and copy are the same picture, which is compared once." in series.remarks
+    two_days = visits(a=date(2021, 1, 1), copy=date(2022, 1, 1), new=date(2023, 1, 1))
+    (series,) = find_series(films, two_days, QUANTITIES, agreement={}, one_patient=False)
+    assert series.follow_ups == (), "a picture that is its own follow-up would pass for a patient who has not changed"
+    assert any("a and copy are the same picture, and state different dates" in remark for remark in series.remarks)
+
+
 def test_films_belong_together_by_patient_or_by_word():
-    films, nobody = [result("a"), result("b")], {"a": Visit(None, date(2021, 1, 1)), "b": Visit(None, date(2022, 1, 1))}
+    films, nobody = [result("a"), result("b", cobb=43.0)], {"a": Visit(None, date(2021, 1, 1)), "b": Visit(None, date(2022, 1, 1))}
     assert find_series(films, nobody, QUANTITIES, agreement={}, one_patient=False) == []
     assert len(find_series(films, nobody, QUANTITIES, agreement={}, one_patient=True)[0].follow_ups) == 1
     two = {"a": Visit("P1", date(2021, 1, 1)), "b": Visit("P2", date(2022, 1, 1))}

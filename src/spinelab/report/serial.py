@@ -144,15 +144,40 @@ def _series(
         remarks.append(f"Order unknown: no date is stated for {', '.join(f.study for f in undated)}. No change is claimed for {them}.")
     if len(set(days.values())) < len(dated):
         remarks.append("Films of one day are not compared with each other: which came first is not known.")
+    compared, said = _without_copies(dated)
+    remarks += said
     pairs: dict[tuple[str, str], tuple[_Dated, _Dated]] = {}
-    for n, one in enumerate(dated):
-        before = next((other for other in reversed(dated[:n]) if other.day < one.day), None)
+    for n, one in enumerate(compared):
+        before = next((other for other in reversed(compared[:n]) if other.day < one.day), None)
         if before is not None:
             pairs[before.film.study, one.film.study] = before, one
-    if dated and dated[0].day < dated[-1].day:
-        pairs[dated[0].film.study, dated[-1].film.study] = dated[0], dated[-1]
+    if compared and compared[0].day < compared[-1].day:
+        pairs[compared[0].film.study, compared[-1].film.study] = compared[0], compared[-1]
     order = (*((one.film.study, one.day) for one in dated), *((film.study, None) for film in undated))
     return Series(patient, order, tuple(_compare(a, b, quantities, agreement) for a, b in pairs.values()), tuple(remarks))
+
+
+def _without_copies(dated: Sequence[_Dated]) -> tuple[list[_Dated], list[str]]:
+    """Return the films that are compared, of copies of a picture the first, and what is said of copies; those of different dates are not compared at all."""
+    same: dict[object, list[_Dated]] = defaultdict(list)
+    for one in dated:
+        same[_seen(one.film)].append(one)
+    kept, said = [], []
+    for copies in same.values():
+        names = " and ".join(one.film.study for one in copies)
+        if len({one.day for one in copies}) > 1:
+            said.append(f"{names} are the same picture, and state different dates: which one is right is not known, and no change is claimed for it.")
+            continue
+        kept.append(copies[0])
+        if len(copies) > 1:
+            said.append(f"{names} are the same picture, which is compared once.")
+    return sorted(kept, key=lambda one: one.day), said
+
+
+def _seen(film: Result) -> object:
+    """Return what two films have in common, to the last digit, only where they are the same picture."""
+    points = tuple((point.name, point.x, point.y) for point in film.landmarks)
+    return points, tuple((one.name, one.unit, one.site, one.side, one.value) for one in film.measurements)
 
 
 def _compare(before: _Dated, after: _Dated, quantities: Sequence[Quantity], agreement: Mapping[str, Mapping[str, Any]]) -> FollowUp:
