@@ -174,7 +174,7 @@ def test_a_bad_choice_is_refused_before_training(films: Path, tmp_path: Path, wo
 def test_a_bad_place_is_refused(films: Path, tmp_path: Path) -> None:
     vary = ["--vary", "lr=1e-3,1e-4"]
     assert "did you mean 'images'" in refused("compare", "image", "--data", films, *vary)
-    assert "lies inside --data" in refused("compare", "images", "--data", films, "--out", films / "out", *vary)
+    assert "lies inside the data" in refused("compare", "images", "--data", films, "--out", films / "out", *vary)
     assert "does not exist" in refused("compare", "images", "--data", tmp_path / "absent", *vary)
     (tmp_path / "thesis.docx").touch()
     assert "thesis.docx" in refused("compare", "images", "--data", films, "--out", tmp_path, *vary)

@@ -1,8 +1,10 @@
 """The door: one clear paragraph and exit code 2 for a refusal, 130 for an interruption, a traceback for a bug."""
 
 import errno
+import json
 import subprocess
 import sys
+from typing import Annotated
 
 import pytest
 import typer
@@ -21,14 +23,14 @@ def raising(error: BaseException, name: str = "work") -> typer.Typer:
         """Two commands make a group."""
 
     @app.command(name)
-    def work() -> None:
+    def work(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
         raise error
 
     return app
 
 
-def outcome(error: BaseException, name: str = "work"):
-    return CliRunner().invoke(raising(error, name), [name])
+def outcome(error: BaseException, name: str = "work", *more: str):
+    return CliRunner().invoke(raising(error, name), [name, *more])
 
 
 def test_a_refusal_is_one_paragraph() -> None:
@@ -36,6 +38,30 @@ def test_a_refusal_is_one_paragraph() -> None:
     assert result.exit_code == 2
     assert result.stdout == ""
     assert result.stderr == "Cannot go on: films.csv is empty. Expected: one row an image. To do: write one row an image.\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "given"),
+    [
+        (InputError("films.csv is empty", expected="one row an image", action="write one"), 2, "films.csv is empty"),
+        (OSError(errno.ENOSPC, "No space left on device", "out/weights"), 2, "out/weights: the disk is full"),
+        (KeyboardInterrupt(), 130, "Interrupted"),
+    ],
+)
+def test_a_program_is_told_a_refusal_as_one_json_document(error: BaseException, code: int, given: str) -> None:
+    result = outcome(error, "read", "--json")
+    assert result.exit_code == code
+    told = json.loads(result.stdout)
+    assert (told["schema"], told["given"]) == ("spinelab.refusal/1", given)
+    assert set(told) == {"schema", "given", "expected", "action"}
+    assert result.stderr, "people are told as before"
+
+
+def test_wrong_words_are_told_as_json_too() -> None:
+    result = outcome(InputError("never", expected="raised", action=""), "work", "--json", "--frobnicate")
+    assert result.exit_code == 2
+    assert "--frobnicate" in json.loads(result.stdout)["given"]
+    assert "--frobnicate" in result.stderr
 
 
 def test_a_full_disk_is_a_refusal() -> None:

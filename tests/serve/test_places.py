@@ -53,7 +53,7 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
 def test_output_lies_apart_from_the_data(tmp_path: Path, inside: str) -> None:
     data = tmp_path / "data"
     data.mkdir()
-    with pytest.raises(InputError, match="lies inside --data"):
+    with pytest.raises(InputError, match="lies inside the data"):
         places.new_folder(data / inside, data=data)
     assert places.new_folder(tmp_path / "data-out", data=data)
 
@@ -62,7 +62,7 @@ def test_a_link_into_the_data_is_inside(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
     (tmp_path / "link").symlink_to(data)
-    with pytest.raises(InputError, match="lies inside --data"):
+    with pytest.raises(InputError, match="lies inside the data"):
         places.new_folder(tmp_path / "link" / "out", data=data)
 
 

@@ -107,7 +107,7 @@ def _check_apart(folder: Path, data: Path) -> None:
     """Refuse an output folder inside the data, where it would be read as data the next time."""
     source = data.resolve() if data.is_dir() else None
     if source is not None and (folder.resolve() == source or source in folder.resolve().parents):
-        raise InputError(f"--out {folder} lies inside --data {data}", expected="two separate folders", action="choose an --out outside the data")
+        raise InputError(f"--out {folder} lies inside the data {data}", expected="two separate folders", action="choose an --out outside the data")
 
 
 def default_out(task: str, data: Path) -> Path:
