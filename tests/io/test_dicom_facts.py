@@ -129,6 +129,7 @@ def test_view_only_where_the_header_states_it(dicom):
     code = Dataset()
     code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "R-10206", "SRT", "antero-posterior"
     assert spacing(dicom, ViewPosition="LL").view.value == "LATERAL"
+    assert {spacing(dicom, ViewPosition=stated).view.value for stated in ("RLO", "LAO", "RPO")} == {"OBLIQUE"}
     assert "ViewPosition (0018,5101) = LL" in spacing(dicom, ViewPosition="LL").view.source
     assert spacing(dicom, ViewCodeSequence=[code]).view.value == "AP"
     assert spacing(dicom, SeriesDescription="L-Spine LAT standing").view.value == "LATERAL"

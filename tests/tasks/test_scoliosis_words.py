@@ -103,6 +103,7 @@ def test_unlikely_numberings_are_not_mentioned():
         ("['R', 'F']", "the patient's left", "the patient's right"),
         (None, "the left of the picture", "the right of the picture"),
         ("A\\F", "the left of the picture", "the right of the picture"),
+        ("L\\H", "the left of the picture", "the right of the picture"),
     ],
 )
 def test_sides_are_the_patients_only_where_the_file_states_them(stated, left, right):

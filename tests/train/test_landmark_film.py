@@ -75,6 +75,9 @@ def test_an_orientation_of_another_view_is_told_and_refused_where_no_view_is_sta
     assert of in said
     assert contradiction(image, kind) == ()
     assert contradiction(oriented(image, "L\\F" if task == "scoliosis" else "P\\F"), kind) == ()
+    (said,) = contradiction(oriented(image, "L\\H" if task == "scoliosis" else "P\\H"), kind)
+    assert "the head lies at the bottom" in said
+    assert "does not tell left from right" in said
     assert film(task, one) is one
     with pytest.raises(NotSureError, match=f"states no view, and .*{of}"):
         film(task, replace(one, view=unknown("DICOM ViewPosition absent")))

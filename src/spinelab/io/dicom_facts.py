@@ -59,7 +59,10 @@ _TELL_VIEW: Final = ("Modality", "ImageOrientationPatient", "ViewPosition", "Vie
 
 STUDY_FACTS: Final = ("StudyInstanceUID", "StudyDate", "StudyDescription", "AccessionNumber")
 
-_POSITIONS: Final = {"AP": "AP", "PA": "PA", "LL": "LATERAL", "RL": "LATERAL", "LAT": "LATERAL", "LATERAL": "LATERAL", "RLO": "OBLIQUE", "LLO": "OBLIQUE"}
+_SIDE: Final = ("LL", "RL", "LAT", "LATERAL")
+_OBLIQUE: Final = ("RLO", "LLO", "RAO", "LAO", "RPO", "LPO")
+"""The first two are the standard's, the others what consoles write of the lumbar spine."""
+_POSITIONS: Final = {"AP": "AP", "PA": "PA", **dict.fromkeys(_SIDE, "LATERAL"), **dict.fromkeys(_OBLIQUE, "OBLIQUE")}
 _WORDS: Final = {
     "AP": r"a\.?p\.?|antero-?posterior|anterior-posterior",
     "PA": r"p\.?a\.?|postero-?anterior|posterior-anterior",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -82,17 +83,36 @@ def _refusal(image: Image, kind: FilmKind) -> str:
 
 
 def contradiction(image: Image, kind: FilmKind) -> tuple[str, ...]:
-    """Return a sentence where the view of a film and its orientation, both by the header, contradict each other."""
-    other = _other_orientation(image, kind)
-    if not other:
-        return ()
-    return (f"The header contradicts itself: the view is {image.view.value} ({image.view.source}), but {other}. Check which film this is.",)
+    """Return a sentence each where the orientation by the header contradicts the view by the header, or a film that was read and is therefore upright."""
+    other, fact, said = _other_orientation(image, kind), image.facts.get("PatientOrientation"), []
+    if other:
+        said.append(f"The header contradicts itself: the view is {image.view.value} ({image.view.source}), but {other}. Check which film this is.")
+    if fact is not None and kind.views and head_below(image):
+        said.append(
+            f"By the header the head lies at the bottom of the picture ({fact.source} = {fact.value}), and the film is upright: it was turned or flipped, "
+            "or the header is wrong, so that the header does not tell left from right. Check which side is which."
+        )
+    return tuple(said)
+
+
+def runs_to(image: Image) -> tuple[str, str]:
+    """Return where the rows and the columns of a picture run to by its header (PatientOrientation), in capitals; empty texts where it is not stated."""
+    fact = image.facts.get("PatientOrientation")
+    if fact is None or not fact.known:
+        return "", ""
+    parts = re.split(r"[\\,]", re.sub(r"[\[\]' ]", "", str(fact.value).upper()))
+    return parts[0], parts[1] if len(parts) > 1 else ""
+
+
+def head_below(image: Image) -> bool:
+    """Return whether a picture is upside down by its header."""
+    return runs_to(image)[1].startswith("H")
 
 
 def _other_orientation(image: Image, kind: FilmKind) -> str:
     """Return in words that PatientOrientation is that of another view than the task takes; empty where it is not, or is not stated."""
     fact = image.facts.get("PatientOrientation")
-    shown = ORIENTED.get(str(fact.value)[:1].upper(), ()) if fact is not None and fact.known else ()
+    shown = ORIENTED.get(runs_to(image)[0][:1], ())
     if fact is None or not kind.views or not shown or set(shown) & set(kind.views):
         return ""
     return f"the patient's orientation ({fact.source} = {fact.value}) is that of a film of the {'side' if shown == SIDE else 'front or back'}"

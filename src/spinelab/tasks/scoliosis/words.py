@@ -9,6 +9,7 @@ from spinelab.core import Image
 from spinelab.geometry import THORACOLUMBAR, clinical_curves
 from spinelab.tasks.scoliosis import measure, position, scale
 from spinelab.train import film_scale
+from spinelab.train.landmark_film import head_below, runs_to
 
 if TYPE_CHECKING:
     from spinelab.train.landmark_reading import Reading
@@ -108,12 +109,9 @@ def _curves(reading: Reading, levels: tuple[str, ...], sides: tuple[str, str]) -
 
 
 def patient_side(image: Image, picture: Literal["left", "right"]) -> str | None:
-    """Return which side of the patient lies on that side of the picture; ``None`` where the file does not state it."""
-    orientation = image.facts.get("PatientOrientation")
-    stated = (
-        str(orientation.value).replace("[", "").replace("'", "").split("\\")[0].split(",")[0].strip() if orientation is not None and orientation.known else ""
-    )
-    if not stated.startswith(("L", "R")):
+    """Return which side of the patient lies on that side of the picture; ``None`` where the file does not state it, or an orientation that cannot be."""
+    stated = runs_to(image)[0]
+    if not stated.startswith(("L", "R")) or head_below(image):
         return None
     # The file states where the rows of the picture run to: the side that lies on its right.
     return "left" if stated.startswith("L") == (picture == "right") else "right"
@@ -128,4 +126,6 @@ def _sides(image: Image) -> tuple[str, str]:
 def _sides_words(image: Image) -> str:
     if patient_side(image, "left") is not None:
         return "Sides are the patient's own, by the orientation that the file states."
+    if head_below(image):
+        return "Sides are those of the picture: by the orientation that the file states this would be upside down."
     return "Sides are those of the picture: the file does not state which side of the patient is on its left."
