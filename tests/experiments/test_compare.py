@@ -215,6 +215,14 @@ def test_declined_examinations_are_counted_and_left_out_for_all(toy, make_exampl
     assert found.design["compared"] == 180
     assert any("did not answer: shy 20" in s for s in found.statements)
     assert {len(v.predictions.images) for v in found.variants} == {180}
+    (why,) = found.design["unanswered_why"]
+    assert (why["model"], why["count"], why["examinations"], why["in_data"]) == ("shy", 20, 20, False)
+    assert why["example"].endswith("7")
+    (said,) = (s for s in found.statements if s.startswith("shy: 20 examinations are not answered: "))
+    assert "No view" in said
+    assert f"(such as {why['example']})" in said
+    again = run(toy, examples, tmp_path / "out", quick_run, models=("shy", "mean"), resume=True)
+    assert again.design["unanswered_why"] == found.design["unanswered_why"]
 
 
 def test_repeats_are_all_counted(toy, make_examples, tmp_path, quick_run):

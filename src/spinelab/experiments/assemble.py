@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from spinelab.core import Judgement, TaskError
 from spinelab.evaluation.types import Predictions
 from spinelab.experiments.bench import Bench, CaseFile, FoldResult, Trained
+from spinelab.experiments.declined import reasons
 from spinelab.experiments.flags import of_training
 from spinelab.experiments.judged import Judged, judge
 from spinelab.experiments.measured_flags import of_measured
@@ -62,7 +63,15 @@ def answers_together(bench: Bench, trained: Sequence[Trained]) -> tuple[dict[str
     kept, judged, unanswered = answered(trained, tables)
     found = {key: predictions_of(bench, table, folds, kept) for key, (table, folds) in tables.items() if key in judged}
     left_out = [t.plan.name for t in trained if t.plan.key in tables and t.plan.key not in judged]
-    return found, {"compared": int(kept.sum()), "unanswered": unanswered, "left_out": left_out}
+    why = [{"model": t.plan.name} | dict(row) for t in trained if t.plan.key in tables for row in _why_declined(bench, t)]
+    return found, {"compared": int(kept.sum()), "unanswered": unanswered, "unanswered_why": why, "left_out": left_out}
+
+
+def _why_declined(bench: Bench, trained: Trained) -> tuple[Mapping[str, Any], ...]:
+    """Return why a model gave no class, of each examination what it said when it was first held out."""
+    first = [fold for fold in trained.folds if fold.split.repeat == 0]
+    cases = [(why, bench.examples[int(fold.split.test[place])]) for fold in first for place, why in fold.declined.items()]
+    return reasons(((bench.left_out.get(example.id) or why, example) for why, example in cases), bench.left_out)
 
 
 def predictions_of(bench: Bench, table: NDArray[np.float64], folds: NDArray[np.int64], keep: NDArray[np.bool_]) -> Predictions:

@@ -41,6 +41,8 @@ class Bench:
     spacings: tuple[tuple[float, float] | None, ...] = ()
     split: str = ""
     """Name of the data's own split that is used."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """What was found in the data that leaves examples without an answer, by their names."""
 
     def other_heads(self, settings: Settings) -> dict[str, tuple[str, ...]]:
         """Return the findings that these models answer beside the one that is judged, with their classes."""
@@ -76,6 +78,8 @@ class FoldResult:
     """Whole answers, of models that measure."""
     heads: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     """Of a model with several heads the probabilities of those that are not judged, each as ``probabilities``."""
+    declined: Mapping[int, str] = field(default_factory=dict)
+    """Why an examination of the test fold has no class, by its place in it."""
 
 
 @dataclass(frozen=True, eq=False)

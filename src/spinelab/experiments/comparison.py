@@ -89,6 +89,7 @@ def compare(
         check.sizes,
         check.spacings,
         part.name,
+        check.doubts.left_out,
     )
     course = Course(run, len(splits) * len(variants), extra_folds(bench))
     trained = _train_all(bench, variants, course)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Example, Examples, Explaining, InputError, Model, Result, Run, Task, TaskError, plural
+from spinelab.core import Examples, Explaining, InputError, Model, Result, Run, Task, TaskError, plural
 from spinelab.core.versions import versions
 from spinelab.evaluation.types import Estimate, Predictions
 from spinelab.experiments import measured_words, words
@@ -21,6 +21,7 @@ from spinelab.experiments.classified import Classified, classify, known_labels
 from spinelab.experiments.constant_measures import learnt_constants
 from spinelab.experiments.data_check import SHOWN, DataCheck, announce, check_data, with_groups
 from spinelab.experiments.data_words import JUDGED_ON
+from spinelab.experiments.declined import reasons, refusal_of
 from spinelab.experiments.flags import of_training
 from spinelab.experiments.gallery import with_galleries
 from spinelab.experiments.heads import Head, judge_heads, sections
@@ -33,7 +34,6 @@ from spinelab.experiments.subgroups import subgroups
 from spinelab.report import write_evaluation, write_text
 from spinelab.report.content import DataSummary, Evaluation, Flag, Variant
 from spinelab.report.measured import Measured
-from spinelab.report.reading import REFUSED
 
 _QUICK: Final = Explaining()
 OWN_MEDIANS: Final = "the medians of these very data (the model's record holds none), which favours them"
@@ -174,26 +174,10 @@ def _looks(
 
 
 def _why_unanswered(examples: Examples, results: Sequence[Result], classified: Classified | None, left_out: Mapping[str, str]) -> tuple[Mapping[str, Any], ...]:
-    """Return the reasons for which no class was given, the most frequent first: how many of how many examinations, with an example.
-
-    ``in_data`` marks those that were found in the data, before any model answered; the others are what the model said.
-    """
+    """Return the reasons for which no class was given, the model's own where the data did not tell one before."""
     answered = set(classified.keep.tolist()) if classified is not None else set(range(len(examples)))
-    cases: dict[str, list[Example]] = defaultdict(list)
-    for i, (example, result) in enumerate(zip(examples, results, strict=True)):
-        if i not in answered:
-            cases[left_out.get(example.id) or _refusal(result)].append(example)
-    ordered = sorted(cases.items(), key=lambda case: -len(case[1]))
-    return tuple(
-        {"why": why, "count": len(own), "examinations": len({(e.of or e).id for e in own}), "example": own[0].id, "in_data": own[0].id in left_out}
-        for why, own in ordered
-    )
-
-
-def _refusal(result: Result) -> str:
-    """Return the model's reason for giving no class: the note that says so, else its first."""
-    note = next((note for note in result.notes if note.startswith(REFUSED)), next(iter(result.notes), "the model gave no answer"))
-    return note.removeprefix(REFUSED).rstrip(". ")
+    pairs = enumerate(zip(examples, results, strict=True))
+    return reasons(((left_out.get(e.id) or refusal_of(result), e) for i, (e, result) in pairs if i not in answered), left_out)
 
 
 def _conclude(task: Task, model: Model, examples: Examples, halves: _Halves, data: DataSummary, predict_ms: float, bootstraps: int, split: str) -> Evaluation:

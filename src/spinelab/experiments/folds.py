@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from spinelab.core import Examples, Explaining, Explanation, InputError, Model, NotSureError, Result, Run, Settings
 from spinelab.experiments.bench import AnswerClock, Bench, CaseFile, FoldResult
 from spinelab.experiments.course import Leg
+from spinelab.experiments.declined import declined
 from spinelab.experiments.side_by_side import SHARED, anatomy_of, chosen, opened_once
 from spinelab.experiments.splits import Split
 from spinelab.report.files import plain
@@ -50,7 +51,8 @@ def run_fold(bench: Bench, settings: Settings, split: Split, *, folder: Path, le
     leg.end()
     kept = tuple(results) if task.route(settings) == "measures" else ()
     heads = {name: probability_table(results, classes, name) for name, classes in others.items()}
-    result = FoldResult(split, probabilities, model.record, model.parameters, predict_ms, cases, kept, heads)
+    why = declined(results, probabilities) if bench.target else {}
+    result = FoldResult(split, probabilities, model.record, model.parameters, predict_ms, cases, kept, heads, why)
     _save(result, folder)
     shutil.rmtree(workdir, ignore_errors=True)
     return result
@@ -115,6 +117,7 @@ def _save(result: FoldResult, folder: Path) -> None:
         "predict_ms": result.predict_ms,
         "record": result.record,
         "cases": cases,
+        "declined": result.declined,
     }
     if result.results:
         (temporary / _RESULTS).write_text(json.dumps([r.to_dict() for r in result.results], allow_nan=False), encoding="utf-8")
@@ -142,7 +145,8 @@ def _load(folder: Path, split: Split, heads: Collection[str] = ()) -> FoldResult
         written = folder / _RESULTS
         answers = tuple(Result.from_dict(r) for r in json.loads(written.read_text(encoding="utf-8"))) if written.is_file() else ()
         others = {name: stored[f"{_HEAD}{name}"] for name in heads if f"{_HEAD}{name}" in stored}
-        result = FoldResult(split, stored["probabilities"], body["record"], body["parameters"], body["predict_ms"], cases, answers, others)
+        why = {int(place): reason for place, reason in body.get("declined", {}).items()}
+        result = FoldResult(split, stored["probabilities"], body["record"], body["parameters"], body["predict_ms"], cases, answers, others, why)
     except _DAMAGED as error:
         raise InputError(
             f"{folder} is damaged: {error}", expected="a finished fold", action="delete that folder and run again with --resume; only that fold is repeated"

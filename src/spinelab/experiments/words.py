@@ -122,9 +122,14 @@ def _declined(design: Mapping[str, Any], noun: str) -> list[str]:
 def _reasons(reasons: Sequence[Mapping[str, Any]], noun: str) -> list[str]:
     """Return why some were not answered, the most frequent reason first; what was found in the data is told by flags of the data."""
     reasons = [reason for reason in reasons if not reason["in_data"]]
-    told = [f"{counted_of(r['count'], r['examinations'], noun)} not answered: {r['why']} (such as {r['example']})." for r in reasons[:MOST_REASONS]]
+    told = [f"{_whose(r)}{counted_of(r['count'], r['examinations'], noun)} not answered: {r['why']} (such as {r['example']})." for r in reasons[:MOST_REASONS]]
     more = len(reasons) - MOST_REASONS
-    return [*told, f"{plural(more, 'more reason')} of fewer stand in evaluation.json."] if more > 0 else told
+    return [*told, f"{plural(more, 'more reason')} of fewer stand{'s' * (more == 1)} in the JSON."] if more > 0 else told
+
+
+def _whose(reason: Mapping[str, Any]) -> str:
+    """Return whose reason it is, where several models are compared."""
+    return f"{reason['model']}: " if "model" in reason else ""
 
 
 def counted_of(count: int, examinations: int, noun: str) -> str:
