@@ -131,10 +131,23 @@ def test_held_out_films_teach_how_sure_the_names_are():
     sightings, truth = held_out()
     learnt = HEAD.calibrate(sightings, truth, {})
     assert json.loads(json.dumps(learnt)) == learnt
-    assert set(learnt) == {"temperature", "framing_weight", "certainty", "error"}
+    assert set(learnt) == {"temperature", "framing_weight", "certainty", "films_learnt", "error"}
     right = read(maps_of(truth[20].reshape(LEVELS, 4, 3)[..., :2], seen=range(2, 14)), learnt)
     assert 0.5 < right.facts["certainty"] < 1
     assert HEAD.calibrate(sightings[:10], truth[:10], {}) == {}
+
+
+def test_no_more_certainty_is_stated_than_so_many_films_allow():
+    """Laplace's rule of succession: 24 films that were all named rightly promise 25 of 26."""
+    sightings, truth = held_out(wrong=0)
+    learnt = HEAD.calibrate(sightings, truth, {})
+    assert learnt["films_learnt"] == 24
+    sure = {"slope": [0.0] * 4, "intercept": [9.0]}
+    whole, part = maps_of(corners()), maps_of(corners(), seen=range(5, 14))
+    assert read(whole, learnt | {"certainty": sure}).facts["certainty"] == pytest.approx(25 / 26)
+    assert read(whole, {"certainty": sure}).facts["certainty"] > 0.999, "an older model does not remember how many films there were"
+    assert read(part, {"part_certainty": sure, "parts_learnt": 40, "films_learnt": 10}).facts["certainty"] == pytest.approx(41 / 42)
+    assert read(part, {"certainty": sure, "films_learnt": 10}).facts["certainty"] == pytest.approx(11 / 12)
 
 
 def test_films_are_cut_below_a_part_of_the_column_and_above_another():
@@ -159,6 +172,7 @@ def test_names_on_parts_of_films_are_as_certain_as_those_of_held_out_parts():
     truth = np.array(truth, np.float32)
     learnt = HEAD.learn_parts(parts, truth)
     assert json.loads(json.dumps(learnt)) == learnt
+    assert learnt["parts_learnt"] == 30
     sure = {"slope": [0.0] * 4, "intercept": [9.0]}
     part, whole = maps_of(corners(), seen=range(5, 14)), maps_of(corners())
     assert read(part, {"certainty": sure} | learnt).facts["certainty"] == pytest.approx(0.5, abs=0.05), "every second one of these was named rightly"

@@ -56,5 +56,9 @@ def certainty_of(share: float, learnt: Mapping[str, Any]) -> float:
     more than as many films, all right, would allow: (films + 1) / (films + 2), Laplace's rule of succession.
     """
     stated = logistic([log_odds(share)], learnt["logistic"]) if "logistic" in learnt else max(0.0, share)
-    ceiling = (learnt["films"] + 1) / (learnt["films"] + 2) if learnt else math.nextafter(1.0, 0.0)
-    return min(stated, ceiling)
+    return min(stated, ceiling(learnt["films"]) if learnt else math.nextafter(1.0, 0.0))
+
+
+def ceiling(films: int) -> float:
+    """Return the certainty that films which were all right allow for the next one: (films + 1) / (films + 2), Laplace's rule of succession."""
+    return (films + 1) / (films + 2)

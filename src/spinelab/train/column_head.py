@@ -19,7 +19,7 @@ from spinelab.geometry.misplaced import Neighbours, fit_neighbours
 from spinelab.nn.column_maps import CORNERS, OFFSET_UNIT_PX, ColumnLoss, channels
 from spinelab.nn.heatmaps import centres
 from spinelab.train.canvas import place
-from spinelab.train.certainty import PART, fit_logistic, log_odds, logistic
+from spinelab.train.certainty import PART, ceiling, fit_logistic, log_odds, logistic
 from spinelab.train.column_samples import learn_error
 from spinelab.train.landmark_head import SAMPLES, Outputs, Sighting
 from spinelab.train.landmark_reading import ON_FILM
@@ -206,7 +206,7 @@ class ColumnHead:
         named = [_agreement(next(way for way in facts["columns"] if way["shift"] == 0), middle) == 1 for facts, middle in rows]
         if len(rows) < LEAST_NAMED or len(set(named)) < 2:
             return {}
-        return {"part_certainty": fit_logistic(np.array([facts["features"] for facts, _ in rows]), np.array(named))}
+        return {"part_certainty": fit_logistic(np.array([facts["features"] for facts, _ in rows]), np.array(named)), "parts_learnt": len(rows)}
 
     def _names(self, seen: Sequence[Sighting], truth: NDArray[np.float32]) -> dict[str, Any]:
         rows = [(s.facts, _middles(t[None], self.levels)[0]) for s, t in zip(seen, truth, strict=True) if s.facts]
@@ -221,7 +221,7 @@ class ColumnHead:
         features = [[log_odds(float(c.max())), *facts["features"][1:]] for (facts, _), c in zip(rows, chances, strict=True)]
         if len(set(named)) == 2:
             learnt["certainty"] = fit_logistic(np.array(features), np.array(named))
-        return learnt
+        return learnt | {"films_learnt": len(rows)}
 
     def _column(self, seen: Sighting) -> tuple[Floats, int]:
         """Return the corners ``(n, 4, 2)`` of the levels that were found, and the first of these levels."""
@@ -264,10 +264,15 @@ def _middles(truth: NDArray[np.float32], levels: int) -> Floats:
 
 
 def _certainty(features: Sequence[float], chance: float, calibration: Mapping[str, Any]) -> float:
-    """Return how certain the names are, by what was learnt from whole films or, where many levels are missing, from parts of films."""
-    learnt = calibration.get("part_certainty") if features[MISSING] >= PART else None
-    learnt = learnt or calibration.get("certainty")
-    return chance if learnt is None else logistic(features, learnt)
+    """Return how certain the names are, by what was learnt from whole films or, where many levels are missing, from parts of films.
+
+    Never more than as many films, all right, would allow; of a model that does not remember how many there were, as it was fitted.
+    """
+    part = features[MISSING] >= PART and "part_certainty" in calibration
+    learnt = calibration.get("part_certainty" if part else "certainty")
+    films = calibration.get("parts_learnt" if part else "films_learnt")
+    stated = chance if learnt is None else logistic(features, learnt)
+    return stated if films is None else min(stated, ceiling(films))
 
 
 def _agreement(way: Mapping[str, Any], middle: Floats) -> float:
