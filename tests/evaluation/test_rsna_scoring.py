@@ -76,9 +76,9 @@ def test_files_that_do_not_fit_the_labels_are_refused_by_name(tmp_path):
             rsna_of_submission(path, labels, bootstraps=10)
 
     write_submission(path, labels.studies[:3], answers[:3])
-    refused("1 of 4 graded studies are missing, such as 1003")
+    refused(r"1 of 4 graded studies is missing \(1003\)")
     write_submission(path, [*labels.studies, "77"], np.full((5, 25, 3), 1 / 3))
-    refused("1 of 5 studies are not among the labels, such as 77")
+    refused(r"1 of 5 studies is not among the labels \(77\)")
     write_submission(path, labels.studies, answers)
     good = path.read_text()
     row = "1000_spinal_canal_stenosis_l1_l2"

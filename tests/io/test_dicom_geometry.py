@@ -89,7 +89,7 @@ def test_missing_slice_leaves_spacing_unknown(write_series):
     study = io.read(write_series(positions))
     (image,) = study.images
     assert not image.spacing_mm.known and not image.affine.known
-    assert "1 slice(s) seem to be missing" in image.spacing_mm.source
+    assert "1 slice seems to be missing" in image.spacing_mm.source
     assert image.facts["in_plane_spacing_mm"].value == (0.5, 0.25)
     assert len(image.facts["slice_positions_mm"].value) == 7
     assert any("missing" in note for note in study.facts["notes"].value)

@@ -170,7 +170,7 @@ def test_a_file_called_dcm_that_is_none_is_told(tmp_path):
     (tmp_path / "1" / "notes.txt").write_text("nothing", encoding="utf-8")
     assert read_mr_study(tmp_path, "study").notes == ()
     (tmp_path / "1" / "9.dcm").touch()
-    assert read_mr_study(tmp_path, "study").notes == ("1 file(s) called .dcm could not be read and were left out (study/1/9.dcm: empty or missing)",)
+    assert read_mr_study(tmp_path, "study").notes == ("1 file called .dcm could not be read and was left out (study/1/9.dcm: empty or missing)",)
 
 
 def test_slices_are_sorted_by_place_and_not_by_name(tmp_path):

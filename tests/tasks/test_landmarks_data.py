@@ -155,7 +155,7 @@ def test_measurements_are_declared_beside_the_data(tmp_path):
     assert given[1]["px"] == (10.0, None)
     assert given[1]["mm"][1] == "no pixel spacing: a PNG does not state it"
     assert found.declaration.flips
-    assert any("1 of 2 picture(s) state no pixel spacing" in note for note in found.notes)
+    assert any("1 of 2 pictures states no pixel spacing: its distances" in note for note in found.notes)
     assert found.subset([0]).declaration == found.declaration
 
 
@@ -241,7 +241,7 @@ def test_boxes_beside_keypoints_are_left_out_and_told(tmp_path):
     annotations = [{"image_id": 1, "category_id": 7, "keypoints": [3, 4, 2, 5, 6, 1]}, {"image_id": 1, "category_id": 8, "bbox": [1, 2, 2, 4]}]
     found = examples(coco(tmp_path, categories=categories, annotations=annotations))
     assert points(found[0]) == {"head": (3, 4), "tail": (5, 6)}
-    assert any("1 annotation(s) of keypoints.json are of a category without keypoints and were left out: marker." in note for note in found.notes)
+    assert any("keypoints.json: 1 annotation is of a category without keypoints and was left out: marker." in note for note in found.notes)
 
 
 def test_a_coco_file_a_split_is_told_by_its_name(tmp_path):

@@ -220,7 +220,7 @@ def test_the_free_text_of_a_nifti_header_is_no_name_of_a_series(tmp_path):
     path = nifti(tmp_path / "spine.nii.gz", "TE=1e+02;Time=0.000")
     with pytest.raises(NotSureError, match="weighting not known"):
         read_bare(path)
-    with pytest.raises(InputError, match=r"no DICOM slice, but 1 other picture\(s\) such as .*spine.nii.gz.*by itself"):
+    with pytest.raises(InputError, match=r"no DICOM slice, but 1 other picture such as .*spine.nii.gz.*by itself"):
         read_bare(tmp_path)
 
 

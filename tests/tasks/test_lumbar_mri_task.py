@@ -533,7 +533,7 @@ def test_examinations_without_marks_are_answered_where_the_levels_are_found(
     own = TASK.predict_many(finds, TASK.asked(bare, QUICK), Run(tell=heard.append))
     same_answers(own, TASK.predict_many(model, TASK.asked(data.subset([0, 1]), QUICK), Run()))
     assert all(any("found by the program" in note for note in result.notes) for result in own)
-    assert heard == ["2 examination(s) come without coordinates: their levels are found by the program."]
+    assert heard == ["2 examinations come without coordinates: their levels are found by the program."]
 
 
 def test_examinations_without_marks_say_why_a_model_without_a_level_finder_has_no_answer(model: Model, folder: Path, tmp_path: Path) -> None:

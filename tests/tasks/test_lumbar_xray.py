@@ -145,7 +145,7 @@ def test_an_unpaired_patient_gets_an_answer_or_the_reason_by_the_view_setting():
     assert "has no AP film" in refused[0].notes[0]
     mixed = Examples((*cohort(40, seed=6).items, *(_renamed(e) for e in single)), "drawn")
     trained = TASK.fit(mixed, SLIP.with_overrides({"view": "dual"}), Run())
-    assert any("6 patient(s) without the AP and LATERAL film were not trained on" in note for note in trained.record["notes"])
+    assert any("6 patients without the AP and LATERAL film were not trained on" in note for note in trained.record["notes"])
     with pytest.raises(InputError, match="None of 6 patients"):
         TASK.fit(single, SLIP.with_overrides({"view": "ap"}), Run())
 
@@ -270,7 +270,7 @@ def test_a_network_is_trained_and_answers_from_files(tmp_path, view, fusion):
     if view == "dual":
         assert finding.label is None
         assert "has no AP film" in answers[3].notes[0]
-        assert any("1 patient(s) without" in note for note in model.record["notes"])
+        assert any("1 patient without" in note for note in model.record["notes"])
     else:
         assert sum(finding.probabilities.values()) == pytest.approx(1)
         assert answers[3].notes == ("No AP film: the answer rests on the LATERAL film alone.",)

@@ -96,7 +96,7 @@ def test_films_of_one_patient_belong_together_on_other_days_too(layout):
 
 def test_what_is_not_known_is_said(layout):
     notes = " ".join(read(layout).notes)
-    assert "1 film(s) do not name their patient" in notes
+    assert "1 film does not name its patient" in notes
     assert "do not state which side of the patient" in notes
 
 
@@ -190,7 +190,7 @@ def test_a_row_that_ends_with_t1_is_put_in_order_and_told(layout):
     places = np.array([(p.x / COLUMNS, p.y / ROWS) for p in changed.truth.landmarks]).reshape(17, 4, 2)
     assert places == pytest.approx(corners(1))
     assert [p.name for p in changed.truth.landmarks] == list(CORNER_LANDMARKS)
-    assert any(note.startswith("1 film(s) list their vertebrae out of order") and NAMES[1] in note for note in found.notes)
+    assert any(note.startswith("1 film lists its vertebrae out of order") and NAMES[1] in note for note in found.notes)
 
 
 @pytest.mark.parametrize(("level", "order"), [(16, [1, 0, 3, 2]), (4, [2, 3, 0, 1]), (0, [1, 0, 2, 3]), (8, [3, 2, 1, 0])])
@@ -204,7 +204,7 @@ def test_corners_that_are_exchanged_are_put_where_their_places_say_and_the_angle
     assert places == pytest.approx(corners(1))
     true = of_corners(corners(1) * [COLUMNS, ROWS], None, ROWS)
     assert [values(changed)[name, "deg"] for name in CHALLENGE] == pytest.approx([true[name, "deg"] for name in CHALLENGE])
-    assert any(note.startswith("1 film(s) list corners of a vertebra with left and right") and NAMES[1] in note for note in found.notes)
+    assert any(note.startswith("1 film lists corners of a vertebra with left and right") and NAMES[1] in note for note in found.notes)
     assert not any("out of order" in note for note in found.notes)
 
 
@@ -213,5 +213,5 @@ def test_a_vertebra_marked_twice_is_told(layout):
     points[16] = points[15] + [0, 0.001]
     path = layout / "labels" / "training" / "landmarks.csv"
     table(path, [row_of(corners(0)), row_of(points), row_of(corners(2))])
-    assert any("mark one vertebra twice" in note and NAMES[1] in note for note in read(layout).notes)
+    assert any("1 film marks one vertebra twice" in note and NAMES[1] in note for note in read(layout).notes)
     assert not any("out of order" in note for note in read(layout).notes)

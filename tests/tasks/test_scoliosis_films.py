@@ -183,7 +183,7 @@ def test_a_sixth_lumbar_vertebra_has_no_name_and_is_told(found):
     assert example.facts["presacral"].value == 25
     assert tuple(p.name for p in example.truth.landmarks) == CORNER_LANDMARKS
     assert "sixth lumbar vertebra has no landmarks" in example.truth.notes[0]
-    assert any(note.startswith("3 film(s) are of patients with another number") for note in found.notes)
+    assert any(note.startswith("3 films are of patients with another number") for note in found.notes)
 
 
 def test_levels_that_are_absent_or_have_no_name_count_as_they_should(found):
@@ -239,7 +239,7 @@ def test_a_table_is_read_from_the_folder_or_by_its_own_path(tmp_path):
         assert example.truth.finding("surgical_range").label == "below"
         assert example.group == "A"
     assert not TASK.examples(tmp_path).phantom
-    assert any("state no pixel spacing" in note for note in TASK.examples(tmp_path).notes)
+    assert any("1 film states no pixel spacing" in note for note in TASK.examples(tmp_path).notes)
 
 
 def test_a_column_that_is_not_whole_is_left_out_and_told(tmp_path):
@@ -249,7 +249,7 @@ def test_a_column_that_is_not_whole_is_left_out_and_told(tmp_path):
     (tmp_path / "films" / "1.png").write_bytes(marked_pixels)
     read = TASK.examples(tmp_path)
     assert [e.id for e in read] == ["2.png"]
-    assert any("1 film(s) were left out" in note and "1.png" in note and "presacral 23" in note for note in read.notes)
+    assert any("1 film was left out (1.png)" in note and "1.png" in note and "presacral 23" in note for note in read.notes)
     with pytest.raises(InputError, match="on no film the whole column"):
         TASK.examples(marked(tmp_path, short))
 

@@ -49,7 +49,7 @@ def test_films_with_landmarks_and_subjects(tmp_path):
     assert (study.id, study.sex.value, study.age_years.value, study.facts["site"].value, study.patient.value) == ("1.png", "F", 61.0, "north", "A")
     assert not found[2].open().age_years.known
     assert not found.phantom
-    assert any("3 film(s) state no pixel spacing" in note for note in found.notes)
+    assert any("3 films state no pixel spacing" in note for note in found.notes)
 
 
 def test_names_in_any_case_and_a_semicolon(tmp_path):
@@ -127,7 +127,15 @@ def test_what_is_left_out_or_doubtful_is_told(tmp_path):
     found = examples(tmp_path)
     assert [e.id for e in found] == ["1.png", "2.png"]
     told = " ".join(found.notes)
-    for part in ("gone.png", "broken.png", "stranger.png", "Jaw of 1.png", "L4 of 2.png", "not in subjects.csv: B", "have no film: Z"):
+    for part in (
+        "gone.png",
+        "broken.png",
+        "stranger.png",
+        "Jaw of 1.png",
+        "L4 of 2.png",
+        "1 patient is not in subjects.csv (B)",
+        "1 patient of subjects.csv has no film (Z)",
+    ):
         assert part in told
 
 

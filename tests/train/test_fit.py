@@ -48,7 +48,7 @@ def test_examples_without_a_picture_are_left_out_and_counted(toy, make, settings
     seen = make(40)
     spoiled = [replace(example, open=lambda example=example: empty(example)) if i in (3, 7) else example for i, example in enumerate(seen)]
     notes = toy.fit(replace(seen, items=tuple(spoiled)), settings.with_overrides({"epochs": 1}), run).record["notes"]
-    assert notes[0] == "2 example(s) without a picture were left out."
+    assert notes[0] == "2 examples without a picture were left out."
 
 
 def test_same_seed_same_weights_and_the_world_outside_undisturbed(toy, make, settings, run):
@@ -176,7 +176,7 @@ def test_dual_learns_only_from_complete_examinations_and_says_when_it_cannot_ans
     mixed = replace(both, items=(*both.items, *(replace(e, id=f"s{i}") for i, e in enumerate(single))))
     model = toy.fit(mixed, chosen, run)
     assert model.record["train"]["examples"] == 20
-    assert any("3 example(s)" in note for note in model.record["notes"])
+    assert any("3 examples" in note for note in model.record["notes"])
     results = toy.predict_many(model, mixed, run)
     assert all(r.findings for r in results[:20])
     assert not any(r.findings for r in results[20:])

@@ -1,6 +1,7 @@
 """Study, Result, Task, Model, Settings and errors: the words every other part is written in. numpy only."""
 
-from spinelab.core.doubt import Doubt, plural
+from spinelab.core.counts import counted, noted, plural
+from spinelab.core.doubt import Doubt
 from spinelab.core.errors import InputError, NotSureError, SpinelabError, TaskError
 from spinelab.core.explaining import LANDMARK_MAPS, Explaining, Explanation, Sheet
 from spinelab.core.measuring import Quantity, Reference, Stroke
@@ -44,6 +45,8 @@ __all__ = [
     "Task",
     "TaskError",
     "at_several_places",
+    "counted",
+    "noted",
     "plural",
     "setting",
     "silent",

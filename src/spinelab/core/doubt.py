@@ -1,4 +1,4 @@
-"""What is found wrong with an examination once it is open, and counts in words."""
+"""What is found wrong with an examination once it is open."""
 
 from __future__ import annotations
 
@@ -30,8 +30,3 @@ class Doubt:
     def example(self) -> str:
         """The case as it is named in a sentence."""
         return f"{self.about}: {self.detail}" if self.detail else self.about
-
-
-def plural(count: int, noun: str) -> str:
-    """Return ``1 question`` or ``2 questions``."""
-    return f"{count} {noun}{'s' * (count != 1)}"

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from spinelab.core.counts import counted
 from spinelab.core.doubt import Doubt
 from spinelab.core.errors import InputError, TaskError
 from spinelab.core.explaining import Explaining, Explanation, Sheet
@@ -77,7 +78,7 @@ class Examples(Sequence[Example]):
         repeated = [name for name, count in Counter(e.id for e in self.items).items() if count > 1]
         if repeated:
             raise InputError(
-                f"{self.root}: {len(repeated)} name(s) stand for two different images, such as {repeated[0]!r}",
+                f"{self.root}: {counted(repeated, '[name stands|names stand] for two different images')}",
                 expected="one name an image",
                 action="rename one of each pair, or give the path from the folder's top in the manifest",
             )

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import InputError
+from spinelab.core import InputError, plural
 from spinelab.evaluation.resampling import BOOTSTRAPS, Distribution, Floats, draw_counts, patient_codes, ratio
 
 GRADES: Final = ("normal_mild", "moderate", "severe")
@@ -114,7 +114,7 @@ def check_probabilities(probabilities: NDArray[Any], names: Sequence[str]) -> Fl
         first = int(np.flatnonzero(wrong)[0])
         shown = ", ".join(f"{value:.4g}" for value in rows[first])
         raise InputError(
-            f"{names[first]}: probabilities {shown} ({int(wrong.sum())} such row(s))",
+            f"{names[first]}: probabilities {shown} ({plural(int(wrong.sum()), 'such row')})",
             expected=f"three finite values of at least 0 that add up to 1 within {SUM_TOLERANCE}",
             action="correct the predictions, or divide every row by its sum, as the competition's metric does; here they are not scaled silently",
         )

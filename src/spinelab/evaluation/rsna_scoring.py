@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import InputError
+from spinelab.core import InputError, counted
 from spinelab.evaluation.resampling import BOOTSTRAPS, Distribution
 from spinelab.evaluation.rsna import RsnaLabels, rsna_distributions
 from spinelab.evaluation.rsna_baselines import rsna_baselines, rsna_constant, rsna_figures
@@ -52,13 +52,13 @@ def _check_studies(path: Path | str, told: tuple[str, ...], known: tuple[str, ..
     absent, strange = sorted(set(needed) - set(told)), sorted(set(told) - set(known))
     if absent:
         raise InputError(
-            f"{path}: {len(absent)} of {len(needed)} graded studies are missing, such as {absent[0]}",
+            f"{path}: {counted(absent, f'of {len(needed)} graded studies [is|are] missing')}",
             expected="all 25 targets of every graded study",
             action="predict them too, or give the labels of the studies that were predicted",
         )
     if strange:
         raise InputError(
-            f"{path}: {len(strange)} of {len(told)} studies are not among the labels, such as {strange[0]}",
+            f"{path}: {counted(strange, f'of {len(told)} studies [is|are] not among the labels')}",
             expected="rows of the labelled studies and no others",
             action="leave their rows out, or give their labels too",
         )

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import InputError
+from spinelab.core import InputError, counted
 from spinelab.evaluation.resampling import Floats
 from spinelab.evaluation.rsna import COLUMNS, GRADES, check_probabilities
 from spinelab.evaluation.rsna_rows import HEADER, Row, read_rows
@@ -74,7 +74,7 @@ def read_submission(path: Path | str, studies: Sequence[str] | None = None) -> t
     wanted = [f"{study}_{column}" for study in known for column in COLUMNS]
     absent = [name for name in wanted if name not in found]
     if absent:
-        raise InputError(f"{path}: {len(absent)} row(s) are missing, such as {absent[0]}", expected="all 25 targets of every study", action="predict them too")
+        raise InputError(f"{path}: {counted(absent, '[row is|rows are] missing')}", expected="all 25 targets of every study", action="predict them too")
     return known, np.array([values[name] for name in wanted]).reshape(len(known), len(COLUMNS), len(GRADES))
 
 

@@ -16,7 +16,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from spinelab.core import InputError
+from spinelab.core import InputError, plural
 from spinelab.geometry.lines import Points, down_axis, ends_left_to_right, offset_along, turn_deg
 
 VERTEBRAE: Final = ("L1", "L2", "L3", "L4", "L5")
@@ -212,7 +212,7 @@ def _checked(endplates: Points, spacing_mm: tuple[float, float] | None) -> Point
     lines[~np.isfinite(lines).all(axis=(1, 2))] = np.nan
     drawn = np.isfinite(lines).all(axis=(1, 2))
     if drawn.sum() < 2:
-        raise _refuse(f"{int(drawn.sum())} endplate line(s)", "at least two")
+        raise _refuse(plural(int(drawn.sum()), "endplate line"), "at least two")
     if spacing_mm is not None:
         lines = lines * np.array([spacing_mm[1], spacing_mm[0]])
     if np.any(np.hypot(*(lines[drawn, 1] - lines[drawn, 0]).T) == 0):

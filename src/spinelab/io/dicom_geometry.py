@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Fact, InputError, unknown
+from spinelab.core import Fact, InputError, counted, unknown
 from spinelab.geometry.planes import cross
 from spinelab.io.dicom_header import Header, tag
 
@@ -144,7 +144,7 @@ def _uneven(gaps: Vectors, ordered: Vectors) -> str:
     missing = int(np.sum(np.round(gaps[gaps > 1.5 * median] / median) - 1))
     shown = f"gaps between slices from {gaps.min():.3g} to {gaps.max():.3g} mm, median {median:.3g} mm"
     if missing:
-        return f"{shown}: {missing} slice(s) seem to be missing"
+        return f"{shown}: {counted(missing, '[slice seems|slices seem] to be missing')}"
     return f"{shown}: slices are not evenly spaced on a straight line"
 
 

@@ -10,7 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeVar
 
-from spinelab.core import Fact, InputError
+from spinelab.core import Fact, InputError, plural
 from spinelab.io.gate import decoding
 
 T = TypeVar("T")
@@ -120,7 +120,7 @@ class Header:
         except (TypeError, ValueError):
             numbers = ()
         if not numbers or (count is not None and len(numbers) != count):
-            raise self.refusal(keyword, f"{count if count is not None else 'one or more'} number(s)")
+            raise self.refusal(keyword, plural(count, "number") if count is not None else "one or more numbers")
         return numbers
 
     def number(self, keyword: str) -> float | None:

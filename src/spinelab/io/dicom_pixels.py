@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import InputError
+from spinelab.core import InputError, plural
 from spinelab.io.codestream import stated_size
 from spinelab.io.dicom_header import Header, tag, uid
 from spinelab.io.dicom_layout import MONOCHROME, Layout
@@ -112,7 +112,7 @@ def _check_length(header: Header, found: Layout, length: int) -> None:
     if length < needed:
         raise InputError(
             f"{header.name}: {tag('PixelData')} has {length:,} bytes",
-            expected=f"{needed:,} bytes for {found.frames} frame(s) of {found.rows} x {found.columns} at {found.bits_allocated} bits",
+            expected=f"{needed:,} bytes for {plural(found.frames, 'frame')} of {found.rows} x {found.columns} at {found.bits_allocated} bits",
             action="copy or export the file again; it was probably cut off",
         )
 
@@ -126,7 +126,7 @@ def _check_frames(header: Header, found: Layout, data: bytes) -> None:
     with decoding("pydicom", header.name, expected=_EXPECTED, action=_ACTION):
         frames = [stated_size(bytes(f)) for f in generate_frames(data, number_of_frames=found.frames, extended_offsets=extended)]
     if len(frames) < found.frames:
-        raise InputError(f"{header.name}: {len(frames)} compressed frame(s)", expected=f"{found.frames}, as NumberOfFrames states", action=_ACTION)
+        raise InputError(f"{header.name}: {plural(len(frames), 'compressed frame')}", expected=f"{found.frames}, as NumberOfFrames states", action=_ACTION)
     other = next((size for size in frames if size is not None and size != (found.rows, found.columns)), None)
     if other is not None:
         raise InputError(

@@ -8,13 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from spinelab.core import Example, Fact, InputError, Result, Study, unknown
+from spinelab.core import Example, Fact, InputError, Result, Study, noted, plural, unknown
 from spinelab.io.film_header import Header, in_words, look
 from spinelab.io.landmark_tables import COLUMNS, POINTS, SUBJECTS, Film, Subject, read_points, read_subjects, write_points, write_subjects
 from spinelab.io.read import read
 
 FOLDER: Final = "films"
-_SHOWN: Final = 3
 _ABOUT_PATIENTS: Final = ("age_years", "sex")
 
 
@@ -70,8 +69,8 @@ def read_marked(root: Path, names: Sequence[str], views: Sequence[str]) -> Marke
     notes += more
     if subjects:
         shown = {f.film.patient for f in found}
-        notes += told(sorted(shown - set(subjects)), f"patient(s) are not in {SUBJECTS}")
-        notes += told(sorted(set(subjects) - shown), f"patient(s) of {SUBJECTS} have no film")
+        notes += noted(sorted(shown - set(subjects)), f"[patient is|patients are] not in {SUBJECTS}.")
+        notes += noted(sorted(set(subjects) - shown), f"[patient of {SUBJECTS} has|patients of {SUBJECTS} have] no film.")
     return MarkedFilms(root, tuple(found), tuple(notes))
 
 
@@ -82,12 +81,6 @@ def write_marked(root: Path, films: Sequence[Film], subjects: Sequence[Subject])
     for film, subject in zip(films, subjects, strict=True):
         known.setdefault(film.patient, subject)
     write_subjects(root / SUBJECTS, known)
-
-
-def told(names: Sequence[str], what: str) -> list[str]:
-    """Return a sentence that counts and names some of ``names``; nothing where there are none."""
-    shown = ", ".join(names[:_SHOWN]) + (" and others" if len(names) > _SHOWN else "")
-    return [f"{len(names)} {what}: {shown}."] if names else []
 
 
 def _files(root: Path, films: Sequence[Film], subjects: Mapping[str, Subject], views: Sequence[str]) -> tuple[list[MarkedFilm], list[str]]:
@@ -112,9 +105,9 @@ def _files(root: Path, films: Sequence[Film], subjects: Mapping[str, Subject], v
             action=f"bring the films into {FOLDER}, or correct their names",
         )
     return found, [
-        *told(missing, f"film(s) of {POINTS} are not there and were left out"),
-        *told(unread, "film(s) cannot be read and were left out"),
-        *told(_strangers(root, seen), f"film(s) have no row in {POINTS} and were left out"),
+        *noted(missing, f"[film of {POINTS} is not there and was|films of {POINTS} are not there and were] left out."),
+        *noted(unread, "[film cannot be read and was|films cannot be read and were] left out."),
+        *noted(_strangers(root, seen), f"[film has no row in {POINTS} and was|films have no row in {POINTS} and were] left out."),
     ]
 
 
@@ -132,7 +125,7 @@ def _refuse_exchanged(found: Sequence[MarkedFilm]) -> None:
     swapped = [f for f in suspects if f.header.size and not any(_outside((y, x), f.header.size) for x, y in f.film.points.values())]
     if suspects and 2 * len(swapped) > len(suspects):
         raise InputError(
-            f"{POINTS}: points of {len(swapped)} film(s), such as {swapped[0].film.name}, lie outside, and would lie inside with x and y exchanged",
+            f"{POINTS}: points of {plural(len(swapped), 'film')}, such as {swapped[0].film.name}, lie outside, and would lie inside with x and y exchanged",
             expected="x_px counts columns to the right, y_px counts rows downwards",
             action="exchange the two columns",
         )
@@ -149,7 +142,8 @@ def _inside(found: Sequence[MarkedFilm]) -> tuple[list[MarkedFilm], list[str]]:
             kept.append(replace(f, film=replace(f.film, points=points)))
         else:
             bare.append(f.film.name)
-    notes = [*told(beyond, "landmark(s) lie outside their film and count as absent"), *told(bare, "film(s) without a landmark inside were left out")]
+    notes = noted(beyond, "[landmark lies outside its film and counts|landmarks lie outside their film and count] as absent.")
+    notes += noted(bare, "[film without a landmark inside was|films without a landmark inside were] left out.")
     if not kept:
         raise InputError(f"{POINTS}: every landmark lies outside its film. {notes[0]}", expected="pixels of the original film", action="correct them")
     return kept, notes

@@ -23,7 +23,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as tensors_to_bytes
 
-from spinelab.core import InputError, Model, Settings, TaskError
+from spinelab.core import InputError, Model, Settings, TaskError, counted
 from spinelab.io.packing import unpacked
 
 SCHEMA: Final = "spinelab.model/1"
@@ -183,7 +183,11 @@ def _bytes(path: Path) -> bytes:
 def _require_finite(tensors: Mapping[str, NDArray[Any]], where: str) -> None:
     bad = [name for name, values in tensors.items() if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all()]
     if bad:
-        raise InputError(f"{where}: {len(bad)} weight(s) are not finite numbers, such as {bad[0]}", expected="finite weights", action="train the model again")
+        raise InputError(
+            f"{where}: {counted(bad, '[weight is not a finite number|weights are not finite numbers]')}",
+            expected="finite weights",
+            action="train the model again",
+        )
 
 
 def _require_replaceable(target: Path) -> None:

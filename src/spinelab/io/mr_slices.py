@@ -124,7 +124,7 @@ class MrSeries:
         steps = np.diff(origins, axis=0)
         even = len(self.blocks) == 1 and float(np.abs(steps - steps.mean(axis=0)).max()) <= max(0.02 * float(np.linalg.norm(steps.mean(axis=0))), SAME_PLACE_MM)
         if not even or not spacing.known or float(np.linalg.norm(steps.mean(axis=0))) < SAME_PLACE_MM:
-            reason = unknown(f"{len(self.blocks)} stack(s) with uneven gaps between slices: each slice has its own place (fact slice_affines)")
+            reason = unknown(f"{plural(len(self.blocks), 'stack')} with uneven gaps between slices: each slice has its own place (fact slice_affines)")
             return reason, reason
         matrix = self.affines[0].copy()
         matrix[:3, 2] = (origins[-1] - origins[0]) / (len(origins) - 1)

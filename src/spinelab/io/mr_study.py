@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from spinelab.core import Fact, InputError
+from spinelab.core import Fact, InputError, noted, plural
 from spinelab.io.dicom_facts import Patient, study_facts
 from spinelab.io.mr_slices import MrSeries, series_of
 from spinelab.io.series import Found, Slice, folders_joined, look_through, one_patient, without_copies
@@ -56,7 +56,7 @@ def read_mr_study(folder: Path, name: str, files: Sequence[Path] | None = None) 
 def _not_dicom(found: Found) -> list[str]:
     """Return a note on files that are called like DICOM and are none; none for none."""
     broken = [text for text in found.left_out if text.rpartition(": ")[0].lower().endswith(".dcm")]
-    return [f"{len(broken)} file(s) called .dcm could not be read and were left out ({'; '.join(broken[:3])})"] if broken else []
+    return noted(broken, "[file called .dcm could not be read and was|files called .dcm could not be read and were] left out")
 
 
 def why_left_out(label: str, error: InputError) -> str:
@@ -68,7 +68,7 @@ def _without_dicom(found: Found, name: str) -> InputError:
     """Return the refusal of a folder without DICOM, which says what it holds instead."""
     expected = "the DICOM series of one examination"
     if found.pictures:
-        what = f"{name} holds no DICOM slice, but {len(found.pictures)} other picture(s) such as {found.pictures[0][1]}"
+        what = f"{name} holds no DICOM slice, but {plural(len(found.pictures), 'other picture')} such as {found.pictures[0][1]}"
         return InputError(what, expected=expected, action="give the DICOM files that they were made from, or one of these files by itself")
     detail = f" ({'; '.join(found.left_out[:3])})" if found.left_out else ""
     return InputError(f"{name} holds no DICOM slice{detail}", expected=expected, action="check the path")

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from spinelab.core import Fact, Image, InputError, Study, unknown
+from spinelab.core import Fact, Image, InputError, Study, counted, unknown
 from spinelab.io.dicom import Described, described, image, not_a_picture
 from spinelab.io.dicom_facts import Patient, patient, study_facts
 from spinelab.io.dicom_geometry import SAME_DIRECTION, Stack, orientation, position, repeated, stack
@@ -205,10 +205,13 @@ def without_copies(slices: Sequence[Slice]) -> tuple[list[Slice], list[str]]:
     folders: dict[Any, Path] = {}
     left = [item for item in objects.values() if folders.setdefault(_acquired(item), item.path.parent) == item.path.parent]
     told = [
-        (len(slices) - len(objects), "hold an object that was already read (same SOPInstanceUID) and were left out"),
-        (len(objects) - len(left), "hold a slice that was already read from another folder (same series, number and place) and were left out"),
+        (len(slices) - len(objects), "[file holds|files hold] an object that was already read (same SOPInstanceUID) and [was|were] left out"),
+        (
+            len(objects) - len(left),
+            "[file holds|files hold] a slice that was already read from another folder (same series, number and place) and [was|were] left out",
+        ),
     ]
-    return left, [f"{count} file(s) {what}" for count, what in told if count]
+    return left, [counted(count, what) for count, what in told if count]
 
 
 def _acquired(item: Slice) -> tuple[str | None, ...] | Path:

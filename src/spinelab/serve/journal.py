@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-from spinelab.core import Explaining, InputError, Model, Reference, Result
+from spinelab.core import Explaining, InputError, Model, Reference, Result, counted
 from spinelab.io.cache import file_digest
 from spinelab.report import Visit
 from spinelab.serve.examinations import Examination
@@ -54,7 +54,7 @@ class Journal:
         gone = [name for name in self._lines if name not in places]
         if gone:
             raise InputError(
-                f"{len(gone)} examination(s) of the interrupted reading are not there any more, such as {gone[0]}",
+                counted(gone, "[examination of the interrupted reading is|examinations of the interrupted reading are] not there any more"),
                 expected="the examinations that it was begun with, or more of them",
                 action="bring them back, or read into another --out",
             )

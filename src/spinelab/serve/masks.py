@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinelab import io
-from spinelab.core import Explanation, InputError, Model, Study
+from spinelab.core import Explanation, InputError, Model, Study, counted
 from spinelab.serve import places
 from spinelab.serve.places import PathLike
 
@@ -29,7 +29,9 @@ def read_mask(path: PathLike, study: Study) -> NDArray[np.bool_]:
     """
     if len(study.images) != 1 or "Z" in study.images[0].axes or "T" in study.images[0].axes:
         raise InputError(
-            f"--mask with an examination of {len(study.images)} picture(s) or stack(s)", expected="one film", action="leave --mask out, or give one film"
+            f"--mask with an examination of {counted(len(study.images), '[picture or stack|pictures or stacks]')}",
+            expected="one film",
+            action="leave --mask out, or give one film",
         )
     file = places.existing(path, _EXPECTED)
     mask = _flat(_pixels(file), file)

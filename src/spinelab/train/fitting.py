@@ -17,7 +17,7 @@ from lightning.pytorch import Trainer
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from spinelab.core import Examples, InputError, Model, Run, TaskError
+from spinelab.core import Examples, InputError, Model, Run, TaskError, counted
 from spinelab.core.versions import versions
 from spinelab.io.cache import ImageCache
 from spinelab.nn import start_from
@@ -116,8 +116,8 @@ def material_of(
     whole, left_out = np.flatnonzero(shown), np.flatnonzero(~shown)
     notes = []
     if len(left_out):
-        why = "with a missing view were left out: this network requires every view." if every_view else "without a picture were left out."
-        notes.append(f"{len(left_out)} example(s) {why}")
+        why = "with a missing view [was|were] left out: this network requires every view." if every_view else "without a picture [was|were] left out."
+        notes.append(counted(len(left_out), f"[example|examples] {why}"))
     groups = examples.groups()
     split = validation_split(labels[whole], [groups[i] for i in whole], settings.validation_fraction, settings.seed)
     split = replace(split, train=whole[split.train], validation=whole[split.validation])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from spinelab import io
-from spinelab.core import Example, Examples, Fact, Finding, InputError, Result, Study
+from spinelab.core import Example, Examples, Fact, Finding, InputError, Result, Study, noted
 from spinelab.io.tables import Row, age_of, read_rows, sex_of
 from spinelab.phantoms import is_phantom
 
@@ -111,14 +111,13 @@ def _from_folders(root: Path) -> Examples:
     items: list[Example] = []
     for folder in classes:
         found, others = _images_below(folder)
-        if others:
-            notes.append(f"{len(others)} file(s) in {folder.name} are not images by their names and were left out, such as {others[0].name}.")
+        told = noted([f.name for f in others], "[file is not an image by its name and was|files are not images by their names and were] left out.")
+        notes += [f"{folder.name}: {note}" for note in told]
         if not found:
             raise InputError(f"{folder} holds no images", expected=_LAYOUT, action="put images there, or remove the folder if it is not a class")
         items += [_example(str(f.relative_to(top)), f, folder.name, _dicom_patient(f), {}) for f in found]
     stray = [p for p in top.iterdir() if p.is_file() and p.suffix.lower() in io.IMAGE_SUFFIXES]
-    if stray:
-        notes.append(f"{len(stray)} image(s) lie outside any class folder and were left out, such as {stray[0].name}.")
+    notes += noted([f.name for f in stray], "[image lies outside any class folder and was|images lie outside any class folder and were] left out.")
     return Examples(tuple(items), root, phantom=is_phantom(root), notes=tuple(notes))
 
 

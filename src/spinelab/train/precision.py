@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from spinelab.core import Run, TaskError
+from spinelab.core import Run, TaskError, plural
 
 GPU = ("gpu", "cuda")
 
@@ -38,7 +38,7 @@ def choose_device(run: Run) -> str:
 
 def _enough(run: Run, present: int, what: str) -> None:
     if isinstance(run.devices, int) and run.devices > present:
-        raise TaskError(f"devices={run.devices}, but this machine shows {present} {what}(s)", expected=f"at most {present}", action="ask for fewer devices")
+        raise TaskError(f"devices={run.devices}, but this machine shows {plural(present, what)}", expected=f"at most {present}", action="ask for fewer devices")
 
 
 def device_name(device: str) -> str:

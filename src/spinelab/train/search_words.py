@@ -76,7 +76,7 @@ def record_of(
         "importance": dict(importance or {}),
     }
     if reference is None or groups is None:
-        reason = why or f"no short training came to its end within {minutes:g} minute(s)"
+        reason = why or f"no short training came to its end within {minutes:g} minute{'s' * (minutes != 1)}"
         return body | {"best": Strengths().to_dict(), "found": False, "words": f"No augmentation was searched: {reason}. Trained without augmentation."}
     tried = [t for t in complete if any(t.strengths.values())]
     # The second training without augmentation is no candidate: it only tells what another order of the films does.

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from spinelab.core import Fact, InputError
+from spinelab.core import Fact, InputError, counted, noted
 from spinelab.io.tables import spacing_of
 from spinelab.io.text import read_text
 from spinelab.tasks.landmarks.annotation import FACTS, Annotated, Book, Point, in_order, number, size_of, stated
@@ -55,10 +55,11 @@ def read_coco(path: Path) -> Book:
         points.setdefault(image, {}).update(_points(entry, categories[category], where))
     annotated = tuple(_annotated(path, images[image], found) for image, found in points.items())
     bare = [images[i]["file_name"] for i in images if i not in points]
-    notes = [f"{len(bare)} picture(s) of {path.name} have no annotation and were left out, such as {bare[0]}."] if bare else []
+    notes = [f"{path.name}: {note}" for note in noted(bare, "[picture has no annotation and was|pictures have no annotation and were] left out.")]
     left = [others[entry["category_id"]] for entry in body["annotations"] if _left_out(entry, others)]
     if left:
-        notes.append(f"{len(left)} annotation(s) of {path.name} are of a category without keypoints and were left out: {', '.join(sorted(set(left)))}.")
+        words = counted(len(left), "[annotation is of a category without keypoints and was|annotations are of a category without keypoints and were] left out")
+        notes.append(f"{path.name}: {words}: {', '.join(sorted(set(left)))}.")
     if not annotated:
         raise InputError(f"{path} holds no annotation", expected=_EXPECTED, action="annotate the pictures")
     names = in_order(name for category in categories.values() for name in category)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from spinelab import io
-from spinelab.core import Example, Examples, Fact, InputError, Landmark, Result, Study, plural
+from spinelab.core import Example, Examples, Fact, InputError, Landmark, Result, Study, counted, noted, plural
 from spinelab.phantoms import is_phantom
 from spinelab.tasks.landmarks import csv_files
 from spinelab.tasks.landmarks.annotation import LAYOUT, Annotated, Book
@@ -21,7 +21,6 @@ from spinelab.tasks.landmarks.pictures import Header, look, opened, outside, spa
 from spinelab.tasks.landmarks.toml_file import read_declaration
 
 TASK_NAME: Final = "landmarks"
-_SHOWN: Final = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +56,7 @@ def examples(root: Path) -> DeclaredExamples:
     found, more = _inside(found)
     notes = [*book.notes, *notes, *more]
     bare = [f.annotated.name for f in found if not any(name in f.annotated.points for name in declaration.landmarks)]
-    if bare:
-        notes.append(f"{len(bare)} picture(s) with no point in them were left out, such as {bare[0]}.")
+    notes += noted(bare, "[picture with no point in it was|pictures with no point in them were] left out.")
     items, remarks = _examples([f for f in found if f.annotated.name not in set(bare)], declaration)
     notes += remarks + _about(book, declaration, items)
     if not items:
@@ -87,7 +85,7 @@ def _book(root: Path) -> Book:
         _refuse_broken(root, [p for p, body in bodies if body is None])
     if len(sets) > 1 and not (single or tables):
         return read_splits(root, sets)
-    kinds = [str(p.relative_to(root)) for p in (*tables, *sets)] + ([f"{len(single)} labelme file(s)"] if single else [])
+    kinds = [str(p.relative_to(root)) for p in (*tables, *sets)] + ([plural(len(single), "labelme file")] if single else [])
     if len(kinds) != 1:
         given = f"{root} holds {', '.join(kinds[:5])}: which one is meant?" if kinds else f"{root} holds no annotation that can be read"
         raise InputError(given, expected=LAYOUT, action="give the file itself" if kinds else "check the folder, or name the CSV landmarks.csv")
@@ -146,9 +144,10 @@ def _pictures(book: Book) -> tuple[list[_Found], list[str]]:
             expected=f"paths from {' or '.join(str(folder) for folder in book.folders[:2])}",
             action="bring the pictures, or correct their names",
         )
-    notes = [_said(missing, "picture(s) of the annotation are not there"), _said(unread, "picture(s) cannot be read")]
+    notes = noted(missing, "[picture of the annotation is not there and was|pictures of the annotation are not there and were] left out.")
+    notes += noted(unread, "[picture cannot be read and was|pictures cannot be read and were] left out.")
     used = {f.path.resolve() for f in found} | {(book.folders[0] / name).resolve() for name in missing}
-    return found, [n for n in (*notes, _said(_strangers(used), "picture(s) have no annotation")) if n]
+    return found, notes + noted(_strangers(used), "[picture has no annotation and was|pictures have no annotation and were] left out.")
 
 
 def _strangers(used: set[Path]) -> list[str]:
@@ -156,11 +155,6 @@ def _strangers(used: set[Path]) -> list[str]:
     folders = {path.parent for path in used if path.is_file()}
     inside = [p for folder in sorted(folders) for p in sorted(folder.iterdir())]
     return [p.name for p in inside if p.is_file() and p.name.lower().endswith(io.IMAGE_SUFFIXES) and p.resolve() not in used]
-
-
-def _said(names: Sequence[str], what: str) -> str:
-    shown = ", ".join(names[:_SHOWN]) + (" and others" if len(names) > _SHOWN else "")
-    return f"{len(names)} {what} and were left out: {shown}." if names else ""
 
 
 def _inside(found: Sequence[_Found]) -> tuple[list[_Found], list[str]]:
@@ -177,8 +171,8 @@ def _inside(found: Sequence[_Found]) -> tuple[list[_Found], list[str]]:
     for f in found:
         points = {name: at for name, at in f.annotated.points.items() if name not in drop.get(f.annotated.name, ())}
         kept.append(replace(f, annotated=replace(f.annotated, points=points)))
-    shown = ", ".join(f"{name} of {f.annotated.name}" for f, name in beyond[:_SHOWN])
-    return kept, [f"{len(beyond)} point(s) lie outside their picture and count as absent: {shown}{' and others' if len(beyond) > _SHOWN else ''}."]
+    named = [f"{name} of {f.annotated.name}" for f, name in beyond]
+    return kept, noted(named, "[point lies outside its picture and counts|points lie outside their picture and count] as absent.")
 
 
 def _refuse_resized(found: Sequence[_Found]) -> None:
@@ -203,7 +197,7 @@ def _refuse_swapped(found: Sequence[_Found], beyond: set[str]) -> None:
     if suspects and 2 * len(swapped) > len(suspects):
         first = swapped[0].annotated
         raise InputError(
-            f"{first.where}: points of {len(swapped)} picture(s), such as {first.name}, lie outside, and would lie inside with x and y exchanged",
+            f"{first.where}: points of {plural(len(swapped), 'picture')}, such as {first.name}, lie outside, and would lie inside with x and y exchanged",
             expected="x counts columns to the right, y counts rows downwards",
             action="exchange the two columns",
         )
@@ -232,8 +226,7 @@ def _examples(found: Sequence[_Found], declaration: Declaration) -> tuple[list[E
         patient = f.annotated.patient or (str(f.header.patient.value) if f.header.patient.known else None)
         facts: dict[str, Fact] = {**f.annotated.facts, "spacing_mm": spacing}
         items.append(opened(Example(name, truth, _never, patient, {"": f.path}, facts)))
-    said = f"{len(remarks)} picture(s) state another spacing than the table; the file's own was used: {', '.join(remarks[:_SHOWN])}."
-    return items, [said] if remarks else []
+    return items, noted(remarks, "[picture states|pictures state] another spacing than the table: the file's own was used.")
 
 
 def _never() -> Study:
@@ -251,7 +244,7 @@ def _about(book: Book, declaration: Declaration, items: Sequence[Any]) -> list[s
     if declaration.measures and any(m.kind == "distance" for m in declaration.measures):
         bare = sum(not item.facts["spacing_mm"].known for item in items)
         if bare:
-            notes.append(f"{bare} of {len(items)} picture(s) state no pixel spacing: their distances are in pixels only.")
+            notes.append(counted(bare, f"of {plural(len(items), 'picture')} [states|state] no pixel spacing: [its|their] distances are in pixels only."))
     rare = [name for name in declaration.landmarks if not any(p.name == name for item in items for p in item.truth.landmarks)]
     if rare and items:
         raise InputError(f"{book.source}: {rare[0]!r} is in no picture", expected="every point in at least one picture", action="leave the point out")

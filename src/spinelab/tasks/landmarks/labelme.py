@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Final
 
-from spinelab.core import InputError
+from spinelab.core import InputError, plural
 from spinelab.tasks.landmarks.annotation import Annotated, Book, Point, in_order, number, size_of
 from spinelab.tasks.landmarks.csv_files import read_patients
 
@@ -44,7 +44,7 @@ def read_labelme(root: Path, files: Sequence[tuple[Path, Mapping[str, Any]]]) ->
             points[label] = at
         pictures.append(Annotated(_picture(root, path, body), points, where, size=size_of(body.get("imageWidth"), body.get("imageHeight"))))
     if not any(p.points for p in pictures):
-        raise InputError(f"{root}: none of {len(files)} labelme file(s) holds a point", expected=_EXPECTED, action="mark the points")
+        raise InputError(f"{root}: none of {plural(len(files), 'labelme file')} holds a point", expected=_EXPECTED, action="mark the points")
     if (root / PATIENTS).is_file():
         pictures = _with_patients(root / PATIENTS, pictures)
     return Book(root, tuple(pictures), in_order(sorted({name for p in pictures for name in p.points})), (root,))

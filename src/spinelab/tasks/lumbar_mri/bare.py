@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinelab import io
-from spinelab.core import Fact, Image, InputError, NotSureError, Study, unknown
+from spinelab.core import Fact, Image, InputError, NotSureError, Study, plural, unknown
 from spinelab.geometry.planes import to_patient, unit_normal
 from spinelab.io.archive import unpacked
 from spinelab.io.mr_series import SeriesKind, series_kind
@@ -158,7 +158,7 @@ def _joined(parts: Sequence[Image]) -> Image:
         facts["instance_numbers"] = Fact(tuple(range(1, len(affines) + 1)), "order of the slices")
     if len(parts) == 1 and first.axes == "ZYX":
         return replace(first, facts=facts)
-    reason = unknown(f"{len(parts)} stack(s) of slices: each slice has its own place (fact slice_affines)")
+    reason = unknown(f"{plural(len(parts), 'stack')} of slices: each slice has its own place (fact slice_affines)")
     return replace(first, pixels=pixels, axes="ZYX", affine=reason, spacing_mm=reason, facts=facts)
 
 

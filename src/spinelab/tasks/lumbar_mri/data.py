@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from spinelab.core import Example, Examples, Fact, InputError, Result, Study, unknown
+from spinelab.core import Example, Examples, Fact, InputError, Result, Study, counted, noted, unknown
 from spinelab.evaluation.rsna import RsnaLabels
 from spinelab.io.dicom_header import Made
 from spinelab.io.mr_slices import MrSeries, read_mr_series
@@ -27,13 +27,11 @@ from spinelab.tasks.lumbar_mri.tables import (
     read_grades,
     read_marks,
     read_series,
-    told,
 )
 from spinelab.tasks.lumbar_mri.targets import DESCRIPTIONS, GRADE_NAMES, QUESTIONS, TASK_NAME, Question
 
 _UNMARKED: Final = (
-    "studies have no coordinates: nothing is learnt from them, and a model that finds levels places their questions by itself",
-    "study has no coordinates: nothing is learnt from it, and a model that finds levels places its questions by itself",
+    "[study has|studies have] no coordinates: nothing is learnt from [it|them], and a model that finds levels places [its|their] questions by itself"
 )
 
 
@@ -67,21 +65,19 @@ def examples(root: Path) -> Examples:
     drawn = is_phantom(root)
     items = [_example(root, study, row, series.get(study, {}), drawn=drawn) for study, row in found.items()]
     graded = [item for item in items if item.truth.findings]
-    notes += told(
-        [item.id for item in items if not item.truth.findings], "studies have no grade at all and were left out", "study has no grade at all and was left out"
-    )
+    notes += noted([item.id for item in items if not item.truth.findings], "[study has no grade at all and was|studies have no grade at all and were] left out")
     if not graded:
         raise InputError(f"{root / GRADES_FILE} grades nothing", expected="Normal/Mild, Moderate or Severe in some cells", action="check the file")
     unmarked = [item.id for item in graded if not is_marked(item)]
-    notes += told(unmarked, *_UNMARKED)
+    notes += noted(unmarked, _UNMARKED)
     missing = sum(target.grade is None for row in found.values() for target in row)
-    notes += [f"{missing} of {25 * len(found)} targets have no grade and are not scored"] if missing else []
+    notes += [counted(missing, f"of {25 * len(found)} targets [has no grade and is|have no grade and are] not scored")] if missing else []
     for description in DESCRIPTIONS:
         without = [study for study, row in found.items() if _is_without(description, series.get(study, {}), row)]
-        notes += told(without, *(f"{who} no {description} series: what needs it is withheld" for who in ("studies have", "study has")))
+        notes += noted(without, f"[study has|studies have] no {description} series: what needs it is withheld")
     folder = root / IMAGES_FOLDER
     bare = [item.id for item in graded if not (folder / item.id).is_dir()]
-    notes += told(bare, *(f"{who} no pictures: only what the tables say is known" for who in ("studies have", "study has")))
+    notes += noted(bare, "[study has|studies have] no pictures: only what the tables say is known")
     return Examples(tuple(graded), root, phantom=drawn, notes=tuple(notes))
 
 

@@ -6,8 +6,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Final
 
-from spinelab.core import Finding, InputError, Result
-from spinelab.tasks.lumbar_mri.tables import rows_of, told
+from spinelab.core import Finding, InputError, Result, noted
+from spinelab.tasks.lumbar_mri.tables import rows_of
 
 COLUMNS: Final = {
     "Modic": ("modic", range(4)),
@@ -59,7 +59,8 @@ def read_gradings(path: Path | str) -> tuple[list[Result], list[str]]:
         empty += [f"line {line}" for finding in findings if finding is None]
         by_patient[patient][site] = [finding for finding in findings if finding is not None]
     results = [_result(patient, discs) for patient, discs in by_patient.items()]
-    notes = told(left_out, "row(s) name no disc between 1 (L5/S1) and 9 and were left out") + told(empty, "grading(s) are empty")
+    notes = noted(left_out, "[row names no disc between 1 (L5/S1) and 9 and was|rows name no disc between 1 (L5/S1) and 9 and were] left out")
+    notes += noted(empty, "[grading is|gradings are] empty")
     return results, [*notes, "Discs are counted from the sacrum: with four or six lumbar vertebrae their names are one off"]
 
 

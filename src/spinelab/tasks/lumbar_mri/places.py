@@ -10,17 +10,17 @@ from typing import Final
 
 import numpy as np
 
-from spinelab.core import SlicePoint
+from spinelab.core import SlicePoint, noted
 from spinelab.evaluation.rsna import LEVELS, RsnaLabels
 from spinelab.geometry.planes import to_patient
 from spinelab.io.mr_slices import MrSeries
-from spinelab.tasks.lumbar_mri.tables import Mark, Series, told
+from spinelab.tasks.lumbar_mri.tables import Mark, Series
 from spinelab.tasks.lumbar_mri.targets import GRADE_NAMES, LEVEL_NAMES, QUESTIONS, SAGITTAL_T1, SAGITTAL_T2, Question
 
 SAME_POINT_PX: Final = 3.0
 """Two marks of one question nearer than this are one mark, made twice."""
 _SAME_SIDE_MM: Final = 1.0
-_OUT_OF_ORDER: Final = tuple(f"{who} sagittal marks that do not run down the spine level by level" for who in ("studies have", "study has"))
+_OUT_OF_ORDER: Final = "[study has|studies have] sagittal marks that do not run down the spine level by level"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +67,10 @@ def merge(labels: RsnaLabels, marks: Sequence[Mark], series: Mapping[str, Mappin
             if mark is not None and grade < 0:
                 ungraded.append(where)
         targets[study] = row
-    notes += told(twice, "question(s) are marked at several places: the first on the usual series counts")
-    notes += told(wrong_kind, "question(s) are marked on another kind of series than usual")
-    notes += told(ungraded, "question(s) are marked but have no grade")
-    notes += told([s for s, row in targets.items() if _out_of_order(row)], *_OUT_OF_ORDER)
+    notes += noted(twice, "[question is|questions are] marked at several places: the first on the usual series counts")
+    notes += noted(wrong_kind, "[question is|questions are] marked on another kind of series than usual")
+    notes += noted(ungraded, "[question is marked but has|questions are marked but have] no grade")
+    notes += noted([s for s, row in targets.items() if _out_of_order(row)], _OUT_OF_ORDER)
     return targets, notes
 
 
@@ -81,8 +81,9 @@ def _usable(labels: RsnaLabels, marks: Sequence[Mark], series: Mapping[str, Mapp
     elsewhere = [m for m in marks if m.study in known and m.series not in series.get(m.study, {})] if series is not None else []
     gone = {id(m) for m in elsewhere}
     usable = [m for m in marks if m.study in known and id(m) not in gone]
-    notes = told(strangers, "studies with coordinates have no row of grades", "study with coordinates has no row of grades")
-    return usable, notes + told([f"line {m.line}" for m in elsewhere], "coordinate(s) name a series that the study does not have and were left out")
+    notes = noted(strangers, "[study with coordinates has|studies with coordinates have] no row of grades")
+    words = "[coordinate names|coordinates name] a series that the study does not have and [was|were] left out"
+    return usable, notes + noted([f"line {m.line}" for m in elsewhere], words)
 
 
 def _chosen(found: Sequence[Mark], series: Mapping[str, Series]) -> Mark | None:
@@ -144,10 +145,10 @@ def find_places(targets: Sequence[Target], series: Mapping[str, MrSeries]) -> tu
             x, y, z = map(float, to_patient(stack.affines[index], mark.x, mark.y))
             kind = target.description or stack.kind.description or target.question.series
             places.append(Place(replace(target, description=kind), index, mark.x, mark.y, (x, y, z)))
-    notes = told(absent, "mark(s) lie on a slice that is not there and were left out")
-    notes += told(outside, "mark(s) lie outside the picture and were left out")
-    notes += told(exchanged(places), "pair(s) of marks have left and right exchanged")
-    return places, notes + told(out_of_order(places), "pair(s) of neighbouring levels lie the wrong way round")
+    notes = noted(absent, "[mark lies on a slice that is not there and was|marks lie on a slice that is not there and were] left out")
+    notes += noted(outside, "[mark lies outside the picture and was|marks lie outside the picture and were] left out")
+    notes += noted(exchanged(places), "[pair of marks has|pairs of marks have] left and right exchanged")
+    return places, notes + noted(out_of_order(places), "[pair of neighbouring levels lies|pairs of neighbouring levels lie] the wrong way round")
 
 
 def exchanged(places: Sequence[Place]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from spinelab.core import InputError
+from spinelab.core import InputError, noted
 from spinelab.evaluation.rsna import COLUMNS, RsnaLabels
 from spinelab.io.tables import Row, read_table
 from spinelab.tasks.lumbar_mri.targets import DESCRIPTIONS, Question, grade_of, question_of
@@ -24,7 +24,6 @@ SERIES_FILE: Final = "train_series_descriptions.csv"
 IMAGES_FOLDER: Final = "train_images"
 LAYOUT: Final = f"a folder with {GRADES_FILE}, {COORDINATES_FILE}, {SERIES_FILE} and, for pictures, {IMAGES_FOLDER}/<study>/<series>/<instance>.dcm"
 
-_SHOWN: Final = 3
 _SCIENTIFIC: Final = re.compile(r"[+-]?\d+(?:[.,]\d*)?e[+-]?\d+", re.IGNORECASE)
 """A number as a spreadsheet shortens it, which has lost the last digits of an identifier."""
 
@@ -107,15 +106,7 @@ def read_marks(root: Path) -> tuple[list[Mark], list[str]]:
             left_out.append(f"line {line}")
             continue
         marks.append(Mark(study, series, int(instance), question, x, y, line))
-    return marks, told(left_out, f"row(s) of {COORDINATES_FILE} have no usable instance number, x and y and were left out")
-
-
-def told(names: Sequence[str], what: str, one: str = "") -> list[str]:
-    """Return a note with the number of cases and the first few of them, none for no case; ``one`` is said of a single case, where that differs."""
-    if not names:
-        return []
-    more = ", ..." if len(names) > _SHOWN else ""
-    return [f"{len(names)} {one if one and len(names) == 1 else what} ({', '.join(names[:_SHOWN])}{more})"]
+    return marks, noted(left_out, f"[row|rows] of {COORDINATES_FILE} [has|have] no usable instance number, x and y and [was|were] left out")
 
 
 def rows_of(path: Path, needed: Sequence[str], *, expected: str = LAYOUT) -> tuple[tuple[int, Row], ...]:

@@ -29,6 +29,7 @@ from spinelab.core import (
     Sheet,
     SlicePoint,
     Study,
+    counted,
     silent,
 )
 from spinelab.evaluation.rsna import CONDITIONS
@@ -318,7 +319,7 @@ class LumbarMri(NetworkTask):
             if row.of is not None and not data.is_marked(row.of):
                 by_study.setdefault(row.of.id, []).append(i)
         if by_study and "levels" in model.record:
-            run.tell(f"{len(by_study)} examination(s) come without coordinates: their levels are found by the program.")
+            run.tell(counted(len(by_study), "[examination comes|examinations come] without coordinates: [its|their] levels are found by the program."))
         found: dict[int, Result] = {}
         for done, at in enumerate(by_study.values(), 1):
             whole, missing = self._whole(model, rows[at[0]].of)

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Examples, Finding, InputError, Model, NotSureError, Result
+from spinelab.core import Examples, Finding, InputError, Model, NotSureError, Result, counted, noted
 from spinelab.geometry import LEVELS, SLIP_THRESHOLD_PERCENT, VERTEBRAE, Film
 from spinelab.tasks.lumbar_xray.films import measured_example
 from spinelab.tasks.lumbar_xray.settings import SLIP_MODEL, LumbarXraySettings
@@ -72,7 +72,7 @@ def fit_slip_model(examples: Examples, settings: LumbarXraySettings, classes: Se
     labels = np.array([classes.index(label) for label in seen.labels(target)]) if len(seen) else np.array([], int)
     if len(set(labels)) < 2:
         raise InputError(
-            f"slip-logistic has endplate lines for {len(seen)} of {len(examples)} patients, of {len(set(labels))} class(es)",
+            f"slip-logistic has endplate lines for {len(seen)} of {len(examples)} patients, of {counted(len(set(labels)), '[class|classes]')}",
             expected="lines for patients of at least two classes",
             action="add the CSV files, or choose a network",
         )
@@ -184,9 +184,7 @@ def _record(seen: Examples, target: str, classes: Sequence[str], blind: list[str
     from importlib import metadata
 
     labels = seen.labels(target)
-    notes = [DRAWN_NOTE]
-    if blind:
-        notes.append(f"{len(blind)} patient(s) without endplate lines were not learnt from, such as {blind[0]}.")
+    notes = [DRAWN_NOTE, *noted(blind, "[patient|patients] without endplate lines [was|were] not learnt from.")]
     return {
         "history": [],
         "stopped": "converged",

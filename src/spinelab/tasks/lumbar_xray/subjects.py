@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from spinelab.core import InputError
+from spinelab.core import InputError, counted
 from spinelab.tasks.lumbar_xray.annotations import SUBTYPES
 
 _COLUMNS: Final[Mapping[str, frozenset[str]]] = {
@@ -62,7 +62,7 @@ def read_subjects(root: Path) -> SubjectTable:
     if not rows:
         text = "has no sheet with a column for the subject and one of sex, age, diagnosis or pixel spacing"
         return SubjectTable(tables[0].name, {}, (f"The subject table {tables[0].name} {text}: not used.",))
-    notes = [f"The subject table {tables[0].name} has {len(misread)} value(s) that were not understood, such as {misread[0]}."] if misread else []
+    notes = [f"The subject table {tables[0].name} has {counted(misread, '[value that was|values that were] not understood.')}"] if misread else []
     return SubjectTable(tables[0].name, {n: Subject(**row) for n, row in rows.items()}, tuple(notes))
 
 

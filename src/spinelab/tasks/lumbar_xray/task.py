@@ -10,7 +10,23 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Example, Examples, Explaining, Explanation, Finding, InputError, Model, NotSureError, Progress, Result, Run, Settings, Study, silent
+from spinelab.core import (
+    Example,
+    Examples,
+    Explaining,
+    Explanation,
+    Finding,
+    InputError,
+    Model,
+    NotSureError,
+    Progress,
+    Result,
+    Run,
+    Settings,
+    Study,
+    counted,
+    silent,
+)
 from spinelab.tasks.lumbar_xray import data
 from spinelab.tasks.lumbar_xray.annotations import SUBTYPES
 from spinelab.tasks.lumbar_xray.films import films_of, measured_example, measured_study, missing_view_note, require_views, views_of
@@ -105,7 +121,7 @@ class LumbarXray(NetworkTask):
         else:
             model = super().fit(complete, own, run)
         if left_out:
-            words = f"{left_out} patient(s) without the {' and '.join(own.views)} film were not trained on (view={own.view})."
+            words = counted(left_out, f"[patient|patients] without the {' and '.join(own.views)} film [was|were] not trained on (view={own.view}).")
             model.record["notes"] = [*model.record.get("notes", ()), words]
         return model
 

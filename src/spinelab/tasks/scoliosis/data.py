@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Example, Examples, Fact, Finding, InputError, Study
+from spinelab.core import Example, Examples, Fact, Finding, InputError, Study, counted, noted, plural
 from spinelab.geometry import CORNER_LANDMARKS
 from spinelab.io.film_header import picture_size
 from spinelab.io.tables import read_cells
@@ -32,16 +32,14 @@ PATIENT: Final = re.compile(r"^(?P<site>.*?)-?\d{1,2}-[A-Za-z]{3}-\d{4}-(?P<numb
 """Site, date and number: ``<site>-04-Jan-2021-12 B AP.jpg``; the letter counts a patient's films, on other days too."""
 LANDMARKS: Final = len(CORNER_LANDMARKS)
 FAULTS: Final = {
-    "reordered": "list their vertebrae out of order ({}): they were put in order from top to bottom.",
-    "doubled": "mark one vertebra twice ({}): their levels are named wrongly on one side of it.",
-    "swapped": "list corners of a vertebra with left and right, or superior and inferior exchanged ({}): each was put where its place in the picture says, "
-    "and the angles were computed anew.",
+    "reordered": "[film lists its|films list their] vertebrae out of order: they were put in order from top to bottom.",
+    "doubled": "[film marks|films mark] one vertebra twice: [its|their] levels are named wrongly on one side of it.",
+    "swapped": "[film lists|films list] corners of a vertebra with left and right, or superior and inferior exchanged: "
+    "each was put where its place in the picture says, and the angles were computed anew.",
 }
 """What is wrong with a row and can be seen without the picture, by the fact that says so."""
 SAME: Final = 0.1
 """Share of the usual distance within which two vertebrae are one."""
-NAMED: Final = 3
-"""Films that a note names."""
 BEYOND: Final = 0.25
 """Share of the picture's size by which a corner may lie outside it before the row is taken for pixels or nonsense."""
 
@@ -71,12 +69,9 @@ def examples(root: Path, threshold_deg: float) -> Examples:
 
 def _notes(items: list[Example]) -> tuple[str, ...]:
     unknown = sum(item.patient is None for item in items)
-    said = [f"{unknown} film(s) do not name their patient: each counts as a patient of its own."] if unknown else []
+    said = [counted(unknown, "[film does not name its|films do not name their] patient: each counts as a patient of its own.")] if unknown else []
     for fact, what in FAULTS.items():
-        names = [item.id for item in items if fact in item.facts]
-        if names:
-            shown = ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
-            said.append(f"{len(names)} film(s) {what.format(shown)}")
+        said += noted([item.id for item in items if fact in item.facts], what)
     return (*said, "The files do not state which side of the patient is on the left of the picture: sides are those of the picture.")
 
 
@@ -174,7 +169,9 @@ def _rows(path: Path) -> list[list[str]]:
 def _numbers(path: Path, width: int, count: int) -> NDArray[np.float64]:
     rows = _rows(path)
     if len(rows) != count:
-        raise InputError(f"{path}: {len(rows)} rows for {count} film(s)", expected="one row a film, in the order of filenames.csv", action="correct the tables")
+        raise InputError(
+            f"{path}: {len(rows)} rows for {plural(count, 'film')}", expected="one row a film, in the order of filenames.csv", action="correct the tables"
+        )
     for number, row in enumerate(rows, 1):
         if len(row) != width:
             raise InputError(f"{path} row {number}: {len(row)} values", expected=f"{width} values", action="correct the row")

@@ -14,10 +14,10 @@ from typing import Final
 
 import numpy as np
 
-from spinelab.core import Example, Examples, InputError
+from spinelab.core import Example, Examples, InputError, noted
 from spinelab.geometry import CORNER_LANDMARKS, CORNERS, THORACOLUMBAR
 from spinelab.io.landmark_tables import POINTS, SUBJECTS, Film
-from spinelab.io.marked_films import MarkedFilm, example_of, layout_of, read_marked, told
+from spinelab.io.marked_films import MarkedFilm, example_of, layout_of, read_marked
 from spinelab.phantoms import is_phantom
 from spinelab.tasks.scoliosis.marks import remarked
 from spinelab.tasks.scoliosis.measure import TARGET, corners_of, found_levels
@@ -57,9 +57,11 @@ def examples(root: Path, threshold_deg: float) -> Examples:
             expected=f"T1 to L5, four corners each; T1 to L4 of a patient of whom {SUBJECTS} says that 23 vertebrae are above the sacrum",
             action="mark the vertebrae that are missing",
         )
-    notes += told(partial, f"film(s) were left out: T1 to L5 are not all marked, nor does {SUBJECTS} say that there is no L5 (presacral 23)")
-    notes += told([item.id for item in items if item.truth.notes], "film(s) are of patients with another number of vertebrae above the sacrum than 24")
-    notes += told([item.id for item in items if not item.facts["spacing_mm"].known], "film(s) state no pixel spacing: their distances are in pixels only")
+    notes += noted(partial, f"[film was|films were] left out: T1 to L5 are not all marked, nor does {SUBJECTS} say that there is no L5 (presacral 23).")
+    unusual = [item.id for item in items if item.truth.notes]
+    notes += noted(unusual, "[film is of a patient|films are of patients] with another number of vertebrae above the sacrum than 24.")
+    bare = [item.id for item in items if not item.facts["spacing_mm"].known]
+    notes += noted(bare, "[film states|films state] no pixel spacing: [its|their] distances are in pixels only.")
     items, doubtful = remarked(items)
     return Examples(tuple(items), marked.root, phantom=is_phantom(marked.root), notes=(*notes, *doubtful))
 
@@ -73,7 +75,7 @@ def _complete(films: Sequence[MarkedFilm]) -> tuple[list[MarkedFilm], list[str]]
         whole = {name: at for name, at in points.items() if _level(name) in levels}
         parts += [f"{level} of {found.film.name}" for level in THORACOLUMBAR if level not in levels and any(_level(name) == level for name in points)]
         kept.append(replace(found, film=replace(found.film, points=whole)))
-    return kept, told(parts, "vertebra(e) without all four corners count as absent")
+    return kept, noted(parts, "[vertebra|vertebrae] without all four corners [counts|count] as absent.")
 
 
 def _level(landmark: str) -> str:

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from spinelab.core import Example, Examples, Fact, Finding, InputError, Result
+from spinelab.core import Example, Examples, Fact, Finding, InputError, Result, counted
 from spinelab.train import labelled as folders
 
 TASK_NAME: Final = "spine-lesion-xray"
@@ -52,7 +52,7 @@ def examples(root: Path) -> Examples:
     strange = sorted({label for label in found.labels(folders.TARGET) if class_of(label) is None})
     if strange:
         raise InputError(
-            f"{root}: {len(strange)} class(es) that this task does not know: {', '.join(strange)}",
+            f"{root}: {counted(len(strange), '[class|classes]')} that this task does not know: {', '.join(strange)}",
             expected=f"folders or labels that name {', '.join(CLASSES)} (case, spaces and plurals do not matter)",
             action="rename them, leave them out, or use the task `images` for classes of your own",
         )

@@ -9,9 +9,9 @@ from typing import Final
 
 import numpy as np
 
-from spinelab.core import Example, Examples, Fact, Landmark, Result
+from spinelab.core import Example, Examples, Fact, Landmark, Result, noted
 from spinelab.geometry import FRONT_AND_BACK, LATERAL_LANDMARKS
-from spinelab.io.marked_films import MarkedFilm, example_of, read_marked, told
+from spinelab.io.marked_films import MarkedFilm, example_of, read_marked
 from spinelab.phantoms import is_phantom
 from spinelab.tasks.whole_spine.film import FILMS
 from spinelab.tasks.whole_spine.measure import as_landmarks, facing, findings, measurements
@@ -31,7 +31,7 @@ def examples(root: Path) -> Examples:
     notes = [*marked.notes, *_doubts(marked.films)]
     items = [_example(f, notes) for f in marked.films]
     bare = [item.id for item in items if not item.facts["spacing_mm"].known]
-    notes += told(bare, "film(s) state no pixel spacing: their SVA is in pixels only")
+    notes += noted(bare, "[film states|films state] no pixel spacing: [its|their] SVA is in pixels only.")
     return Examples(tuple(items), marked.root, phantom=is_phantom(marked.root), notes=tuple(notes))
 
 
@@ -44,7 +44,7 @@ def _doubts(found: Sequence[MarkedFilm]) -> list[str]:
         if len(votes) >= 3 and 0 < abs(votes.sum()) < len(votes):
             against = [front.removesuffix("_1") for (front, _), vote in zip(pairs, votes, strict=True) if vote * votes.sum() < 0]
             doubtful.append(f"{' and '.join(against)} of {f.film.name}")
-    return told(doubtful, "film(s) have an endplate whose front and back look exchanged; they were used as they are")
+    return noted(doubtful, "[film has|films have] an endplate whose front and back look exchanged: [it was used as it is|they were used as they are].")
 
 
 def _example(found: MarkedFilm, notes: list[str]) -> Example:
