@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 
 from spinelab.core import Fact, Finding, Image, InputError, Landmark, Measurement, Quantity, Reference, Result, Stroke, Study, unknown
-from spinelab.report import Visit, write_results
+from spinelab.report import Visit, contradictions, write_results
 from spinelab.report.film_drawing import arc, draw, holds
 from spinelab.report.films import PAGE_PX, measured_film
 from spinelab.report.reading import read_result, short_title
-from spinelab.report.serial import LARGER, UNKNOWN, WITHIN, find_series, half_width
+from spinelab.report.serial import DOUBTED, LARGER, UNKNOWN, WITHIN, find_series, half_width
 
 QUANTITIES = (
     Quantity("cobb_max", "deg", "Largest Cobb angle", "Largest difference of mid-slopes"),
@@ -479,6 +479,32 @@ def test_a_curve_that_changed_sides_is_not_compared():
     assert [c.column for c in one.changes] == ["sva_mm"]
     assert any("its side changed from right to left" in remark for remark in one.remarks)
     assert any("levels of one of the films are not certain" in remark for remark in one.remarks)
+
+
+def test_films_whose_files_contradict_each_other_in_sex_are_not_judged():
+    films = [result("old", cobb=42.0), result("middle", cobb=45.0), result("new", cobb=62.0)]
+    days = {name: Visit("P7", date(year, 1, 1), sex) for name, year, sex in (("old", 2021, "F"), ("middle", 2022, None), ("new", 2023, "M"))}
+    (series,) = find_series(films, days, QUANTITIES, agreement={}, one_patient=False)
+    assert series.remarks[0].startswith("The files contradict each other in the patient's sex: F on old; M on new. A file is wrong, or")
+    verdicts = {one.earlier + one.later: {c.verdict for c in one.changes} for one in series.follow_ups}
+    assert verdicts["oldnew"] == {DOUBTED}
+    assert DOUBTED not in verdicts["oldmiddle"] | verdicts["middlenew"], "a sex that is not stated contradicts nothing"
+    told = {one.earlier + one.later: one.remarks for one in series.follow_ups}
+    assert "contradict each other in sex or age" in told["oldnew"][-1] + told["oldnew"][0]
+    assert told["oldmiddle"] == ()
+
+
+def test_ages_contradict_each_other_by_the_dates_of_the_films():
+    def told(*stated):
+        return contradictions({name: Visit("P7", None if year is None else date(year, 6, 1), None, age) for name, year, age in stated})
+
+    assert told(("a", 2010, 12.0), ("b", 2024, 26.0)) == []
+    assert told(("a", 2010, 12.0), ("b", 2024, 28.0)) == [], "ages are rounded, and now and then stated of another day"
+    assert told(("a", 2010, 12.0), ("b", 2024, None), ("c", None, 70.0)) == []
+    (said,) = told(("a", 2010, 12.0), ("b", 2024, 12.0), ("c", 2024, 26.0))
+    assert said.startswith("The files contradict each other in the patient's age or date of birth: 12 years at 2010-06-01 on a; 12 years at 2024-06-01 on b.")
+    assert contradictions({"a": Visit(sex="O"), "b": Visit(sex="F")}) == []
+    assert len(contradictions({"a": Visit("P", date(2020, 1, 1), "F", 20), "b": Visit("P", date(2020, 1, 1), "M", 50)})) == 2
 
 
 @pytest.mark.parametrize(("text", "expected"), [("20240605", date(2024, 6, 5)), ("2024.06.05", date(2024, 6, 5)), ("20241399", None), ("", None), (None, None)])

@@ -3,6 +3,7 @@
 import csv
 import errno
 import gc
+import html
 import io
 import json
 import re
@@ -73,7 +74,7 @@ def model(monkeypatch):
     return made
 
 
-def dicom(path: Path, value: int, *, day: str, patient: str) -> None:
+def dicom(path: Path, value: int, *, day: str, patient: str, sex: str = "F", born: str = "") -> None:
     import pydicom
     from pydicom.dataset import FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
@@ -84,7 +85,7 @@ def dicom(path: Path, value: int, *, day: str, patient: str) -> None:
     film.file_meta.MediaStorageSOPClassUID = film.SOPClassUID = SecondaryCaptureImageStorage
     film.file_meta.MediaStorageSOPInstanceUID = film.SOPInstanceUID = generate_uid()
     film.StudyInstanceUID, film.SeriesInstanceUID, film.Modality = generate_uid(), generate_uid(), "DX"
-    film.PatientID, film.PatientSex, film.StudyDate = patient, "F", day
+    film.PatientID, film.PatientSex, film.PatientBirthDate, film.StudyDate = patient, sex, born, day
     film.Rows, film.Columns, film.SamplesPerPixel, film.PhotometricInterpretation = 40, 20, 1, "MONOCHROME2"
     film.BitsAllocated, film.BitsStored, film.HighBit, film.PixelRepresentation = 8, 8, 7, 0
     film.PixelData = bytes([value + 1, max(value - 1, 0), *[value] * 798])
@@ -130,6 +131,32 @@ def test_a_folder_compares_films_of_a_patient_and_keeps_refused_ones(model, tmp_
     (change,) = table(tmp_path / "out" / "changes.csv")
     assert (change["difference"], change["verdict"]) == ("10.0", "larger than landmark error")
     assert json.loads((tmp_path / "out" / "c" / "result.json").read_text())["measurements"] == []
+
+
+@pytest.mark.parametrize("serial", [True, False])
+def test_films_of_one_patient_that_contradict_each_other_are_told_everywhere(model, tmp_path, caplog, serial):
+    films = tmp_path / "films"
+    films.mkdir()
+    dicom(films / "a.dcm", 40, day="20220101", patient="P1", born="19500101")
+    dicom(films / "b.dcm", 50, day="20240101", patient="P1", born="20100101", sex="M")
+    api.read(films, model, tmp_path / "out", serial=serial)
+    (change,) = table(tmp_path / "out" / "changes.csv")
+    assert change["verdict"] == "sex or age contradict each other: no statement"
+    said = ("in the patient's sex: F on a; M on b.", "in the patient's age or date of birth: 72 years at 2022-01-01 on a; 14 years at 2024-01-01 on b.")
+    pages = [html.unescape((tmp_path / "out" / page).read_text(encoding="utf-8")) for page in ("report.html", "a/report.html", "b/report.html")]
+    for words in said:
+        assert all(words in text for text in (caplog.text, *pages))
+    assert all("larger than landmark error" not in page for page in pages)
+
+
+def test_an_interrupted_reading_keeps_what_files_state_of_the_patient(model, tmp_path, monkeypatch, caplog):
+    films = tmp_path / "films"
+    films.mkdir()
+    for name, day, sex in (("a", "20220101", "F"), ("b", "20230101", "M"), ("c", "20240101", "F")):
+        dicom(films / f"{name}.dcm", 40, day=day, patient="P1", sex=sex)
+    interrupt(films, model, tmp_path / "out", monkeypatch)
+    api.read(films, model, tmp_path / "out", run=Run(resume=True))
+    assert "F on a, c; M on b." in caplog.text
 
 
 @pytest.mark.parametrize("where", ["predict", "drawing", "explain"])

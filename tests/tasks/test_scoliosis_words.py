@@ -9,7 +9,8 @@ import pytest
 from spinelab.core import Fact, Image, Model, Result, Study, unknown
 from spinelab.experiments.folds import probability_table
 from spinelab.geometry import CORNER_LANDMARKS
-from spinelab.report.serial import Visit, find_series
+from spinelab.report.serial import find_series
+from spinelab.report.visits import Visit
 from spinelab.tasks.scoliosis import words
 from spinelab.tasks.scoliosis.task import Scoliosis, _above
 from spinelab.train.landmark_reading import Reading

@@ -19,7 +19,7 @@ from spinelab.report.files import folder_names, write_text
 from spinelab.report.heatmaps import summaries
 from spinelab.report.material import Material, Measuring
 from spinelab.report.results import ResultWriter, write_results
-from spinelab.report.serial import Visit
+from spinelab.report.visits import Visit, contradictions
 
 __all__ = [
     "COMPARISON_SCHEMA",
@@ -37,6 +37,7 @@ __all__ = [
     "ResultWriter",
     "Variant",
     "Visit",
+    "contradictions",
     "folder_names",
     "summaries",
     "write_comparison",

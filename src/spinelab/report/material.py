@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from spinelab.core import Explanation, Quantity, Reference, Result, Stroke, Study
 from spinelab.report.reading import refusal
-from spinelab.report.serial import Visit
+from spinelab.report.visits import Visit
 from spinelab.report.words import settled
 
 _PHANTOM_ORIGIN: Final = "This model has learnt from drawings, not from patients: what it says about a patient is no evidence."

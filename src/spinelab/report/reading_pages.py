@@ -22,8 +22,9 @@ from spinelab.report.pages import render
 from spinelab.report.pdf import Sheet, reading_pdf
 from spinelab.report.pdf_pictures import map_figures
 from spinelab.report.reading import SIDES, SYMBOLS, Reading, read_result, refusal, short_title, shown
-from spinelab.report.serial import MEANING, FollowUp, Series, Visit, find_series
+from spinelab.report.serial import MEANING, FollowUp, Series, find_series
 from spinelab.report.tables import changes_csv, measurements_csv
+from spinelab.report.visits import Visit
 
 MAX_THUMBNAILS: Final = 1000
 """Films with a picture on the overview; more would make a page that no browser opens."""

@@ -18,8 +18,8 @@ from spinelab.report.pdf_pictures import Figure, map_figures
 from spinelab.report.pictures import film_jpeg, size
 from spinelab.report.reading import read_result, refusal
 from spinelab.report.reading_pages import MeasuredPages, unknown_facts
-from spinelab.report.serial import Visit
 from spinelab.report.tables import results_csv
+from spinelab.report.visits import Visit
 from spinelab.report.words import picture_word, pictures_title
 
 _SIDE_PX: Final = 900

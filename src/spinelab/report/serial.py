@@ -9,13 +9,15 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
-from spinelab.core import Measurement, Quantity, Result, Study
+from spinelab.core import Measurement, Quantity, Result
 from spinelab.geometry import convex_side
 from spinelab.report.reading import levels
+from spinelab.report.visits import Visit, contradictions
 
 LARGER: Final = "larger than landmark error"
 WITHIN: Final = "within landmark error"
 UNKNOWN: Final = "landmark error not known: no statement"
+DOUBTED: Final = "sex or age contradict each other: no statement"
 MEANING: Final = (
     "Landmark error is what placing the landmarks on two films adds to their difference, in 95 of 100 cases: the larger one of what the intervals of both "
     "films allow, and of what the errors on held-out films give, where these are known. That the patient stands differently the next time is not in it, so a "
@@ -25,22 +27,8 @@ MEANING: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
-    """Who was filmed and when, as far as the file states it; ``day`` is ``None`` where no date, or none of the calendar, is stated."""
-
-    patient: str | None = None
-    day: date | None = None
-
-    @staticmethod
-    def of(study: Study) -> Visit:
-        """Return patient and date of a study (DICOM PatientID and StudyDate)."""
-        stated = study.facts.get("StudyDate")
-        patient = study.patient.value
-        return Visit(None if patient is None else str(patient), None if stated is None else _day(stated.value))
-
-
-@dataclass(frozen=True, slots=True)
 class _Dated:
+    visit: Visit
     day: date
     film: Result
 
@@ -136,9 +124,9 @@ def _series(
     patient: str, films: Sequence[Result], visits: Mapping[str, Visit], quantities: Sequence[Quantity], agreement: Mapping[str, Mapping[str, Any]]
 ) -> Series:
     days = {film.study: day for film in films if (day := visits.get(film.study, Visit()).day) is not None}
-    dated = sorted((_Dated(days[film.study], film) for film in films if film.study in days), key=lambda one: one.day)
+    dated = sorted((_Dated(visits[film.study], days[film.study], film) for film in films if film.study in days), key=lambda one: one.day)
     undated = [film for film in films if film.study not in days]
-    remarks = []
+    remarks = contradictions({film.study: visits.get(film.study, Visit()) for film in films})
     if undated:
         them = "it" if len(undated) == 1 else "them"
         remarks.append(f"Order unknown: no date is stated for {', '.join(f.study for f in undated)}. No change is claimed for {them}.")
@@ -185,12 +173,15 @@ def _compare(before: _Dated, after: _Dated, quantities: Sequence[Quantity], agre
     remarks = []
     if any(known is not None and not known.certain for known in (levels(first), levels(second))):
         remarks.append("The levels of one of the films are not certain: values named after vertebrae may belong to different ones.")
+    doubted = bool(contradictions({first.study: before.visit, second.study: after.visit}))
+    if doubted:
+        remarks.append("The files of these two films contradict each other in sex or age: differences between different people mean nothing.")
     changes: list[Change] = []
     for quantity in (q for q in quantities if q.unit != "px"):
         old, new = _values(first, quantity), _values(second, quantity)
         mirrored = _other_side_of_picture(first, second, old, new)
         pairs, remark = ([], mirrored) if mirrored else _paired(old, new)
-        changes += [_change(a, b, quantity, _held_out(first, second, quantity, agreement)) for a, b in pairs]
+        changes += [_change(a, b, quantity, _held_out(first, second, quantity, agreement), doubted=doubted) for a, b in pairs]
         if remark:
             remarks.append(f"{quantity.title}: {remark}.")
     return FollowUp(first.study, second.study, before.day, after.day, tuple(changes), tuple(remarks))
@@ -242,11 +233,11 @@ def _mm_per_px(film: Result, quantity: Quantity) -> float | None:
     return length / pixels if length and pixels else None
 
 
-def _change(old: Measurement, new: Measurement, quantity: Quantity, held_out: float | None) -> Change:
+def _change(old: Measurement, new: Measurement, quantity: Quantity, held_out: float | None, *, doubted: bool) -> Change:
     earlier, later = float(old.value or 0.0), float(new.value or 0.0)
     films = half_width(old, new)
     known = [m for m in (films, held_out) if m is not None]
-    verdict = UNKNOWN if not known else LARGER if abs(later - earlier) > max(known) else WITHIN
+    verdict = DOUBTED if doubted else UNKNOWN if not known else LARGER if abs(later - earlier) > max(known) else WITHIN
     where = ", ".join(part for part in (new.site, new.side) if part)
     title = f"{quantity.title}, {where}" if where else quantity.title
     return Change(quantity.name, quantity.column, title, quantity.unit, earlier, later, later - earlier, films, held_out, verdict)
@@ -256,11 +247,3 @@ def _number(value: Any) -> float | None:
     """Return a figure of a model's record, which may be a number or an estimate with its limits."""
     value = value.get("value") if isinstance(value, Mapping) else value
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
-
-
-def _day(text: Any) -> date | None:
-    """Return a DICOM date (``20240131``); ``None`` where it is no day of the calendar."""
-    try:
-        return date.fromisoformat(str(text).strip().replace(".", ""))
-    except ValueError:
-        return None

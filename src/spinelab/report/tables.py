@@ -15,7 +15,8 @@ from spinelab.core.measuring import column_of
 from spinelab.evaluation.types import Predictions
 from spinelab.report.content import Variant
 from spinelab.report.reading import LEVEL_FINDINGS, levels, refusal
-from spinelab.report.serial import Series, Visit
+from spinelab.report.serial import Series
+from spinelab.report.visits import Visit
 
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 

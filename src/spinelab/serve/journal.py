@@ -71,7 +71,7 @@ class Journal:
             shutil.rmtree(place, ignore_errors=True)
             return None
         result = Result.from_dict(json.loads((place / "result.json").read_text(encoding="utf-8")))
-        visit = Visit(line["patient"], None if line["day"] is None else date.fromisoformat(line["day"]))
+        visit = Visit(line["patient"], None if line["day"] is None else date.fromisoformat(line["day"]), line["sex"], line["age_years"])
         return Finished(result, visit, {quantity: Reference(**usual) for quantity, usual in line["references"].items()}, line["picture"])
 
     def add(self, name: str, visit: Visit, references: Mapping[str, Reference], picture: str) -> None:
@@ -85,6 +85,8 @@ class Journal:
             "folder": self._places[name].name,
             "patient": visit.patient,
             "day": day,
+            "sex": visit.sex,
+            "age_years": visit.age_years,
             "references": {quantity: asdict(usual) for quantity, usual in references.items()},
             "picture": picture,
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, Final
 
 from spinelab.core import Explaining, InputError, Model, Progress, Reference, Result, SpinelabError, Stroke, Study, Task
 from spinelab.io.display import require_content
-from spinelab.report import Material, Measuring, ResultWriter, Visit, folder_names, write_text
+from spinelab.report import Material, Measuring, ResultWriter, Visit, contradictions, folder_names, write_text
 from spinelab.serve import models
 from spinelab.serve.examinations import Examination, Explained, Reopened, Shown, lone_files
 from spinelab.serve.journal import FILE, Finished, Journal
@@ -112,9 +113,21 @@ class Reading:
                 self._write(self._answered[name], writer, journal)
             results.append(self._answered[result.study])
         writer.finish()
+        self._warn_of_contradictions(results)
         for name, text in self._task.tables(self._model, results).items():
             write_text(folder / name, text)
         return [replace(result, explanations=maps.told.get(result.study, result.explanations)) for result in results]
+
+    def _warn_of_contradictions(self, results: Sequence[Result]) -> None:
+        """Say in the terminal in what the measured films of one patient contradict each other; their pages say it too."""
+        patients: dict[str | None, dict[str, Visit]] = defaultdict(dict)
+        for name in (result.study for result in results if result.measurements):
+            visit = self._people.visits[name]
+            if self._one_patient or visit.patient is not None:
+                patients[None if self._one_patient else visit.patient][name] = visit
+        for patient, visits in patients.items():
+            for said in contradictions(visits):
+                logging.getLogger(__name__).warning("Films of %s: %s", patient or "one patient", said)
 
     def _write(self, result: Result, writer: ResultWriter, journal: Journal | None) -> None:
         """Write the files of an answer, unless they are there, and tell the journal."""
