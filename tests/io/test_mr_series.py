@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 
 from spinelab import io
@@ -171,6 +172,30 @@ def test_a_file_called_dcm_that_is_none_is_told(tmp_path):
     assert read_mr_study(tmp_path, "study").notes == ()
     (tmp_path / "1" / "9.dcm").touch()
     assert read_mr_study(tmp_path, "study").notes == ("1 file called .dcm could not be read and was left out (study/1/9.dcm: empty or missing)",)
+
+
+@pytest.mark.parametrize(
+    "gone", [("PixelData",), ("PixelData", "Rows", "Columns", "BitsAllocated"), ("PixelData", "Rows", "BitsAllocated", "StudyInstanceUID")]
+)
+def test_a_slice_of_which_there_is_only_the_header_is_left_out_and_told(tmp_path, gone):
+    write_mr_series(tmp_path / "1", pictures(), sagittal(), header())
+    slices = sorted((tmp_path / "1").iterdir())
+    stripped(slices[0], *gone)
+    study = read_mr_study(tmp_path, "study")
+    assert study.notes[0] == f"1 slice is a header without pixels and was left out (study/1/{slices[0].name})"
+    (series,) = study.series.values()
+    assert len(series.slices) == len(slices) - 1
+    for path in slices[1:]:
+        stripped(path, *gone)
+    with pytest.raises(InputError, match=r"no DICOM slice \(.*a header without pixels"):
+        read_mr_study(tmp_path, "study")
+
+
+def stripped(path, *keywords):
+    dataset = pydicom.dcmread(path)
+    for keyword in keywords:
+        dataset.pop(keyword)
+    dataset.save_as(path)
 
 
 def test_slices_are_sorted_by_place_and_not_by_name(tmp_path):

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
 
@@ -195,6 +196,18 @@ def test_an_unreadable_series_belongs_to_its_study(tmp_path: Path) -> None:
     for number in range(3):
         (broken / f"{number}.dcm").write_text("junk")
     assert [(one.name, len(one.files)) for one in find(tmp_path, TWO)] == [("7", 2), ("8", 5)]
+
+
+def test_a_header_without_pixels_that_names_no_study_is_no_examination(tmp_path: Path) -> None:
+    for study in ("7", "8"):
+        film(tmp_path / study / "1.dcm", f"1.2.{study}", "", modality="MR")
+    bare = dcmread(film(tmp_path / "8" / "2.dcm", "", "", modality="MR"))
+    whole = film(tmp_path / "8" / "3.dcm", "", "", modality="MR")
+    del bare.PixelData
+    bare.save_as(tmp_path / "8" / "2.dcm")
+    assert [(one.name, len(one.files)) for one in find(tmp_path, OwnReader())] == [("7/1", 1), ("8", 2), ("8/3", 1)]
+    whole.unlink()
+    assert names(tmp_path, ONE) == ["7/1", "8/1", "8/2"], "the general reader would refuse the study with it"
 
 
 def test_studies_of_one_name_in_two_parts_are_told_apart(tmp_path: Path) -> None:

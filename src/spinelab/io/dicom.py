@@ -21,6 +21,8 @@ from spinelab.io.dicom_spacing import in_plane
 from spinelab.io.gate import decoding
 
 NOT_PICTURES: Final = ("SR", "KO", "PR", "SEG", "RTSTRUCT", "RTPLAN", "RTDOSE", "DOC", "REG", "ECG", "AU", "PLAN", "FID", "SMR")
+NO_PIXELS: Final = "a header without pixels"
+"""How the description of an image ends of which there is nothing but the header."""
 _TELL_DISPLAY: Final = ("WindowCenter", "WindowWidth", "VOILUTFunction", "VOILUTSequence")
 
 
@@ -35,7 +37,8 @@ def not_a_picture(header: Header) -> str | None:
         return "DICOM object without a picture"
     if "DirectoryRecordSequence" in header.dataset:
         return "DICOMDIR (table of contents)"
-    return str(uid(kind).name) if kind else f"DICOM object of modality {modality}"
+    what = str(uid(kind).name) if kind else f"DICOM object of modality {modality}"
+    return f"{what}, {NO_PIXELS}" if what.endswith("Image Storage") and not described else what
 
 
 def read_dicom(path: Path, name: str) -> tuple[Image, Header]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spinelab.core import Fact, InputError, noted, plural
+from spinelab.io.dicom import NO_PIXELS
 from spinelab.io.dicom_facts import Patient, study_facts
 from spinelab.io.mr_slices import MrSeries, series_of
 from spinelab.io.series import Found, Slice, folders_joined, look_through, one_patient, without_copies
@@ -34,12 +35,12 @@ def read_mr_study(folder: Path, name: str, files: Sequence[Path] | None = None) 
     InputError
         Files that cannot be read, files of several patients, or no DICOM picture at all.
     """
-    found = look_through(folder, name, files)
+    found = _with_pixels(look_through(folder, name, files))
     if not found.slices:
         raise _without_dicom(found, name)
     who = one_patient([item.header for item in found.slices], name)
     series: dict[str, MrSeries] = {}
-    notes = [*_not_dicom(found), *folders_joined(found.slices)]
+    notes = [*_unusable(found), *folders_joined(found.slices)]
     left_out: list[str] = []
     for label, members in _by_series(found.slices, folder).items():
         kept, told = without_copies(members)
@@ -53,10 +54,19 @@ def read_mr_study(folder: Path, name: str, files: Sequence[Path] | None = None) 
     return MrStudy(series, who, study_facts(found.slices[0].header), tuple(notes), tuple(left_out))
 
 
-def _not_dicom(found: Found) -> list[str]:
-    """Return a note on files that are called like DICOM and are none; none for none."""
-    broken = [text for text in found.left_out if text.rpartition(": ")[0].lower().endswith(".dcm")]
-    return noted(broken, "[file called .dcm could not be read and was|files called .dcm could not be read and were] left out")
+def _with_pixels(found: Found) -> Found:
+    """Leave out slices of which there is nothing but the header."""
+    empty = tuple(f"{item.header.name}: {NO_PIXELS}" for item in found.slices if item.header.pixels_at is None)
+    return replace(found, slices=tuple(item for item in found.slices if item.header.pixels_at is not None), left_out=(*found.left_out, *empty))
+
+
+def _unusable(found: Found) -> list[str]:
+    """Return notes on headers without pixels and on files that are called like DICOM and are none; none for none."""
+    empty = [text for text in found.left_out if text.endswith(NO_PIXELS)]
+    broken = [text for text in found.left_out if text not in empty and text.rpartition(": ")[0].lower().endswith(".dcm")]
+    names = [text.rpartition(": ")[0] for text in empty]
+    notes = noted(names, "[slice is a header without pixels and was|slices are headers without pixels and were] left out")
+    return notes + noted(broken, "[file called .dcm could not be read and was|files called .dcm could not be read and were] left out")
 
 
 def why_left_out(label: str, error: InputError) -> str:

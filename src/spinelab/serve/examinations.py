@@ -16,6 +16,7 @@ from typing import Any, Final
 from spinelab import io
 from spinelab.core import Explanation, Heatmap, InputError, NotSureError, Settings, SpinelabError, Study, plural
 from spinelab.io.archive import headers_in
+from spinelab.io.dicom_header import open_header
 from spinelab.io.dicom_spacing import PROJECTIONS
 from spinelab.io.header_texts import header_texts
 from spinelab.io.read import study_id
@@ -159,7 +160,7 @@ def find(source: Path, settings: Settings) -> list[Examination]:
     _tell_not_read(source)
     for path in foreign:
         groups[_key(path, source, lone, together=together)].append(path)
-    groups = _with_unreadable(groups)
+    groups = _with_unreadable(groups, headers=read is not io.read)
     parts = _parts(source)
     if len(groups) <= 1:
         alone: Callable[[Path], str] = getattr(settings, "study_name", lambda folder: folder.resolve().name)
@@ -171,9 +172,10 @@ def find(source: Path, settings: Settings) -> list[Examination]:
     return [Examination(name, partial(_open, paths, source, read), tuple(paths)) for name, paths in named.items()]
 
 
-def _with_unreadable(groups: Mapping[str, list[Path]]) -> dict[str, list[Path]]:
+def _with_unreadable(groups: Mapping[str, list[Path]], *, headers: bool) -> dict[str, list[Path]]:
     """Put files of no known content, such as empty ones, to the only DICOM study in whose folder they lie: they are broken slices, no examination.
 
+    So are, with ``headers``, headers without pixels that name no study; a model's own reader leaves them out and says so.
     Those in a folder beside the folders of studies are one examination together, which is then refused under that folder's name.
     """
     places = _study_places(groups)
@@ -185,7 +187,8 @@ def _with_unreadable(groups: Mapping[str, list[Path]]) -> dict[str, list[Path]]:
                 inside[_study_folder(folder, places)].add(key)
     found: dict[str, list[Path]] = defaultdict(list)
     for key, paths in groups.items():
-        if key.startswith(_STUDY) or len(paths) > 1 or _kind(paths[0]):
+        broken = not _kind(paths[0]) or (headers and _is_bare_header(paths[0]))
+        if key.startswith(_STUDY) or len(paths) > 1 or not broken:
             found[key] += paths
             continue
         folder = paths[0].parent
@@ -257,6 +260,16 @@ def _kind(path: Path) -> str | None:
         return kind_of(path, str(path))
     except InputError:
         return None
+
+
+def _is_bare_header(path: Path) -> bool:
+    """Return whether a file is a DICOM header that names no study and has no pixels."""
+    if _kind(path) != "dicom" or header_texts(path, "StudyInstanceUID") != ("",):
+        return False
+    try:
+        return open_header(path, str(path), pixels=False).pixels_at is None
+    except InputError:
+        return False
 
 
 def _own(path: Path) -> bool:
