@@ -305,3 +305,17 @@ def test_pictures_of_formats_that_no_reader_takes_are_told(tmp_path: Path, caplo
     picture(tmp_path / "c.png").rename(tmp_path / "c.webp")
     assert names(tmp_path, ONE) == ["a", "c.webp"], "what a file is, not what it is called, tells whether it can be read"
     assert "left out 1 picture of a format that cannot be read, such as b.bmp" in caplog.text
+
+
+def test_links_to_folders_are_not_followed_and_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    films = tmp_path / "films"
+    picture(films / "day" / "a.png")
+    picture(tmp_path / "elsewhere" / "b.png")
+    (films / "file.png").symlink_to(tmp_path / "elsewhere" / "b.png")
+    assert names(films, ONE) == ["day/a", "file"], "a link to a film is one"
+    assert not caplog.records
+    for link, target in (("far", tmp_path / "elsewhere"), ("day/round", films), (".hidden", films)):
+        (films / link).symlink_to(target, target_is_directory=True)
+    assert names(films, ONE) == ["day/a", "file"]
+    (said,) = caplog.messages
+    assert said == f"{films}: 2 folders are links and were not read (day/round, far): give the folders that they lead to"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from spinelab import io
-from spinelab.core import Explanation, Heatmap, InputError, NotSureError, Settings, SpinelabError, Study, plural
+from spinelab.core import Explanation, Heatmap, InputError, NotSureError, Settings, SpinelabError, Study, counted, plural
 from spinelab.io.archive import headers_in
 from spinelab.io.dicom_header import open_header
 from spinelab.io.dicom_spacing import PROJECTIONS
@@ -141,7 +141,7 @@ def find(source: Path, settings: Settings) -> list[Examination]:
     answer for each film. Models that need more than the general reader gives (``settings.read_study``, called with a path or the files of one study) are
     given what their own reader makes of an examination, and may name the only one in a folder (``settings.study_name``). An examination in a part of a data
     set (``test_images`` beside its tables) is named as if that part alone was read; those that would share a name keep the part before it.
-    Pictures that an earlier reading wrote are left out, as those are that no reader takes, and the log says how many.
+    Pictures that an earlier reading wrote are left out, as those are that no reader takes, and links to folders; the log says how many.
 
     Raises
     ------
@@ -158,6 +158,7 @@ def find(source: Path, settings: Settings) -> list[Examination]:
     foreign = [path for path in files if not _own(path)]
     _tell_left_out(source, len(files) - len(foreign), of=len(files))
     _tell_not_read(source)
+    _tell_not_followed(source)
     for path in foreign:
         groups[_key(path, source, lone, together=together)].append(path)
     groups = _with_unreadable(groups, headers=read is not io.read)
@@ -295,6 +296,15 @@ def _tell_not_read(source: Path) -> None:
     if found:
         said = "%s: left out %s of a format that cannot be read, such as %s; save them as PNG, without loss"
         logging.getLogger(__name__).warning(said, source, plural(len(found), "picture"), found[0].name)
+
+
+def _tell_not_followed(source: Path) -> None:
+    """Say which folders are links: what they lead to is not read, for it may lie among the others already, or lead back."""
+    links = sorted(path for root, folders, _ in os.walk(source) for path in (Path(root) / name for name in folders) if path.is_symlink())
+    shown = [path.relative_to(source).as_posix() for path in links if not path.name.startswith(".")]
+    if shown:
+        words = counted(shown, "[folder is a link and was|folders are links and were] not read: give the [folder that it leads|folders that they lead] to")
+        logging.getLogger(__name__).warning("%s: %s", source, words)
 
 
 def _key(path: Path, source: Path, lone: Collection[str], *, together: bool) -> str:
