@@ -76,12 +76,45 @@ def test_twelve_bits_signed_are_sign_extended(make, store, tmp_path, picture, sy
     assert np.array_equal(io.read_image(store(dataset, tmp_path / "x.dcm")).pixels, signed)
 
 
-def test_high_bit_and_overlay_bits(dicom, picture):
-    """Twelve bits stored at bits 15..4 with rubbish in the low four; and at bits 11..0 with an overlay in bit 15."""
+def test_high_bit_and_overlay_bits(dicom, make, store, tmp_path, picture):
+    """Twelve bits stored at bits 15..4 with rubbish in the low four; and at bits 11..0 with an overlay in bit 15, if one is stated there."""
     shifted = dicom(((picture << 4) | 0x5).astype(np.uint16), BitsStored=12, HighBit=15)
     assert np.array_equal(io.read_image(shifted).pixels, picture)
-    overlaid = dicom(picture | np.uint16(0x8000), "b.dcm", BitsStored=12, HighBit=11)
-    assert np.array_equal(io.read_image(overlaid).pixels, picture)
+    stored = picture.copy()
+    stored[::2] |= np.uint16(0x8000)
+    with pytest.raises(InputError, match=r"b\.dcm: stored values .* BitsStored \(0028,0101\) 12 and HighBit 11 cannot hold.*overlays that OverlayBitPosition"):
+        io.read_image(dicom(stored, "b.dcm", BitsStored=12, HighBit=11))
+    overlaid = make(stored, BitsStored=12, HighBit=11)
+    overlaid.add_new((0x6002, 0x0100), "US", 16)
+    overlaid.add_new((0x6002, 0x0102), "US", 15)
+    assert np.array_equal(io.read_image(store(overlaid, tmp_path / "c.dcm")).pixels, picture)
+
+
+@pytest.mark.parametrize("syntax", ["explicit", "big", "rle", "j2k", "jpeg-ls"])
+def test_greys_that_need_more_bits_than_are_stated_are_refused(make, store, tmp_path, picture, syntax):
+    """Twelve bits where ten are stated: 1,100 would come out as 76."""
+    assert picture.max() > 1023
+    dataset = _encode(make, picture, syntax, BitsStored=12, HighBit=11)
+    dataset.BitsStored, dataset.HighBit = 10, 9
+    with pytest.raises(InputError, match=rf"to {picture.max()}, which BitsStored .* 10 and HighBit 9 cannot hold"):
+        io.read_image(store(dataset, tmp_path / "x.dcm"))
+
+
+@pytest.mark.parametrize("value", [2048, -2049])
+def test_signed_greys_may_be_extended_by_their_sign_alone(make, store, tmp_path, picture, value):
+    stored = picture.astype(np.int16) - 2048
+    dataset = store(make(stored, BitsStored=12, HighBit=11), tmp_path / "a.dcm")
+    assert np.array_equal(io.read_image(dataset).pixels, stored)
+    stored[3, 4] = value
+    with pytest.raises(InputError, match=r"BitsStored .* 12 and HighBit 11 cannot hold"):
+        io.read_image(store(make(stored, BitsStored=12, HighBit=11), tmp_path / "b.dcm"))
+
+
+def test_padding_may_lie_beyond_the_stored_bits(dicom, picture):
+    stored = picture.copy()
+    stored[:20] = 63536
+    film = io.read_image(dicom(stored, BitsStored=12, HighBit=11, PixelPaddingValue=63536))
+    assert np.array_equal(film.pixels[20:], picture[20:])
 
 
 @pytest.mark.parametrize(("signed", "slope", "intercept"), [(False, 1, 0), (True, 1, 0), (False, 1, -1024), (False, 0.5, 3.25), (False, 2, -1)])

@@ -101,7 +101,7 @@ def _decode(header: Header, found: Layout) -> NDArray[Any]:
         _check_length(header, found, len(data))
         if found.samples == 1 and found.syntax != "1.2.840.10008.1.2.2":
             kind = f"<{'i' if found.signed else 'u'}{found.bits_allocated // 8}"
-            return _without_unused_bits(np.frombuffer(data, kind, count=int(np.prod(shape))).reshape(shape), found)
+            return _without_unused_bits(header, np.frombuffer(data, kind, count=int(np.prod(shape))).reshape(shape), found)
     else:
         _check_frames(header, found, data)
     return _decompress(header, found, data, shape)
@@ -152,7 +152,7 @@ def _decompress(header: Header, found: Layout, data: bytes, shape: tuple[int, ..
             raise InputError(f"{header.name}: {decoded.shape} samples were decoded", expected=f"{shape}", action=_ACTION)
         pixels = np.asarray(decoded).reshape(shape)
         pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
-    return _without_unused_bits(pixels, found) if found.samples == 1 else pixels
+    return _without_unused_bits(header, pixels, found) if found.samples == 1 else pixels
 
 
 def _directly(found: Layout, data: bytes, shape: tuple[int, ...]) -> NDArray[Any] | None:
@@ -180,16 +180,43 @@ def _floats(header: Header, data: bytes, shape: tuple[int, ...], keyword: str) -
     return np.frombuffer(data, kind, count=int(np.prod(shape))).reshape(shape).astype(np.float32)
 
 
-def _without_unused_bits(pixels: NDArray[Any], found: Layout) -> NDArray[Any]:
-    """Keep bits ``HighBit`` down to ``HighBit - BitsStored + 1``, with the sign extended; the others may hold overlays."""
+def _without_unused_bits(header: Header, pixels: NDArray[Any], found: Layout) -> NDArray[Any]:
+    """Keep bits ``HighBit`` down to ``HighBit - BitsStored + 1``, with the sign extended; those above may hold overlays that the header states."""
     bits = pixels.dtype.itemsize * 8
     if found.bits_stored == bits or pixels.dtype.kind == "f":
         return pixels
     high = found.high_bit if found.native or found.syntax == "1.2.840.10008.1.2.5" else found.bits_stored - 1
     if not found.signed and pixels.dtype.kind == "u" and high == found.bits_stored - 1 and int(pixels.max()) <= found.stored_range[1]:
         return pixels
+    _check_unused_bits(header, pixels, found, high)
     wanted = np.dtype(f"{'i' if found.signed else 'u'}{pixels.dtype.itemsize}")
     return np.asarray(np.right_shift(np.left_shift(pixels.view(wanted), bits - 1 - high), bits - found.bits_stored))
+
+
+def _check_unused_bits(header: Header, pixels: NDArray[Any], found: Layout, high: int) -> None:
+    """Refuse greys that need more bits than are stated: without these, brighter ones would come out darker. Padding, which is no grey, may lie beyond."""
+    bits = pixels.dtype.itemsize * 8
+    raw = pixels.view(f"u{pixels.dtype.itemsize}")
+    above = np.array((2**bits - 2 ** (high + 1)) & ~_overlay_bits(header), raw.dtype)
+    upper = raw & above
+    wrong = upper != 0
+    if found.signed and wrong.any():
+        wrong = upper != np.where(raw & np.array(2**high, raw.dtype), above, 0)
+    if (padding := _padding(header)) is not None:
+        wrong &= (pixels < padding[0]) | (pixels > padding[1])
+    if wrong.any():
+        raise InputError(
+            f"{header.name}: stored values from {pixels.min()} to {pixels.max()}, which {tag('BitsStored')} {found.bits_stored} and HighBit {high} cannot hold",
+            expected=f"values in bits 0 to {high}, and above them nothing but overlays that OverlayBitPosition (60xx,0102) states",
+            action="export the object again from its source; where the picture does use more bits, correct BitsStored and HighBit",
+        )
+
+
+def _overlay_bits(header: Header) -> int:
+    """Return the bits in which the header states overlays among the pixels, as files before 2004 may hold them (PS3.5 8.1.2)."""
+    stated = (header.dataset.get((group, 0x0102)) for group in range(0x6000, 0x6020, 2))
+    positions = {element.value for element in stated if element is not None and isinstance(element.value, int)}
+    return sum(2**position for position in positions if position > 0)
 
 
 def _modality(header: Header, meant: Meaning, stored: NDArray[Any]) -> NDArray[Any]:
