@@ -226,3 +226,47 @@ def test_few_films_never_give_an_icc_beyond_its_bounds(seed):
         limits = [limit for limit in (found[form].value, found[form].hi) if limit is not None]
         assert all(limit <= 1 + 1e-9 for limit in limits), form
         assert found[form].lo is None or found[form].lo > -1e6, form
+
+
+def test_readers_who_agree_no_more_than_by_chance_have_an_icc_without_limits():
+    """Where the subjects' means are all equal the F ratio is 0; Satterthwaite's limits then divided by zero, or were nan."""
+    for table in ([[1.0, 0], [0, 1], [0, 1], [1, 0]], [[1.0, 1, 3], [1, 3, 1]], [[3.0, 1], [2, 2]], [[3.0, 0], [2, 1], [1, 2]]):
+        found = icc(table)
+        assert found.forms["ICC(3,1)"].icc.value == pytest.approx(-1 / (len(table[0]) - 1))
+        json.dumps(found.to_dict(), allow_nan=False)
+        assert all(form.icc.lo is form.icc.hi is None for form in found.forms.values())
+
+
+def test_limits_of_an_icc_are_numbers_on_either_side_of_it():
+    rng = np.random.default_rng(8)
+    for _ in range(400):
+        for form in icc(rng.integers(0, 4, (rng.integers(2, 5), rng.integers(2, 4)))).forms.values():
+            if form.icc.value is not None and form.icc.lo is not None and form.icc.hi is not None:
+                assert form.icc.lo - 1e-9 <= form.icc.value <= form.icc.hi + 1e-9, form
+
+
+def test_the_icc_of_a_mean_of_readings_that_contradict_each_other_does_not_exist():
+    """Spearman and Brown's step has a pole at -1: the mean of two readings that mirror each other once had an ICC of 10."""
+    value = np.arange(10.0)
+    found, whole = error_metrics(value, value[::-1] + 0.01, bootstraps=50), icc(np.c_[value, value[::-1] + 0.01])
+    for form in ("icc_1_k", "icc_2_k", "icc_3_k"):
+        assert found[form].value is found[form].lo is found[form].hi is None
+    for name, form in whole.forms.items():
+        ours = found[form_key(name)].value
+        assert ours == form.icc.value or ours == pytest.approx(form.icc.value)
+
+
+def test_what_is_left_of_rounding_is_no_spread():
+    """45.3 - 45.1 and 30.3 - 30.1 are not the same number to a computer; a mean that is the same on every film carries no slope."""
+    rng = np.random.default_rng(4)
+    apart = rng.normal(size=20)
+    assert bland_altman(10.1 + apart, 10.1 - apart).slope.value is None
+    truth = rng.normal(30, 10, 20)
+    for owner in (None, np.arange(20) // 2):
+        shifted = bland_altman(truth + 5.1, truth, owner)
+        assert shifted.sd == 0
+        for one in (shifted.bias, shifted.lower, shifted.upper, shifted.lower_mover, shifted.upper_mover):
+            assert one.value == pytest.approx(5.1)
+            assert one.lo is one.hi is None
+        errors = error_metrics(truth + 5.1, truth, owner, bootstraps=50)
+        assert errors["sd_difference"].value == errors["mdc95"].value == errors["sd_absolute_error"].value == 0

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from spinelab.core import InputError
 from spinelab.evaluation.bland_altman import bland_altman
 from spinelab.evaluation.cluster import Resamples, check_patients, check_rows, estimate_of
-from spinelab.evaluation.concordance import central, concordance, correlation, moments
+from spinelab.evaluation.concordance import central, concordance, correlation, moments, varying
 from spinelab.evaluation.coverage import interval_agreement
 from spinelab.evaluation.icc import DETECTABLE
 from spinelab.evaluation.resampling import BOOTSTRAPS, LEVEL, Distribution, Floats, ratio
@@ -128,9 +128,9 @@ def _moment_metrics(draws: Resamples, value: Floats, truth: Floats) -> dict[str,
     errors = draws.totals(np.stack([difference, difference**2, np.abs(difference)], axis=1))
     n = sums[:, 0]
     bias, square, mae = (ratio(errors[:, place], n) for place in range(3))
-    apart = _deviation(square - bias**2, n)
+    apart = _deviation(varying(square, bias), n)
     whole = {
-        "sd_absolute_error": _deviation(square - mae**2, n),
+        "sd_absolute_error": _deviation(varying(square, mae), n),
         "rmse": np.sqrt(square),
         "bias": bias,
         "sd_difference": apart,
@@ -144,7 +144,7 @@ def _moment_metrics(draws: Resamples, value: Floats, truth: Floats) -> dict[str,
 
 def _deviation(variance: Floats, n: Floats) -> Floats:
     """Return the standard deviation with divisor n - 1 from a variance with divisor n."""
-    return np.sqrt(np.maximum(variance, 0) * ratio(n, n - 1))
+    return np.sqrt(variance * ratio(n, n - 1))
 
 
 def _icc_of_two(sums: Floats, square: Floats) -> dict[str, Floats]:
@@ -159,7 +159,9 @@ def _icc_of_two(sums: Floats, square: Floats) -> dict[str, Floats]:
         "icc_2": ratio(subjects - residual, subjects + residual + 2 * ratio(readers - residual, n)),
         "icc_3": ratio(subjects - residual, subjects + residual),
     }
-    return {f"{name}_1": one for name, one in single.items()} | {f"{name}_k": ratio(2 * one, 1 + one) for name, one in single.items()}
+    # from -1 on Spearman and Brown's step to the mean of both leads nowhere, and beyond it to the other sign
+    means = {f"{name}_k": ratio(2 * one, np.where(1 + one > 1e-12, 1 + one, 0)) for name, one in single.items()}
+    return {f"{name}_1": one for name, one in single.items()} | means
 
 
 def wilcoxon_test(value: ArrayLike, truth: ArrayLike, patients: Sequence[Any] | NDArray[Any] | None = None) -> dict[str, Any]:

@@ -9,16 +9,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri, stdtrit
 
 from spinelab.evaluation.cluster import check_patients, check_rows
+from spinelab.evaluation.intervals import without_zero_width
 from spinelab.evaluation.mover import mean_plus_deviations, variance_interval
 from spinelab.evaluation.resampling import LEVEL, Floats, Ints, check_level, patient_codes
 from spinelab.evaluation.types import Estimate
+
+_ROUNDING: Final = 1e-12
+"""Share of the largest reading up to which readings differ by the error of rounding alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +120,9 @@ def bland_altman(
     difference, mean = (first - second)[kept], ((first + second) / 2)[kept]
     if count < 2:
         return _too_few(difference, count, note)
-    spread = _components(difference, codes, count)
-    return _agreement(spread, _slope(difference, mean, codes, count, level), level, float(ndtri((1 + agreement) / 2)), note)
+    least = _ROUNDING * float(max(np.abs(first[kept]).max(), np.abs(second[kept]).max()))
+    spread = _components(difference, codes, count, least)
+    return _agreement(spread, _slope(difference, mean, codes, count, level, least), level, float(ndtri((1 + agreement) / 2)), note)
 
 
 def _too_few(difference: Floats, patients: int, note: str) -> BlandAltman:
@@ -156,14 +161,16 @@ def _assemble(
     )
 
 
-def _components(difference: Floats, codes: Ints, patients: int) -> _Spread:
-    """Split the variance of the differences; one film a patient leaves one part with n - 1 degrees of freedom."""
+def _components(difference: Floats, codes: Ints, patients: int, least: float) -> _Spread:
+    """Split the variance of the differences; one film a patient leaves one part with n - 1 degrees of freedom. Spread up to ``least`` is none."""
     rows = len(difference)
     mean = float(difference.mean())
     size = np.bincount(codes, minlength=patients)
     own = np.bincount(codes, weights=difference, minlength=patients) / size
     between_square = float((size * (own - mean) ** 2).sum()) / (patients - 1)
     within_square = float(((difference - own[codes]) ** 2).sum()) / (rows - patients) if rows > patients else 0.0
+    if float(np.ptp(difference)) <= least:
+        between_square = within_square = 0.0
     typical = (rows - float((size**2).sum()) / rows) / (patients - 1)
     between = (between_square - within_square) / typical
     error = math.sqrt(max(between, 0.0) * float((size**2).sum()) / rows**2 + within_square / rows)
@@ -175,14 +182,14 @@ def _agreement(spread: _Spread, slope: Estimate, level: float, z: float, note: s
     variance = variance_interval(spread.parts, level)
     sd = math.sqrt(variance.value or 0.0)
     t = float(stdtrit(spread.patients - 1, (1 + level) / 2))
-    bias = Estimate(spread.mean, spread.mean - t * spread.error, spread.mean + t * spread.error)
-    mover = _Limits(*(mean_plus_deviations(spread.mean, spread.error, variance, multiple, level) for multiple in (-z, z)))
+    bias = without_zero_width(Estimate(spread.mean, spread.mean - t * spread.error, spread.mean + t * spread.error))
+    mover = _Limits(*(without_zero_width(mean_plus_deviations(spread.mean, spread.error, variance, multiple, level)) for multiple in (-z, z)))
     if spread.rows > spread.patients:
         told = "several films a patient: Bland and Altman 2007, intervals by Zou 2013 (MOVER)"
         parts = (sd, math.sqrt(spread.between), math.sqrt(spread.within))
         return _assemble(bias, mover, _Limits(Estimate(None), Estimate(None)), mover, parts, slope, (spread.rows, spread.patients, told + note))
     half = t * sd * math.sqrt(1 / spread.rows + z * z / (2 * (spread.rows - 1)))
-    classical = _Limits(*(Estimate(middle, middle - half, middle + half) for middle in (spread.mean - z * sd, spread.mean + z * sd)))
+    classical = _Limits(*(without_zero_width(Estimate(middle, middle - half, middle + half)) for middle in (spread.mean - z * sd, spread.mean + z * sd)))
     told = "one film a patient: exact intervals (Carkeet 2015)"
     exact = _exact(spread.mean, sd, spread.rows, z, level)
     return _assemble(bias, exact, classical, mover, (sd, None, None), slope, (spread.rows, spread.patients, told + note))
@@ -199,12 +206,12 @@ def _exact(mean: float, sd: float, rows: int, z: float, level: float) -> _Limits
     return _Limits(Estimate(mean - z * sd, mean - far, mean - near), Estimate(mean + z * sd, mean + near, mean + far))
 
 
-def _slope(difference: Floats, mean: Floats, codes: Ints, patients: int, level: float) -> Estimate:
+def _slope(difference: Floats, mean: Floats, codes: Ints, patients: int, level: float, least: float) -> Estimate:
     """Return the slope of the difference on the mean with a t interval; errors summed over patients where they have several films."""
     rows = len(difference)
     centred = mean - mean.mean()
     square = float((centred**2).sum())
-    if rows < 3 or patients < 3 or square == 0:
+    if rows < 3 or patients < 3 or np.ptp(mean) <= least:
         return Estimate(None)
     slope = float((centred * difference).sum()) / square
     residual = difference - difference.mean() - slope * centred

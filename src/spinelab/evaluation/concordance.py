@@ -60,12 +60,12 @@ def central(sums: Floats) -> tuple[Floats, Floats, Floats, Floats, Floats]:
     """Return means, variances and covariance with divisor n; nan where there are no films, 0 where all that remains is the error of rounding."""
     n = sums[..., 0]
     mx, my = ratio(sums[..., 1], n), ratio(sums[..., 2], n)
-    xx, yy = (_varying(ratio(sums[..., place], n), mean) for place, mean in ((3, mx), (4, my)))
+    xx, yy = (varying(ratio(sums[..., place], n), mean) for place, mean in ((3, mx), (4, my)))
     together = np.where((xx == 0) | (yy == 0), 0.0, ratio(sums[..., 5], n) - mx * my)
     return mx, my, xx, yy, together
 
 
-def _varying(square: Floats, mean: Floats) -> Floats:
+def varying(square: Floats, mean: Floats) -> Floats:
     """Return the variance from a mean square and a mean: of one film drawn over and over it is nothing, not a rest of either sign."""
     variance = square - mean**2
     return np.where(variance <= 1e-12 * square, 0.0, variance)

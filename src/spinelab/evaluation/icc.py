@@ -170,12 +170,17 @@ def _from_f(between: float, error: float, k: int, freedom: tuple[int, int], leve
     if between + (k - 1) * error <= 0:
         return Estimate(None)
     value = (between - error) / (between + (k - 1) * error)
-    if error <= 1e-12 * between:
+    if _bare(between, error):
         return Estimate(value)
     f, (df1, df2) = between / error, freedom
     low = f / float(fdtri(df1, df2, (1 + level) / 2))
     high = f * float(fdtri(df2, df1, (1 + level) / 2))
     return Estimate(value, (low - 1) / (low + k - 1), (high - 1) / (high + k - 1))
+
+
+def _bare(between: float, error: float) -> bool:
+    """Return whether one of two mean squares is but the error of rounding: the readers, or the subjects, do not differ, and no limits can be given."""
+    return min(between, error) <= 1e-12 * max(between, error)
 
 
 def _two_way_random(table: _Table, level: float) -> Estimate:
@@ -185,7 +190,7 @@ def _two_way_random(table: _Table, level: float) -> Estimate:
     if whole <= 0:
         return Estimate(None)
     value = (between - residual) / whole
-    if residual <= 1e-12 * between:
+    if _bare(between, residual):
         return Estimate(value)
     ratio, rest = readers / residual, n * (1 + (k - 1) * value) - k * value
     freedom = (n - 1) * (k - 1) * (k * value * ratio + rest) ** 2 / ((n - 1) * k**2 * value**2 * ratio**2 + rest**2)
@@ -198,7 +203,7 @@ def _two_way_random(table: _Table, level: float) -> Estimate:
 
 def _of_mean(single: Estimate, k: int) -> Estimate:
     """Return Spearman and Brown's step from one reading to the mean of k."""
-    return Estimate(*(None if x is None or 1 + (k - 1) * x <= 0 else k * x / (1 + (k - 1) * x) for x in (single.value, single.lo, single.hi)))
+    return Estimate(*(None if x is None or 1 + (k - 1) * x <= 1e-12 else k * x / (1 + (k - 1) * x) for x in (single.value, single.lo, single.hi)))
 
 
 def _root(variance: Estimate) -> Estimate:
