@@ -76,3 +76,11 @@ def test_small_tests_say_nothing_rather_than_something():
     assert corrected_resampled_t([0.1, np.nan, 0.1], test_fraction_ratio=0.25)[1] is None
     assert mcnemar([True], [False]) == 1.0
     assert wilson(0, 0).value is None
+
+
+def test_a_variance_that_is_but_rounding_gives_no_limits():
+    """Two patients whose images cancel out: rounding left a variance of -3e-18, and limits of 0 and 1, or nan on the logit scale."""
+    truth, score, owner = [1, 1, 0, 1, 0, 0], [0, 0, 0, 1 / 3, 1 / 3, 0], [1, 2, 2, 1, 1, 1]
+    assert delong_variance(truth, score, groups=owner) >= 0
+    for logit in (False, True):
+        assert delong_interval(truth, score, groups=owner, logit=logit) == Estimate(0.5)

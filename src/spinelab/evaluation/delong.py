@@ -7,7 +7,7 @@ the components of each patient first (Obuchowski NA. Biometrics 1997;53:567-578)
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +15,9 @@ from scipy.special import ndtr, ndtri
 
 from spinelab.evaluation.resampling import LEVEL, Floats, check_binary, check_level, patient_codes
 from spinelab.evaluation.types import Estimate
+
+_NOTHING: Final = 1e-15
+"""A variance below this is the error of rounding, of either sign."""
 
 Groups = Sequence[Any] | NDArray[Any] | None
 
@@ -85,7 +88,7 @@ def delong_variance(truth: ArrayLike, score: ArrayLike, *, groups: Groups = None
         (n,) patient of each row; a row is its own patient without.
     """
     positive, scores = check_binary(truth, score)
-    return float(_covariance(positive, scores, groups)[1][0, 0]) if _enough(positive, groups) else float("nan")
+    return max(0.0, float(_covariance(positive, scores, groups)[1][0, 0])) if _enough(positive, groups) else float("nan")
 
 
 def delong_interval(truth: ArrayLike, score: ArrayLike, *, groups: Groups = None, level: float = LEVEL, logit: bool = False) -> Estimate:
@@ -101,9 +104,10 @@ def delong_interval(truth: ArrayLike, score: ArrayLike, *, groups: Groups = None
     if not _enough(positive, groups):
         return Estimate(float(_components(scores[0][positive], scores[0][~positive])[0].mean()))
     areas, covariance = _covariance(positive, scores, groups)
-    area, error, z = float(areas[0]), float(np.sqrt(covariance[0, 0])), float(ndtri((1 + level) / 2))
-    if error < 1e-12:
+    area, variance, z = float(areas[0]), float(covariance[0, 0]), float(ndtri((1 + level) / 2))
+    if variance < _NOTHING:
         return Estimate(area)
+    error = float(np.sqrt(variance))
     if not logit:
         return Estimate(area, max(0.0, area - z * error), min(1.0, area + z * error))
     centre, half = np.log(area / (1 - area)), z * error / (area * (1 - area))
@@ -122,7 +126,7 @@ def delong_test(truth: ArrayLike, a: ArrayLike, b: ArrayLike, *, groups: Groups 
     areas, covariance = _covariance(positive, scores, groups)
     difference = float(areas[0] - areas[1])
     variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
-    if variance < 1e-15:
+    if variance < _NOTHING:
         return Estimate(difference), (1.0 if abs(difference) < 1e-12 else None)
     error = float(np.sqrt(variance))
     half = float(ndtri((1 + level) / 2)) * error
