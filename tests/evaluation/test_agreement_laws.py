@@ -19,6 +19,7 @@ from spinelab.evaluation import (
     pearson,
     readers_table,
     smape,
+    wilcoxon_test,
     wilson,
 )
 from spinelab.evaluation.resampling import draw_indices
@@ -270,3 +271,11 @@ def test_what_is_left_of_rounding_is_no_spread():
             assert one.lo is one.hi is None
         errors = error_metrics(truth + 5.1, truth, owner, bootstraps=50)
         assert errors["sd_difference"].value == errors["mdc95"].value == errors["sd_absolute_error"].value == 0
+
+
+def test_wilcoxon_sees_ties_and_zeros_that_rounding_hides():
+    """20.3 - 20.1 and 10.3 - 10.1 are one rank, and films of a patient that cancel out are no difference."""
+    whole = wilcoxon_test([203, 103, 53, 73, 11], [201, 101, 51, 75, 10])
+    tenths = wilcoxon_test([20.3, 10.3, 5.3, 7.3, 1.1], [20.1, 10.1, 5.1, 7.5, 1.0])
+    assert tenths == whole
+    assert wilcoxon_test([20.1, 10.0, 5.0], [20.0, 10.1, 5.0], ["a", "a", "b"])["p"] is None

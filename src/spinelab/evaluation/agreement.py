@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spinelab.core import InputError
-from spinelab.evaluation.bland_altman import bland_altman
+from spinelab.evaluation.bland_altman import ROUNDING, bland_altman
 from spinelab.evaluation.cluster import Resamples, check_patients, check_rows, estimate_of
 from spinelab.evaluation.concordance import central, concordance, correlation, moments, varying
 from spinelab.evaluation.coverage import interval_agreement
@@ -167,8 +167,9 @@ def _icc_of_two(sums: Floats, square: Floats) -> dict[str, Floats]:
 def wilcoxon_test(value: ArrayLike, truth: ArrayLike, patients: Sequence[Any] | NDArray[Any] | None = None) -> dict[str, Any]:
     """Return Wilcoxon's signed-rank test that the differences are symmetric about 0, one mean difference a patient.
 
-    Several films of a patient are averaged, because the test takes its entries as independent. A p value above .05 is no proof of agreement. Exact
-    for up to 50 patients without ties or zeros (SciPy's rule), otherwise the normal approximation with continuity correction, as R's ``wilcox.test``.
+    Several films of a patient are averaged, because the test takes its entries as independent. Differences that are one but for rounding are ties, as with
+    ``digits.rank`` of R's ``wilcox.test``. A p value above .05 is no proof of agreement. Exact for up to 50 patients without ties or zeros, by all
+    permutations for up to 13 with them (SciPy's rule), otherwise the normal approximation with continuity correction, as in R.
 
     Returns
     -------
@@ -183,6 +184,8 @@ def wilcoxon_test(value: ArrayLike, truth: ArrayLike, patients: Sequence[Any] | 
     difference = first[kept] - second[kept]
     _, codes = np.unique(names[kept], return_inverse=True)
     mean = np.bincount(codes, weights=difference) / np.bincount(codes) if len(difference) else difference
+    step = ROUNDING * max(np.abs(first[kept]).max(initial=0), np.abs(second[kept]).max(initial=0))
+    mean = np.round(mean / step) * step if step > 0 else mean
     if not mean.any():
         return {"statistic": None, "p": None, "patients": len(mean)}
     found = wilcoxon(mean, correction=True)

@@ -21,7 +21,7 @@ from spinelab.evaluation.mover import mean_plus_deviations, variance_interval
 from spinelab.evaluation.resampling import LEVEL, Floats, Ints, check_level, patient_codes
 from spinelab.evaluation.types import Estimate
 
-_ROUNDING: Final = 1e-12
+ROUNDING: Final = 1e-12
 """Share of the largest reading up to which readings differ by the error of rounding alone."""
 
 
@@ -120,7 +120,7 @@ def bland_altman(
     difference, mean = (first - second)[kept], ((first + second) / 2)[kept]
     if count < 2:
         return _too_few(difference, count, note)
-    least = _ROUNDING * float(max(np.abs(first[kept]).max(), np.abs(second[kept]).max()))
+    least = ROUNDING * float(max(np.abs(first[kept]).max(), np.abs(second[kept]).max()))
     spread = _components(difference, codes, count, least)
     return _agreement(spread, _slope(difference, mean, codes, count, level, least), level, float(ndtri((1 + agreement) / 2)), note)
 

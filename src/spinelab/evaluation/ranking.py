@@ -62,7 +62,7 @@ class Ranking:
     def merged(self) -> Ranking:
         """Return the order of the runs."""
         starts = self.runs
-        last = np.append(starts[1:], len(self.order)) - 1
+        last = np.append(starts[1:], len(self.order))[: len(starts)] - 1
         return Ranking(self.order[starts], self.positive[starts], self.tied[starts], self.opens[starts], self.closes[last])
 
 
