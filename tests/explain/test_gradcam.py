@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from spinelab.explain import cam_layers, gradcam, weights_matter
+from spinelab.explain import cam_layers, gradcam, hirescam, scorecam, weights_matter
 from spinelab.nn import NAMES, MultiViewNet, backbone
 
 
@@ -121,6 +121,22 @@ def test_leaves_the_network_as_it_was():
     assert net.training
     assert all(p.requires_grad and p.grad is None for p in net.parameters())
     assert not any(m._forward_hooks for m in net.modules())
+    assert all(torch.equal(t, before[name]) for name, t in net.state_dict().items())
+
+
+@pytest.mark.parametrize("method", [gradcam, hirescam, scorecam])
+def test_looking_for_the_layer_leaves_the_network_as_it_was(method):
+    """The pass that finds the last feature maps was one in training mode: it moved the running means, and other maps came out the next time."""
+
+    class Normed(ByHand):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Sequential(self.conv, nn.BatchNorm2d(2))
+
+    net = Normed().train()
+    before = {name: t.clone() for name, t in net.state_dict().items()}
+    method(net, torch.randint(0, 256, (2, 1, 32, 32), dtype=torch.uint8), view(2))
+    assert net.training
     assert all(torch.equal(t, before[name]) for name, t in net.state_dict().items())
 
 

@@ -116,7 +116,7 @@ def cam_layers(net: nn.Module, pixels: Tensor, available: Tensor) -> list[nn.Mod
         if isinstance(output, Tensor) and output.ndim == pixels.ndim and min(output.shape[2:]) > 1:
             seen.append(module)
 
-    with ExitStack() as stack, torch.no_grad():
+    with ExitStack() as stack, evaluating(net), torch.no_grad():
         for module in net.modules():
             if module is not net:
                 stack.callback(module.register_forward_hook(remember).remove)
