@@ -14,11 +14,13 @@ from datetime import date
 
 import numpy as np
 import pytest
+from reportlab.pdfbase.pdfmetrics import stringWidth
 
 from spinelab.core import Fact, Finding, Image, InputError, Landmark, Measurement, Quantity, Reference, Result, Stroke, Study, unknown
 from spinelab.report import Visit, contradictions, write_results
 from spinelab.report.film_drawing import arc, draw, holds
 from spinelab.report.films import PAGE_PX, measured_film
+from spinelab.report.pdf import Sheet, foot_text
 from spinelab.report.reading import read_result, short_title
 from spinelab.report.serial import DOUBTED, LARGER, UNKNOWN, WITHIN, find_series, half_width
 
@@ -212,6 +214,19 @@ def test_no_name_keeps_a_report_from_being_written(tmp_path, name):
     assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
 
 
+def test_long_names_leave_the_page_number_and_the_word_about_phantoms_to_be_read(tmp_path):
+    """The foot ran under the number of the page, and what it ended with was lost."""
+    for study_name, model in (("W" * 200, "unet"), ("film", "W" * 200), ("W" * 200, "M" * 200), ("漢" * 200, "unet"), ("film", "unet")):
+        found = dataclasses.replace(result(study_name), model=model)
+        sheet = Sheet(read_result(found, (), {}), None, "", phantom=True, summary={})
+        font, text = foot_text(sheet, 400.0)
+        assert text.endswith("|   Trained on phantoms")
+        assert stringWidth(text, font, 7) <= 400
+        assert ("..." in text) == (len(study_name + model) > 200)
+    write([result("W" * 200)], tmp_path, studies={"W" * 200: study("W" * 200)}, phantom_model=True)
+    assert "page 1 of" in pdf_text((tmp_path / "report.pdf").read_bytes())
+
+
 def test_a_long_table_goes_on_on_the_next_page(tmp_path):
     many = tuple(Quantity(f"angle_{n}", "deg", f"Angle {n}", "Between two lines that a sentence describes in every detail that matters") for n in range(40))
     measured = tuple(Measurement(q.name, float(n), "deg", interval=(n - 1.0, n + 1.0)) for n, q in enumerate(many))
@@ -390,6 +405,11 @@ def test_a_film_that_cannot_be_opened_again_keeps_its_page(tmp_path):
     text = words(write([result()], tmp_path, studies=Gone(film=None)).read_text(encoding="utf-8"))
     assert "The film is not shown: film.dcm is gone" in text
     assert "42.0°" in text
+
+
+def test_one_day_is_one_day():
+    (series,) = find_series([result("a"), result("b", cobb=44.0)], visits(a=date(2024, 1, 1), b=date(2024, 1, 2)), QUANTITIES, agreement={}, one_patient=True)
+    assert series.follow_ups[0].interval == "1 day"
 
 
 def test_half_width_of_a_difference_is_added_in_quadrature():

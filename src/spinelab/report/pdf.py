@@ -24,6 +24,7 @@ PAGE: Final = (210 * MM, 297 * MM)
 MARGIN: Final = 13 * MM
 FOOT: Final = 17 * MM
 _GAP: Final = 6 * MM
+_FOOT_PT: Final = 7
 _LINE: Final = 0.55
 """Points a CSS pixel of line width: a printed film is smaller than one on the screen."""
 
@@ -193,14 +194,31 @@ def _next(frame: _Frame) -> _Frame:
 
 
 def _foot(canvas: Canvas, sheet: Sheet, page: int, pages: int) -> None:
-    result = sheet.reading.result
+    number = f"spinelab   |   page {page} of {pages}"
+    font, text = foot_text(sheet, PAGE[0] - 2 * MARGIN - canvas.stringWidth(number, "Helvetica", _FOOT_PT) - _GAP)
     canvas.setFillColor(parts.SOFT)
-    text = f"{result.study}   |   {result.task}, {result.model}" + ("   |   Trained on phantoms" if sheet.phantom else "")
-    font, text = typeset(printable(text))
-    canvas.setFont(font, 7)
-    canvas.drawString(MARGIN, 9 * MM, text[:150])
-    canvas.setFont("Helvetica", 7)
-    canvas.drawRightString(PAGE[0] - MARGIN, 9 * MM, f"spinelab   |   page {page} of {pages}")
+    canvas.setFont(font, _FOOT_PT)
+    canvas.drawString(MARGIN, 9 * MM, text)
+    canvas.setFont("Helvetica", _FOOT_PT)
+    canvas.drawRightString(PAGE[0] - MARGIN, 9 * MM, number)
+
+
+def foot_text(sheet: Sheet, room: float) -> tuple[str, str]:
+    """Return what stands below a page, and its font: the longer one of the names of study and model is cut until it fits into ``room`` points."""
+    from reportlab.pdfbase.pdfmetrics import stringWidth
+
+    result = sheet.reading.result
+    study, model = printable(result.study), printable(result.model)
+    cut = {"study": "", "model": ""}
+    while True:
+        told = f"{study}{cut['study']}   |   {printable(result.task)}, {model}{cut['model']}" + ("   |   Trained on phantoms" if sheet.phantom else "")
+        font, text = typeset(told)
+        if stringWidth(text, font, _FOOT_PT) <= room or not (study or model):
+            return font, text
+        if len(study) >= len(model):
+            study, cut["study"] = study[:-1], "..."
+        else:
+            model, cut["model"] = model[:-1], "..."
 
 
 def _draw_film(canvas: Canvas, film: Film, box: tuple[float, float, float, float]) -> None:

@@ -74,7 +74,7 @@ class FollowUp:
     def interval(self) -> str:
         """Return the time between the films in words."""
         days = (self.later_day - self.earlier_day).days
-        return f"{days} days" if days < 60 else f"{days / 30.4375:.0f} months" if days < 730 else f"{days / 365.25:.1f} years"
+        return f"{days} day{'s' * (days != 1)}" if days < 60 else f"{days / 30.4375:.0f} months" if days < 730 else f"{days / 365.25:.1f} years"
 
 
 @dataclass(frozen=True)
