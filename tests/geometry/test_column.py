@@ -101,3 +101,11 @@ def test_the_size_of_the_picture_does_not_matter():
     seen = column(12, 2)
     large = Candidates(seen.corners * 7.5, seen.share, seen.level)
     assert [c.score for c in find_columns(large)] == pytest.approx([c.score for c in find_columns(seen)])
+
+
+def test_a_single_vertebra_may_be_the_first_level():
+    """Numberings began at the second level: the only vertebra of a film was never called T1, and one of a single level had no name at all."""
+    alone = column(1, 0)
+    assert [(c.levels.tolist(), c.shift) for c in find_columns(alone)] == [([0], 0), ([1], 1), ([2], 2)]
+    only = Candidates(alone.corners, alone.share, np.zeros((1, 1)))
+    assert [c.levels.tolist() for c in find_columns(only)] == [[0]]

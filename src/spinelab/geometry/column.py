@@ -94,7 +94,7 @@ def find_columns(seen: Candidates) -> tuple[Column, ...]:
     path = np.array(_path(before, (int(end[0]), int(end[1]))), dtype=np.intp)
     chain = _continued(seen, path[:, 0])
     place = _places(seen.corners[chain].mean(axis=1))
-    offsets = range(1 - int(place[-1]), worth.shape[1])
+    offsets = range(-int(place[-1]), worth.shape[1])
     scores = {offset: _worth(worth, chain, place + offset) for offset in offsets}
     best = max(scores, key=lambda offset: (scores[offset], -abs(offset)))
     shifts = sorted(range(-LARGEST_SHIFT, LARGEST_SHIFT + 1), key=abs)
