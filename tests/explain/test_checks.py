@@ -24,7 +24,7 @@ from spinelab.explain import (
     pointing_game,
     randomisation,
 )
-from spinelab.explain.checks import Curves, randomise, rank_correlation
+from spinelab.explain.checks import Curves, glance, randomise, rank_correlation
 from spinelab.nn import MultiViewNet, backbone, grading_net
 from spinelab.train import letterbox
 
@@ -285,3 +285,18 @@ def test_gradcam_of_a_head_explains_that_head():
     film = torch.randint(0, 256, (1, 1, 32, 32), dtype=torch.uint8)
     best = 2 + int(net(film)[0, 2:].argmax())
     np.testing.assert_array_equal(gradcam(net, film, there(), columns=net.columns["severity"])[0], gradcam(net, film, there(), best)[0])
+
+
+def test_a_glance_does_not_depend_on_the_glances_before_it():
+    """The network of random weights was kept whatever the seed: the second of two glances was at the stranger of the first."""
+    torch.manual_seed(0)
+    net = MultiViewNet(lambda: backbone("simple-cnn"), views=1, classes=2, dropout=0.0).eval()
+    film = torch.randint(0, 256, (1, 1, SIDE, SIDE), dtype=torch.uint8)
+    heat = np.random.default_rng(0).random((1, 1, SIDE, SIDE), dtype=np.float32)
+
+    def seen(seed):
+        return glance(gradcam, net, film, there(), 0, heat, seed=seed)
+
+    first, second, again = seen(1), seen(2), seen(1)
+    assert first == again
+    assert second != first

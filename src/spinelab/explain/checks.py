@@ -109,7 +109,7 @@ def randomise(net: nn.Module, *, seed: int = 0, stages: int = 1) -> list[nn.Modu
     changing = [m for m in net.modules() if callable(getattr(m, "reset_parameters", None)) or any(True for _ in m.parameters(recurse=False))]
     copies = []
     for share in np.linspace(0, 1, stages + 1)[1:]:
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=sorted({parameter.device.index for parameter in net.parameters() if parameter.is_cuda})):
             torch.manual_seed(seed)
             stranger = copy.deepcopy(net)
             modules = [m for m in stranger.modules() if callable(getattr(m, "reset_parameters", None)) or any(True for _ in m.parameters(recurse=False))]
@@ -143,23 +143,29 @@ def randomisation(
     return Randomisation(tuple(np.linspace(0, 1, stages + 1)[1:].tolist()), tuple(np.mean(rows, axis=0).tolist()))
 
 
-_STRANGERS: weakref.WeakKeyDictionary[nn.Module, nn.Module] = weakref.WeakKeyDictionary()
+_STRANGERS: weakref.WeakKeyDictionary[nn.Module, tuple[int, torch.device, nn.Module]] = weakref.WeakKeyDictionary()
+"""By network: the seed and the device of the network of random weights that it was last compared with, and that network."""
 
 
 def glance(method: Method, net: nn.Module, pixels: Tensor, available: Tensor, class_index: int, heat: NDArray[np.float32], *, seed: int = 0) -> Randomisation:
     """Return how alike a map ``heat`` ``(B, V, ...)`` and that of one network of random weights are, at the cost of one more map.
 
-    That network is kept as long as the one it is a stranger to. Where the two maps are so alike that the map would be flagged, chance is ruled out first:
-    with as many strangers as `randomisation` asks.
+    That network is kept for the next film, as long as the one it is a stranger to. Where the two maps are so alike that the map would be flagged, chance
+    is ruled out first: with as many strangers as `randomisation` asks.
     """
-    stranger = _STRANGERS.get(net)
-    if stranger is None:
-        (stranger,) = randomise(net, seed=seed)
-        _STRANGERS[net] = stranger
+    stranger = _stranger_to(net, seed, pixels.device)
     shown = available.cpu().numpy()
     other = method(stranger, pixels, available, class_index)[0]
     found = Randomisation((1.0,), (float(np.mean([rank_correlation(a, b) for a, b in zip(heat[shown], other[shown], strict=True)])),))
     return found if found.depends_on_weights else randomisation(method, net, pixels, available, class_index, stages=1, seed=seed)
+
+
+def _stranger_to(net: nn.Module, seed: int, device: torch.device) -> nn.Module:
+    kept = _STRANGERS.get(net)
+    if kept is None or kept[:2] != (seed, device):
+        kept = seed, device, randomise(net, seed=seed)[0]
+        _STRANGERS[net] = kept
+    return kept[2]
 
 
 def weights_matter(net: nn.Module, pixels: Tensor, available: Tensor, *, seed: int = 0) -> float:
