@@ -206,7 +206,7 @@ def test_names_in_other_scripts_are_printed_with_an_embedded_font(tmp_path):
     assert b"/FontFile2" in content
 
 
-@pytest.mark.parametrize("name", ["\udcff\x07&<b>", "漢字", "x" * 300])
+@pytest.mark.parametrize("name", ["\udcff\x07&<b>", "漢字", "x" * 300, "W " * 500])
 def test_no_name_keeps_a_report_from_being_written(tmp_path, name):
     odd = result(name, notes=(name,))
     odd = dataclasses.replace(odd, measurements=(Measurement("cobb_max", None, "deg", withheld=name),), model=name)

@@ -230,6 +230,7 @@ def _shares(identity: Sequence[tuple[str, str, str]], width: float) -> list[floa
     from reportlab.pdfbase.pdfmetrics import stringWidth
 
     needed = [max(stringWidth(*reversed(typeset(printable(value), bold=True)), 8), stringWidth(name, "Helvetica", 6.2)) + 12 for name, value, _ in identity]
+    needed = [min(one, width / 3) for one in needed]  # one long value must not leave the others without room
     if sum(needed) > width:
         return [width * one / sum(needed) for one in needed]
     longest = [len(more) for *_, more in identity]
