@@ -333,6 +333,14 @@ def test_a_network_that_hesitates_between_two_discs_is_not_sure_of_the_names():
     assert 0.4 < found.certainty < 0.8
 
 
+def test_two_discs_that_could_be_two_others_are_not_surely_named():
+    """Named two levels lower they have no name in common with the best naming, which counted as agreement: 0.94 certain."""
+    high, low = (90, 93), (90, 126)
+    found = decode(maps_at([(*high, 0.8)], [(*low, 0.8)], [(*high, 0.75)], [(*low, 0.75)], []), STEPS, 4, 1.25)
+    assert np.isfinite(found.points).all(axis=1).tolist() == [True, True, False, False, False]
+    assert found.certainty < 0.65
+
+
 def test_one_map_that_errs_is_outvoted_by_the_distances():
     peaks = [[(90, 60 + 33 * i, 0.95)] for i in range(5)]
     peaks[2] = [(90, 60 + 33 * 3, 0.6), (90, 60 + 33 * 2, 0.3)]

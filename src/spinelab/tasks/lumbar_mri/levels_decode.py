@@ -110,7 +110,13 @@ def _score(chosen: Sequence[_Offer], steps: Sequence[Mapping[str, Any]]) -> floa
 
 
 def _agrees(chosen: Sequence[_Offer], best: Sequence[_Offer]) -> bool:
-    """Return whether no level lies elsewhere than in the best combination; one that is left out agrees with any."""
-    return all(
-        one is None or other is None or float(np.linalg.norm(one - other)) <= OTHER_MM for (one, _), (other, _) in zip(chosen, best, strict=True)
-    ) and any(one is not None for one, _ in chosen)
+    """Return whether no level lies elsewhere than in the best combination, and none where that one has another; one that is left out agrees with any."""
+    taken = [point for point, _ in best if point is not None]
+    for (one, _), (other, _) in zip(chosen, best, strict=True):
+        if one is not None and (not _near(one, [other]) if other is not None else _near(one, taken)):
+            return False
+    return any(one is not None for one, _ in chosen)
+
+
+def _near(point: Floats, others: Sequence[Floats]) -> bool:
+    return any(float(np.linalg.norm(point - other)) <= OTHER_MM for other in others)
