@@ -206,6 +206,8 @@ def test_readers_by_pair_and_together():
     assert json.loads(json.dumps(table, allow_nan=False)) == table
     few = readers_table(ratings[:6])
     assert few["overall"]["note"] == few["pairs"][0]["note"] == "too few to say (fewer than 10 patients)"
+    alone = readers_table(ratings[1:4], patients=["a"] * 3, least=1)
+    assert alone["overall"]["note"] == alone["pairs"][0]["note"] == "too few to say (fewer than 2 patients)"
     clustered = readers_table(ratings[1:], patients=np.arange(39) // 2)
     assert "several films a patient" in clustered["overall"]["note"]
     assert clustered["overall"]["subjects"] == 20

@@ -47,9 +47,10 @@ def interval_halfwidth_wilson(n: int, p: float, level: float = LEVEL) -> float:
 
 
 def patients_needed(difference: float, p: float, level: float = LEVEL) -> int:
-    """Return the smallest number of patients of a class whose Wilson interval around ``p`` reaches no further than ``difference`` each way.
+    """Return the smallest number of patients of a class with whom Wilson's interval of a share ``p`` is no wider than twice ``difference``.
 
-    For the headline of a small study: with so many patients of the rarest class its sensitivity would be known to +- ``difference``.
+    For the headline of a small study: with so many patients of the rarest class its sensitivity would be known to +- ``difference``, counted from the
+    middle of the interval. That lies between ``p`` and one half, so that the interval reaches further than ``difference`` from ``p`` on that side.
     """
     if not 0 < difference < 1:
         raise InputError(f"Half-width {difference}", expected="a value between 0 and 1, such as 0.05", action="correct the half-width")

@@ -44,7 +44,7 @@ def readers_table(
     patients
         (films,) patient of each film.
     least
-        Patients below which a pair's or the overall figures are replaced by a note.
+        Patients below which a pair's or the overall figures are replaced by a note; two at least.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def readers_table(
 def _pair(both: Floats, patients: NDArray[Any], least: int, level: float) -> dict[str, Any]:
     count = len(np.unique(patients))
     row: dict[str, Any] = {"n": len(both), "patients": count}
-    if count < least:
+    if count < max(least, 2):
         return row | {"note": _too_few(least)}
     limits = bland_altman(both[:, 0], both[:, 1], patients, level=level)
     errors = error_metrics(both[:, 0], both[:, 1], patients, level=level)
@@ -119,4 +119,4 @@ def _first_of_each(patients: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def _too_few(least: int) -> str:
-    return f"too few to say (fewer than {least} patients)"
+    return f"too few to say (fewer than {max(least, 2)} patients)"
