@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -146,12 +145,11 @@ def _halves(task: Task, model: Model, examples: Examples, results: Sequence[Resu
 def _unanswered(model: Model, examples: Examples, results: Sequence[Result]) -> TaskError:
     """Return the refusal where nothing was answered, with the reason that was given most often."""
     examinations = {example.of.id if example.of is not None else example.id for example in examples}
-    reasons = Counter(note for result in results for note in result.notes)
-    why = f" ({reasons.most_common(1)[0][0]})" if reasons else ""
+    first = reasons((refusal_of(result), example) for example, result in zip(examples, results, strict=True))[0]
     return TaskError(
-        f"{model.name} answered none of the {plural(len(examinations), 'examination')}{why}",
+        f"{model.name} answered none of the {plural(len(examinations), 'examination')}, such as {first['example']}: {first['why']}",
         expected="some that it can read",
-        action="look at `spinelab read` on one of them" if reasons else "look at `spinelab read` on one of them for the reason",
+        action="look at `spinelab read` on one of them",
     )
 
 

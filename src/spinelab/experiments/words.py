@@ -122,9 +122,14 @@ def _declined(design: Mapping[str, Any], noun: str) -> list[str]:
 def _reasons(reasons: Sequence[Mapping[str, Any]], noun: str) -> list[str]:
     """Return why some were not answered, the most frequent reason first; what was found in the data is told by flags of the data."""
     reasons = [reason for reason in reasons if not reason["in_data"]]
-    told = [f"{_whose(r)}{counted_of(r['count'], r['examinations'], noun)} not answered: {r['why']} (such as {r['example']})." for r in reasons[:MOST_REASONS]]
+    told = [f"{_whose(r)}{counted_of(r['count'], r['examinations'], noun)} not answered{_example(r)}: {r['why']}." for r in reasons[:MOST_REASONS]]
     more = len(reasons) - MOST_REASONS
-    return [*told, f"{plural(more, 'more reason')} of fewer stand{'s' * (more == 1)} in the JSON."] if more > 0 else told
+    return [*told, f"{plural(more, 'more reason')} stand{'s' * (more == 1)} in the JSON."] if more > 0 else told
+
+
+def _example(reason: Mapping[str, Any]) -> str:
+    """Return which one a reason is told of; its words may have numbers of it."""
+    return f" ({'such as ' * (reason['count'] > 1)}{reason['example']})"
 
 
 def _whose(reason: Mapping[str, Any]) -> str:
