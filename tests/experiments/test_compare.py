@@ -173,9 +173,9 @@ def test_other_data_folds_or_an_occupied_folder_are_refused(toy, make_examples, 
     run(toy, make_examples(), tmp_path / "out", quick_run)
     with pytest.raises(InputError, match="--resume"):
         run(toy, make_examples(), tmp_path / "out", quick_run)
-    with pytest.raises(InputError, match="another data"):
+    with pytest.raises(InputError, match="with other data"):
         run(toy, make_examples(seed=1), tmp_path / "out", quick_run, resume=True)
-    with pytest.raises(InputError, match="another folds"):
+    with pytest.raises(InputError, match="with other folds\\."):
         run(toy, make_examples(), tmp_path / "out", quick_run, resume=True, design=replace(QUICK, folds=3))
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
@@ -183,10 +183,19 @@ def test_other_data_folds_or_an_occupied_folder_are_refused(toy, make_examples, 
         run(toy, make_examples(), tmp_path / "mine", quick_run)
 
 
+@pytest.mark.parametrize("written", ["", "xx", "[]"])
+def test_a_damaged_record_of_what_was_begun_is_refused(toy, make_examples, tmp_path, quick_run, written):
+    (tmp_path / "experiment.json").write_text(written)
+    with pytest.raises(InputError, match=r"experiment\.json is damaged"):
+        run(toy, make_examples(), tmp_path, quick_run, resume=True)
+    assert not toy.fits
+
+
 @pytest.mark.parametrize(
     ("name", "harm"),
     [
         ("fold.json", lambda raw: b"{"),
+        ("fold.json", lambda raw: b"[]"),
         ("arrays.npz", lambda raw: b""),
         ("arrays.npz", lambda raw: raw[: len(raw) // 2]),
         ("arrays.npz", lambda raw: raw[:60] + bytes(20) + raw[80:]),

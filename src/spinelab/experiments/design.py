@@ -13,6 +13,8 @@ from spinelab.experiments.flags import CHANCE
 from spinelab.experiments.splits import Split, banded_splits, grouped_folds, grouped_holdout
 
 _IDENTITY: Final = "experiment.json"
+_NOUNS: Final = {"data": "other data", "folds": "other folds", "repeats": "other repeats", "holdout": "another hold-out"}
+"""What differs, in words; whatever is not here is a word of its own with `another` before it."""
 _ERROR: Final = re.compile(r"\w+_mae(_\w+)?|landmark_median_(px|mm)")
 
 
@@ -75,7 +77,7 @@ def claim_folder(out: Path, identity: dict[str, Any], *, resume: bool) -> None:
     """
     known = out / _IDENTITY
     if known.is_file():
-        _check_same(out, json.loads(known.read_text(encoding="utf-8")), identity, resume=resume)
+        _check_same(out, _identity(known), identity, resume=resume)
         return
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} exists and is not a comparison", expected="a new or empty folder", action="choose another --out")
@@ -85,12 +87,23 @@ def claim_folder(out: Path, identity: dict[str, Any], *, resume: bool) -> None:
     temporary.replace(known)
 
 
+def _identity(known: Path) -> dict[str, Any]:
+    """Return what a comparison was begun with."""
+    try:
+        before = json.loads(known.read_text(encoding="utf-8"))
+    except ValueError:
+        before = None
+    if not isinstance(before, dict):
+        raise InputError(f"{known} is damaged", expected="what the comparison was begun with, as it was written", action="choose another --out")
+    return before
+
+
 def _check_same(out: Path, before: dict[str, Any], identity: dict[str, Any], *, resume: bool) -> None:
     changed = [key for key in identity if before.get(key) != identity[key]]
     if changed:
         raise InputError(
-            f"{out} holds a comparison with another {', '.join(changed)}",
-            expected="the same data, target, folds and seed",
+            f"{out} holds a comparison with {', '.join(_NOUNS.get(key, f'another {key}') for key in changed)}",
+            expected="the same task, data, target, folds, hold-out and seed",
             action="choose another --out, or go back to the earlier ones",
         )
     if not resume:

@@ -28,7 +28,7 @@ _HEAD: Final = "head_"
 """Before the name of a head that is not judged: its probabilities among the arrays."""
 
 
-_DAMAGED: Final = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+_DAMAGED: Final = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error)
 """What files that were cut short or overwritten raise when they are read."""
 
 
