@@ -37,6 +37,7 @@ def test_the_training_data_are_recognised(toy, make_examples, tmp_path, quick_ru
     model = fit(toy, make_examples(), toy.settings_type(), quick_run)
     found = evaluate(toy, model, make_examples(), out=tmp_path, run=quick_run)
     assert found.data.flags[0].code == "training-data"
+    assert found.headline.startswith("On the data that the model was trained on: ")
 
 
 def test_a_label_that_the_model_does_not_know_is_refused(toy, make_examples, relabel, tmp_path, quick_run):

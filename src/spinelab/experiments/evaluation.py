@@ -35,6 +35,7 @@ from spinelab.report.content import DataSummary, Evaluation, Flag, Variant
 from spinelab.report.measured import Measured
 
 _QUICK: Final = Explaining()
+_LEARNT: Final = "on the data that the model was trained on: "
 OWN_MEDIANS: Final = "the medians of these very data (the model's record holds none), which favours them"
 
 
@@ -271,7 +272,19 @@ def _headline(variant: Variant, data: DataSummary, halves: _Halves) -> str:
         told.append(measured_words.headline(variant.name, halves.measured))
     if halves.classified is not None:
         told.append(halves.classified.headline(variant, data))
-    return f"{words.origin(data)}{' '.join(told)}"
+    return f"{_origin(data)}{' '.join(told)}"
+
+
+def _origin(data: DataSummary) -> str:
+    """Return what stands before figures of phantoms, and of the data that the model has learnt from."""
+    told = words.origin(data)
+    if not _is_learnt(data):
+        return told
+    return f"{told.removesuffix(': ')}, and {_LEARNT}" if told else f"O{_LEARNT[1:]}"
+
+
+def _is_learnt(data: DataSummary) -> bool:
+    return any(flag.code == "training-data" for flag in data.flags)
 
 
 def _statements(variant: Variant, data: DataSummary, design: Mapping[str, Any], model: Model, halves: _Halves) -> tuple[str, ...]:
@@ -293,7 +306,7 @@ def _other_data(learnt: Mapping[str, Any], data: DataSummary, split: str) -> lis
 
     A collection is known by its folder's name, and as one that comes with splits.
     """
-    if not learnt.get("digest") or any(flag.code == "training-data" for flag in data.flags):
+    if not learnt.get("digest") or _is_learnt(data):
         return []
     alike = "Single pictures that stand in both are not looked for."
     before = str(learnt.get("split", ""))
