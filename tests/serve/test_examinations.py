@@ -319,3 +319,11 @@ def test_links_to_folders_are_not_followed_and_told_once(tmp_path: Path, caplog:
     assert names(films, ONE) == ["day/a", "file"]
     (said,) = caplog.messages
     assert said == f"{films}: 2 folders are links and were not read (day/round, far): give the folders that they lead to"
+
+
+def test_the_table_of_subjects_beside_the_films_is_no_examination(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    picture(tmp_path / "b.png")
+    with zipfile.ZipFile(tmp_path / "subjects.xlsx", "w") as table:
+        table.writestr("[Content_Types].xml", "<Types/>")
+    assert names(tmp_path, ONE) == ["a", "b"]

@@ -34,6 +34,9 @@ _EXPORTED: Final = ("OT", "SC", "HC", "XC", "")
 _NOT_READ: Final = (".bmp", ".gif", ".webp", ".jp2", ".j2k", ".heic", ".heif", ".avif")
 """How pictures are called that no reader takes."""
 
+_OFFICE: Final = (".xlsx", ".xlsm", ".ods", ".docx", ".odt", ".pptx", ".odp")
+"""How tables and texts are called that are zip archives by their content, such as the table of subjects beside the films: no examination."""
+
 Reader = Callable[[Any], Study]
 """Reads an examination from a path; a model's own reader takes the list of its files as well."""
 
@@ -242,7 +245,7 @@ def lone_files(found: Iterable[Examination], source: Path) -> dict[str, str]:
 
 def _files(source: Path) -> list[Path]:
     """Return what is a picture, a volume or an archive by content, or claims to be one by name; what cannot be opened may be one."""
-    return [p for p in _inside(source) if p.name.lower().endswith(io.IMAGE_SUFFIXES) or _kind(p) != ""]
+    return [p for p in _inside(source) if p.suffix.lower() not in _OFFICE and (p.name.lower().endswith(io.IMAGE_SUFFIXES) or _kind(p) != "")]
 
 
 def _inside(source: Path) -> list[Path]:
