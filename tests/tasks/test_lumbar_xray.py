@@ -168,6 +168,7 @@ def test_reading_a_study_with_and_without_lines():
     with pytest.raises(NotSureError, match="has no endplate lines"):
         TASK.predict(model, Study("x", images=(picture("AP"),)))
     assert TASK.explain(model, Study("x", images=films)) == []
+    assert TASK.layers(model, Study("x", images=films)) == []
 
 
 def test_lines_beside_the_file_are_found(tmp_path):

@@ -23,6 +23,7 @@ from spinelab.core import (
     Result,
     Run,
     Settings,
+    Sheet,
     Study,
     counted,
     silent,
@@ -158,6 +159,10 @@ class LumbarXray(NetworkTask):
     def explain(self, model: Model, study: Study, how: Explaining | None = None) -> list[Explanation]:
         """Show where a network looked; measured slip has no heatmap."""
         return [] if _own(model.settings).model == SLIP_MODEL else super().explain(model, study, how)
+
+    def layers(self, model: Model, study: Study, how: Explaining | None = None) -> list[Sheet]:
+        """Show the inside of a network; measured slip has none."""
+        return [] if _own(model.settings).model == SLIP_MODEL else super().layers(model, study, how)
 
     def analysis(self, examples: Examples, settings: Settings) -> list[dict[str, Any]]:
         """Return slip by subtype, Meyerding grades, and the map of slip features; nothing where no endplate lines are known."""
