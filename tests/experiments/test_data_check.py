@@ -67,6 +67,18 @@ def test_unknown_patients_and_few_patients_are_said(make_examples, relabel):
     assert check.summary.patients is None
 
 
+def test_copies_are_said_not_to_count_where_patients_are_not_known(make_examples):
+    known = make_examples(patients=20, films=1)
+    items = tuple(replace(example, patient=None) for example in known)
+    for copied, said in (
+        (items, "10 images (patients are not known)"),
+        ((*items[:1], replace(items[2], open=items[0].open), *items[1:2], *items[3:]), "9 different images"),
+    ):
+        check = check_data(replace(known, items=copied), "label")
+        (few,) = (flag.text for flag in check.summary.flags if flag.code == "too-few-patients")
+        assert said in few
+
+
 def test_one_patient_is_no_patients(make_examples, relabel):
     odd = Result("toy", "reader", "x", findings=(Finding("label", "odd"),))
     check = check_data(relabel(make_examples(patients=20), 0, truth=odd), "label")

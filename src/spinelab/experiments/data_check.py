@@ -280,7 +280,9 @@ def _few(asked: Asked, labels: Sequence[str], groups: Sequence[str], consequence
     if count >= FEW_PATIENTS:
         return None
     known = asked.examinations.patients_known
-    number = plural(count, "patient" if known else "examination" if asked.several else "image") + " (patients are not known)" * (not known)
+    copies = not asked.several and count < (list(labels).count(rarest) if labels else len(groups))
+    unit = "patient" if known else "examination" if asked.several else "different image" if copies else "image"
+    number = plural(count, unit) + " (patients are not known)" * (not known)
     whose = f"The rarest class, {rarest}, has" if labels else f"There {'is' if count == 1 else 'are'}"
     return f"{whose} {number}: {consequence}."
 
