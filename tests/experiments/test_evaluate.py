@@ -117,3 +117,12 @@ def test_a_training_that_nothing_stops_early_is_trained_to_the_end():
     assert of_training([record | without]) == [], "without a validation part nothing stops early"
     assert of_training([record | {"networks": {"T1": without, "T2": without}}]) == []
     assert of_training([record | {"networks": {"T1": without, "T2": {"validation": {"examples": 4}}}}]) != []
+
+
+def test_weights_that_some_folds_lacked_are_said_of_those():
+    had, lacked = ({"weights": {"asked": "imagenet", "used": used, "why": "no hub"}} for used in ("file", "scratch"))
+    (some,) = of_training([had, lacked])
+    assert some.text == "Pretrained weights were asked for and not available in 1 of 2 folds, so it was trained from scratch there (no hub)."
+    (every,) = of_training([lacked, lacked])
+    assert every.text == "Pretrained weights were asked for and not available, so it was trained from scratch (no hub)."
+    assert of_training([had, had]) == []

@@ -88,9 +88,13 @@ def of_training(records: Sequence[Mapping[str, Any]]) -> list[Flag]:
     """Return what the training records say: reduced precision, missing pretrained weights, stopped while improving."""
     found = []
     weights = [r["weights"] for r in records if isinstance(r.get("weights"), Mapping)]
-    if any(w.get("asked") not in ("scratch", None) and w.get("used") == "scratch" for w in weights):
-        why = next(w.get("why", "") for w in weights if w.get("used") == "scratch")
-        found.append(Flag("weights-scratch", f"Pretrained weights were asked for and not available, so it was trained from scratch ({why})."))
+    scratch = [w for w in weights if w.get("asked") not in ("scratch", None) and w.get("used") == "scratch"]
+    if scratch:
+        where = f" in {len(scratch)} of {len(weights)} folds" if len(scratch) < len(weights) else ""
+        why = (
+            f"Pretrained weights were asked for and not available{where}, so it was trained from scratch{' there' * bool(where)} ({scratch[0].get('why', '')})."
+        )
+        found.append(Flag("weights-scratch", why))
     precisions = {str(r["precision"].get("used")) for r in records if isinstance(r.get("precision"), Mapping)}
     if precisions & {"bf16", "16", "bf16-mixed", "16-mixed"}:
         found.append(Flag("mixed-precision", f"Trained in {', '.join(sorted(precisions))} precision."))
