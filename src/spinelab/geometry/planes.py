@@ -94,10 +94,20 @@ def check_same_frame(one: str | None, other: str | None) -> None:
 
 def plane_of(affine: ArrayLike) -> tuple[str, float]:
     """Name the anatomical plane nearest to a slice, and its angle to it in degrees: OBLIQUE beyond `OBLIQUE_BEYOND_DEG`."""
-    normal = np.abs(unit_normal(affine))
-    axis = int(np.argmax(normal))
-    degrees = float(np.degrees(np.arccos(min(1.0, float(normal[axis])))))
-    return (AXES_NAMES[axis] if degrees <= OBLIQUE_BEYOND_DEG else "OBLIQUE"), degrees
+    name = nearest_plane(affine)
+    degrees = degrees_from(affine, name)
+    return (name if degrees <= OBLIQUE_BEYOND_DEG else "OBLIQUE"), degrees
+
+
+def nearest_plane(affine: ArrayLike, among: Collection[str] = AXES_NAMES) -> str:
+    """Name the anatomical plane nearest to a slice, of these."""
+    return min(among, key=lambda name: degrees_from(affine, name))
+
+
+def degrees_from(affine: ArrayLike, plane: str) -> float:
+    """Return the angle in degrees between a slice and an anatomical plane."""
+    along = abs(float(unit_normal(affine)[AXES_NAMES.index(plane)]))
+    return float(np.degrees(np.arccos(min(1.0, along))))
 
 
 def picture_directions(affine: ArrayLike) -> tuple[str, str]:
@@ -141,7 +151,7 @@ def hang(pixels: NDArray[np.generic], affine: ArrayLike, among: Collection[str] 
     L5/S1 is often nearer to the coronal plane, and would hang upside down as a coronal one. Without it an oblique plane is returned as it is.
     """
     matrix = np.array(affine, dtype=np.float64)
-    right, bottom = STANDARD.get(_nearest(matrix, among) if among else plane_of(matrix)[0], ("", ""))
+    right, bottom = STANDARD.get(nearest_plane(matrix, among) if among else plane_of(matrix)[0], ("", ""))
     if not right:
         return pixels, matrix
     across, down = (_DIRECTIONS[letter] for letter in (right, bottom))
@@ -152,11 +162,6 @@ def hang(pixels: NDArray[np.generic], affine: ArrayLike, among: Collection[str] 
             matrix = flip_affine(matrix, axis, pixels.shape[1 - place])
             pixels = np.flip(pixels, 1 - place)
     return pixels, matrix
-
-
-def _nearest(affine: Floats, among: Collection[str]) -> str:
-    normal = np.abs(unit_normal(affine))
-    return max(among, key=lambda name: float(normal[AXES_NAMES.index(name)]))
 
 
 _DIRECTIONS: Final = {"L": np.array([1.0, 0, 0]), "P": np.array([0, 1.0, 0]), "F": np.array([0, 0, -1.0])}

@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from spinelab.core import Fact, Image, unknown
-from spinelab.geometry.planes import AXES_NAMES, OBLIQUE_BEYOND_DEG, plane_of, unit_normal
+from spinelab.geometry.planes import OBLIQUE_BEYOND_DEG, degrees_from, nearest_plane, plane_of
 from spinelab.io.dicom_facts import PLANE_WORDS, named
 
 WEIGHTINGS: Final = ("T1", "T2", "STIR", "PD")
@@ -101,7 +101,7 @@ def plane_fact(image: Image) -> Fact:
         return unknown(f"the orientation is probably a placeholder ({affine.source})")
     if affine.known:
         name, degrees = plane_of(affine.value)
-        reason = f"{affine.source}: {degrees:.0f} degrees from {_nearest(affine.value).lower()}{_isotropic(image)}"
+        reason = f"{affine.source}: {degrees:.0f} degrees from {nearest_plane(affine.value).lower()}{_isotropic(image)}"
         return _described_plane(image, reason) or Fact(name, reason)
     if image.view.value in ("SAGITTAL", "AXIAL", "CORONAL", "OBLIQUE"):
         return Fact(image.view.value, image.view.source)
@@ -110,12 +110,11 @@ def plane_fact(image: Image) -> Fact:
 
 def _described_plane(image: Image, reason: str) -> Fact | None:
     """Return the plane that the description names, if the slices lean towards it though another is nearer, as axial slices along the disc L5/S1 often do."""
-    normal = np.abs(unit_normal(image.affine.value))
     for key in _TEXTS:
         stated = image.facts.get(key)
         if stated is None or not stated.known or (plane := named(str(stated.value), PLANE_WORDS)) is None:
             continue
-        degrees = float(np.degrees(np.arccos(min(1.0, float(normal[AXES_NAMES.index(plane)])))))
+        degrees = degrees_from(image.affine.value, plane)
         return Fact(plane, f"{key} {stated.value!r}; {reason}, {degrees:.0f} from {plane.lower()}") if OBLIQUE_BEYOND_DEG < degrees <= LEANING_DEG else None
     return None
 
@@ -125,11 +124,6 @@ def _isotropic(image: Image) -> str:
     spacing = image.spacing_mm.value
     same = image.axes == "ZYX" and spacing is not None and max(spacing) <= 1.2 * min(spacing)
     return "; voxels of equal sides: the plane that it is stored in" if same else ""
-
-
-def _nearest(affine: Any) -> str:
-    normal = np.abs(np.cross(np.asarray(affine)[:3, 0], np.asarray(affine)[:3, 1]))
-    return ("SAGITTAL", "CORONAL", "AXIAL")[int(np.argmax(normal))]
 
 
 def weighting(stated: Mapping[str, str]) -> Fact:
