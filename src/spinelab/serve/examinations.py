@@ -157,10 +157,11 @@ def find(source: Path, settings: Settings) -> list[Examination]:
     groups: dict[str, list[Path]] = defaultdict(list)
     together = len(getattr(settings, "views", ())) > 1
     lone = () if together else _PICTURES if hasattr(settings, "read_study") else (*_PICTURES, *_EXPORTED)
-    files = _files(source)
+    inside = _inside(source)
+    files = _files(inside)
     foreign = [path for path in files if not _own(path)]
     _tell_left_out(source, len(files) - len(foreign), of=len(files))
-    _tell_not_read(source)
+    _tell_not_read(source, inside)
     _tell_not_followed(source)
     for path in foreign:
         groups[_key(path, source, lone, together=together)].append(path)
@@ -243,9 +244,9 @@ def lone_files(found: Iterable[Examination], source: Path) -> dict[str, str]:
     return {one.name: one.files[0].relative_to(folder).as_posix() for one in found if len(one.files) == 1}
 
 
-def _files(source: Path) -> list[Path]:
+def _files(inside: Iterable[Path]) -> list[Path]:
     """Return what is a picture, a volume or an archive by content, or claims to be one by name; what cannot be opened may be one."""
-    return [p for p in _inside(source) if p.suffix.lower() not in _OFFICE and (p.name.lower().endswith(io.IMAGE_SUFFIXES) or _kind(p) != "")]
+    return [p for p in inside if p.suffix.lower() not in _OFFICE and (p.name.lower().endswith(io.IMAGE_SUFFIXES) or _kind(p) != "")]
 
 
 def _inside(source: Path) -> list[Path]:
@@ -293,9 +294,9 @@ def _tell_left_out(source: Path, left_out: int, *, of: int) -> None:
         logging.getLogger(__name__).warning("%s: left out %s of earlier readings, beside %s", source, plural(left_out, "picture"), _RESULT)
 
 
-def _tell_not_read(source: Path) -> None:
+def _tell_not_read(source: Path, inside: Iterable[Path]) -> None:
     """Say which pictures are left out because no reader takes them; they would be missed in the table otherwise."""
-    found = [path for path in _inside(source) if path.suffix.lower() in _NOT_READ and _kind(path) == ""]
+    found = [path for path in inside if path.suffix.lower() in _NOT_READ and _kind(path) == ""]
     if found:
         said = "%s: left out %s of a format that cannot be read, such as %s; save them as PNG, without loss"
         logging.getLogger(__name__).warning(said, source, plural(len(found), "picture"), found[0].name)
@@ -369,7 +370,7 @@ def _folder_of(paths: Sequence[Path]) -> Path:
 def _open(paths: list[Path], source: Path, read: Reader) -> Study:
     """Open the files of one examination: as the folder that holds nothing else, or film by film."""
     folder = _folder_of(paths)
-    if len(paths) > 1 and folder != source and _files(folder) == paths:
+    if len(paths) > 1 and folder != source and _files(_inside(folder)) == paths:
         return read(folder)
     if read is not io.read:
         return read(paths)
