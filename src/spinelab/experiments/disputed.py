@@ -39,7 +39,7 @@ def disputed_names(images: Sequence[str], shift: NDArray[np.int64], certainty: N
         ``films``: ``image``, ``certainty``, ``off_by`` and ``named``, a level as the answer and as the truth calls it.
     """
     first = np.zeros(len(images), dtype=bool)
-    first[[images.index(image) for image in set(images)]] = True
+    first[np.unique(images, return_index=True)[1]] = True
     sure = first & (np.nan_to_num(certainty, nan=0.0) >= SURE)
     otherwise = sorted(np.flatnonzero(sure & (shift != 0)).tolist(), key=lambda row: -float(certainty[row]))
     films = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from spinelab.core import counted
 from spinelab.evaluation.types import Estimate
 from spinelab.experiments.disputed import disputed_words
 from spinelab.report.measured import Measured, MeasuredQuantity
@@ -41,7 +42,7 @@ def with_limits(value: Estimate, unit: str) -> str:
 
 
 def _quantities(count: int) -> str:
-    return f"{count} more {'quantity' if count == 1 else 'quantities'}"
+    return counted(count, "more [quantity|quantities]")
 
 
 def lower_first(title: str) -> str:

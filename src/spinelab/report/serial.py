@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
-from spinelab.core import Measurement, Quantity, Result
+from spinelab.core import Measurement, Quantity, Result, plural
 from spinelab.geometry import convex_side
 from spinelab.report.reading import levels
 from spinelab.report.visits import Visit, contradictions
@@ -74,7 +74,7 @@ class FollowUp:
     def interval(self) -> str:
         """Return the time between the films in words."""
         days = (self.later_day - self.earlier_day).days
-        return f"{days} day{'s' * (days != 1)}" if days < 60 else f"{days / 30.4375:.0f} months" if days < 730 else f"{days / 365.25:.1f} years"
+        return plural(days, "day") if days < 60 else f"{days / 30.4375:.0f} months" if days < 730 else f"{days / 365.25:.1f} years"
 
 
 @dataclass(frozen=True)

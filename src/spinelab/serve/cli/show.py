@@ -249,11 +249,11 @@ def _competition_baselines(found: Mapping[str, Any]) -> None:
 
 def score(found: Mapping[str, Any]) -> None:
     """Print the score of a submission and its parts with intervals, a row each, and beside them the best constant."""
-    from spinelab.core import plural
+    from spinelab.core import counted, plural
 
     left_out = f" (without any grade and not scored: {found['studies_not_graded']})" if found["studies_not_graded"] else ""
     say(f"{found['metric']}")
-    studies = "1 study" if found["studies"] == 1 else f"{found['studies']} studies"
+    studies = counted(found["studies"], "[study|studies]")
     say(f"{plural(found['rows_scored'], 'graded question')} of {studies}{left_out}; 95 % intervals resample whole studies.\n")
     answers = {"submission": found["submission"], **found["baselines"]}
     parts = tuple(found["submission"]["intervals"])

@@ -27,6 +27,7 @@ from spinelab.core import (
     Stroke,
     Study,
     TaskError,
+    counted,
     silent,
 )
 from spinelab.geometry import CORNER_LANDMARKS, THORACOLUMBAR, reference_range
@@ -168,7 +169,7 @@ class Scoliosis(LandmarkTask):
 
     def refuse(self, reading: Reading, model: Model, study: Study) -> str:
         found = len(measure.found_levels(reading.found()))
-        said = "1 vertebra was" if found == 1 else f"{found} vertebrae were"
+        said = counted(found, "[vertebra was|vertebrae were]")
         return "" if found >= LEAST_VERTEBRAE else f"only {said} found: this is no AP film of the spine that can be read"
 
     def odd(self, reading: Reading) -> bool:
